@@ -1,0 +1,1 @@
+"""The control plane: ingest, telemetry, alarms, work orders, API and pages."""

@@ -1,0 +1,133 @@
+"""Alarm rules, alarms and their transitions, by ISA-18.2 / IEC 62682."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Column, Index, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from plantroom_cloud.columns import Document, UtcDateTime
+
+
+class Severity(StrEnum):
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+class AlarmState(StrEnum):
+    """ISA-18.2 §5.3; shelved, suppressed and out of service come with the full model."""
+
+    NORMAL = "normal"
+    UNACKNOWLEDGED = "unacknowledged"  #: active, nobody has seen it
+    ACKNOWLEDGED = "acknowledged"  #: active, somebody has
+    RETURNED = "returned"  #: back to normal, never acknowledged (RTN unacknowledged)
+
+
+class RuleKind(StrEnum):
+    LIMIT = "limit"
+    STATE = "state"
+    NO_DATA = "no-data"
+    GATEWAY_LOST = "gateway-lost"
+    EVENT = "event"  #: raised by a gateway's own report, e.g. a corrupt outbox
+
+
+class AlarmRule(SQLModel, table=True):
+    """When an alarm is raised, and what a person needs to know then.
+
+    It applies to one device, to each device of a profile, or to all gateways (gateway-lost, event).
+    """
+
+    __tablename__ = "alarm_rule"
+    __table_args__ = (UniqueConstraint("profile", "key"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str
+    kind: RuleKind
+    severity: Severity
+    device_id: str | None = Field(default=None, foreign_key="device.id", index=True)
+    profile: str | None = Field(default=None, index=True)
+    key: str | None = None  #: of a suggested rule: unique within its profile
+    metric: str | None = None
+    operator: str | None = None  #: ">" or "<"
+    limit: float | None = None
+    deadband: float = 0.0
+    states: list[str] = Field(default_factory=list, sa_column=Column(Document, nullable=False))
+    on_delay_s: float = 0.0
+    off_delay_s: float = 0.0
+    proving_s: float = 600.0  #: how long normal before a finished work order is verified
+    cause: str = ""
+    consequence: str = ""
+    response: str = ""
+    team_id: str | None = Field(default=None, foreign_key="team.id")
+    work_order: bool = True
+    enabled: bool = True
+    created_by: str = "profile"
+    updated_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class RuleState(SQLModel, table=True):
+    """Where a rule stands on one source, so that a restart forgets no delay: {"since": ms, "last": …}."""
+
+    rule_id: int = Field(primary_key=True, foreign_key="alarm_rule.id", ondelete="CASCADE")
+    source: str = Field(primary_key=True)  #: device id, or gateway id
+    state: dict[str, Any] = Field(default_factory=dict, sa_column=Column(Document, nullable=False))
+
+    __tablename__ = "alarm_rule_state"
+
+
+class Alarm(SQLModel, table=True):
+    """One occurrence: raised, perhaps acknowledged, returned to normal."""
+
+    __table_args__ = (
+        Index(
+            "one_active_alarm_per_rule_and_source",
+            "rule_id",
+            "source",
+            unique=True,
+            sqlite_where=text("active"),
+            postgresql_where=text("active"),
+        ),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    rule_id: int = Field(foreign_key="alarm_rule.id", index=True)
+    source: str = Field(index=True)  #: device id "gw-a.pump-1", or gateway id "gw-a"
+    gateway_id: str = Field(foreign_key="gateway.id", index=True)
+    site_id: str = Field(foreign_key="site.id", index=True)
+    device_id: str | None = Field(default=None, foreign_key="device.id", index=True)
+    name: str  #: of the rule, when it was raised
+    severity: Severity
+    state: AlarmState
+    active: bool  #: the condition holds
+    raised_at: datetime = Field(sa_type=UtcDateTime, index=True)  #: event time
+    detected_at: datetime = Field(sa_type=UtcDateTime)  #: our clock
+    acknowledged_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    acknowledged_by: str | None = None
+    returned_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    metric: str | None = None
+    value: Any = Field(default=None, sa_column=Column(Document))
+    limit: float | None = None
+    unit: str = ""
+    team_id: str | None = None
+    cause: str = ""
+    consequence: str = ""
+    response: str = ""
+    #: the readings that raised it: [[ms, value], …]
+    evidence: list[Any] = Field(default_factory=list, sa_column=Column(Document, nullable=False))
+
+
+class AlarmTransition(SQLModel, table=True):
+    """Who or what moved an alarm from one state to another, when and why."""
+
+    __tablename__ = "alarm_transition"
+
+    id: int | None = Field(default=None, primary_key=True)
+    alarm_id: int = Field(foreign_key="alarm.id", index=True)
+    at: datetime = Field(sa_type=UtcDateTime)
+    from_state: AlarmState
+    to_state: AlarmState
+    actor: str = "system"
+    note: str = ""

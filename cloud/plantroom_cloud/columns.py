@@ -1,0 +1,42 @@
+"""Column types that SQLite and PostgreSQL keep alike."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, Dialect
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeDecorator
+
+#: JSON document: jsonb on PostgreSQL.
+Document = JSON().with_variant(JSONB(), "postgresql")
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware datetime in UTC on both databases; a naive one is refused, for nobody knows what it means."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"naive datetime {value!r}: times are kept in UTC, with their time zone")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: Any, _dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        stored: datetime = value
+        return stored.replace(tzinfo=UTC) if stored.tzinfo is None else stored.astimezone(UTC)
+
+
+def utc_from_ms(milliseconds: int) -> datetime:
+    """Event time of the wire (ms since the epoch) to an aware datetime."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def ms_from_utc(moment: datetime) -> int:
+    """An aware datetime to ms since the epoch."""
+    return round(moment.timestamp() * 1000)

@@ -1,0 +1,15 @@
+"""All tables, imported in one place for Alembic and for tests."""
+
+from sqlmodel import SQLModel
+
+import plantroom_cloud.alarms.models
+import plantroom_cloud.devices.models
+import plantroom_cloud.gateways.models
+import plantroom_cloud.quarantine.models
+import plantroom_cloud.sites.models
+import plantroom_cloud.stream.models
+import plantroom_cloud.telemetry.models
+import plantroom_cloud.users.models
+import plantroom_cloud.workorders.models  # noqa: F401
+
+metadata = SQLModel.metadata

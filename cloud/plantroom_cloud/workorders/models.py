@@ -1,0 +1,70 @@
+"""Work orders and their audit trail."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Column
+from sqlmodel import Field, SQLModel
+
+from plantroom_cloud.columns import Document, UtcDateTime
+
+
+class WorkOrderState(StrEnum):
+    """open → assigned → in progress → done (verifying by telemetry) → closed; reopened goes back to open."""
+
+    OPEN = "open"
+    ASSIGNED = "assigned"
+    IN_PROGRESS = "in-progress"
+    ON_HOLD = "on-hold"
+    DONE = "done"  #: the technician says so; the telemetry has not confirmed it yet
+    CLOSED = "closed"  #: verified by telemetry, or by a person with a reason
+    CANCELLED = "cancelled"
+
+
+class WorkOrder(SQLModel, table=True):
+    """Work on a piece of equipment."""
+
+    __tablename__ = "work_order"
+
+    id: int | None = Field(default=None, primary_key=True)
+    kind: str = "corrective"
+    title: str
+    state: WorkOrderState = WorkOrderState.OPEN
+    priority: str  #: severity of the alarm: "critical", "high", "medium", "low"
+    site_id: str = Field(foreign_key="site.id", index=True)
+    device_id: str | None = Field(default=None, foreign_key="device.id", index=True)
+    alarm_id: int | None = Field(default=None, foreign_key="alarm.id", unique=True)
+    rule_id: int | None = Field(default=None, foreign_key="alarm_rule.id", index=True)
+    source: str = ""  #: as in Alarm.source
+    team_id: str | None = Field(default=None, foreign_key="team.id")
+    assignee: str | None = None  #: login name
+    description: str = ""
+    cause: str = ""
+    consequence: str = ""
+    response: str = ""
+    evidence: list[Any] = Field(default_factory=list, sa_column=Column(Document, nullable=False))
+    resolution: str = ""
+    proving_s: float = 600.0
+    opened_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    assigned_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    done_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    closed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    verified_by: str = ""  #: "telemetry", or a login name
+    reopened: int = 0
+
+
+class WorkOrderEntry(SQLModel, table=True):
+    """One line of the audit trail."""
+
+    __tablename__ = "work_order_entry"
+
+    id: int | None = Field(default=None, primary_key=True)
+    work_order_id: int = Field(foreign_key="work_order.id", index=True)
+    at: datetime = Field(sa_type=UtcDateTime)
+    actor: str
+    action: str
+    from_state: str
+    to_state: str
+    note: str = ""

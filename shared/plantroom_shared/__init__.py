@@ -1,0 +1,1 @@
+"""What edge, cloud and simulators must agree on: topics, messages, readings, clock, errors."""

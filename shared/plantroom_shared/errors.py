@@ -1,0 +1,17 @@
+"""The root of every error that Plantroom raises on purpose."""
+
+
+class PlantroomError(Exception):
+    """Base of all our errors; its message says what is wrong, where, and what would be right."""
+
+
+class InvalidIdError(PlantroomError):
+    """A gateway, device, metric or user name that breaks the naming rule."""
+
+
+class MessageRefusedError(PlantroomError):
+    """A message that cannot be taken as it is; `reason` is what the sender and the quarantine page are told."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason

@@ -1,0 +1,56 @@
+"""Fixtures for every folder of tests: real servers on free ports, started once and only when a test asks."""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from plantroom_cloud.database import Database
+from plantroom_cloud.models import metadata
+from tests.servers.influxdb import InfluxDb
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.postgres import Postgres
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    """A mosquitto of this test's own: it may be killed and started again."""
+    broker = Mosquitto(tmp_path / "mosquitto")
+    broker.server.start()
+    yield broker
+    broker.server.stop()
+
+
+@pytest.fixture(scope="session")
+def influxdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InfluxDb]:
+    """One InfluxDB for the whole run; make a database of your own in it, and do not stop it."""
+    server = InfluxDb(tmp_path_factory.mktemp("influxdb"))
+    server.server.start()
+    yield server
+    server.server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """One PostgreSQL for the whole run; make a database of your own in it, and do not stop it."""
+    server = Postgres(tmp_path_factory.mktemp("postgres"))
+    server.server.start()
+    yield server
+    server.server.stop()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """An empty relational store with all tables; each test that asks runs on both kinds."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'plantroom.db'}"
+    else:
+        server: Postgres = request.getfixturevalue("postgres")
+        url = server.create_database(f"test_{next(_numbers)}")
+    database = Database(url)
+    metadata.create_all(database.engine)
+    yield database
+    database.close()
