@@ -1,0 +1,154 @@
+"""plantroom-edge: the agent and its tools."""
+
+import asyncio
+import logging
+import sys
+import time
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+import msgspec
+
+from plantroom_edge.app import Agent, status_path
+from plantroom_edge.config.loader import load_gateway_config
+from plantroom_edge.config.model import Fleet, GatewayConfig
+from plantroom_edge.driver import Found
+from plantroom_edge.drivers.registry import DRIVERS
+from plantroom_edge.errors import ConfigError
+from plantroom_edge.outbox.store import OutboxStore
+from plantroom_shared.clock import SystemClock
+
+#: A status older than this means that the agent does not run.
+STALE_S = 30
+
+_CONFIG = click.option(
+    "-c",
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    default=Path("/etc/plantroom/gateway.yaml"),
+    show_default=True,
+    help="The gateway's configuration.",
+)
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program.")
+
+
+@click.group(epilog="Example: plantroom-edge check -c gateway.yaml && plantroom-edge run -c gateway.yaml")
+@click.version_option(package_name="plantroom")
+def main() -> None:
+    """The gateway agent: polls field devices, keeps what they say, forwards it."""
+
+
+@main.command(epilog="Example: plantroom-edge run -c gateway.yaml")
+@_CONFIG
+@click.option("--log-level", default="info", show_default=True, type=click.Choice(["debug", "info", "warning"]))
+def run(path: Path, log_level: str) -> None:
+    """Run the agent until it is told to stop."""
+    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    config, fleet = _load(path)
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(Agent(config, fleet, SystemClock()).run())
+    else:
+        uvloop.run(Agent(config, fleet, SystemClock()).run())
+
+
+@main.command(epilog="Example: plantroom-edge check -c gateway.yaml")
+@_CONFIG
+@_JSON
+def check(path: Path, *, as_json: bool) -> None:
+    """Validate a configuration; names every mistake with its line."""
+    config, fleet = _load(path, as_json=as_json)
+    summary = {"gateway": config.gateway, "buses": len(config.buses), "devices": len(config.devices), "mistakes": []}
+    text = f"{path} is right: {summary['buses']} buses, {summary['devices']} devices, {len(fleet.profiles)} profiles."
+    _print(summary, text, as_json=as_json)
+
+
+@main.command(epilog="Example: plantroom-edge probe -c gateway.yaml")
+@_CONFIG
+@_JSON
+def probe(path: Path, *, as_json: bool) -> None:
+    """Try each device once, now. Stop a running agent first: a serial line has one owner."""
+    _config, fleet = _load(path, as_json=as_json)
+    found = asyncio.run(_probe(fleet))
+    rows = [
+        f"{'ok  ' if item.ok else 'FAIL'} {item.device}: {item.detail}"
+        + (f" ({item.milliseconds:.0f} ms)" if item.milliseconds is not None else "")
+        + "".join(f"\n       {name} = {value}" for name, value in item.values.items())
+        for item in found
+    ]
+    data = [{"device": i.device, "ok": i.ok, "detail": i.detail, "values": dict(i.values)} for i in found]
+    _print(data, "\n".join(rows) or "There are no devices.", as_json=as_json)
+    sys.exit(0 if all(item.ok for item in found) else 1)
+
+
+@main.command(epilog="Example: plantroom-edge status -c gateway.yaml --json")
+@_CONFIG
+@_JSON
+def status(path: Path, *, as_json: bool) -> None:
+    """How the running agent is; exit code 1 when it does not run."""
+    config, _fleet = _load(path, as_json=as_json)
+    try:
+        data = msgspec.json.decode(status_path(config).read_bytes())
+    except (OSError, msgspec.DecodeError):
+        data = None
+    if data is None or time.time() - data["at"] / 1000 > STALE_S:
+        _fail([f"gateway {config.gateway} does not run here (nothing new in {status_path(config)})"], as_json=as_json)
+    waiting = data["outbox"]["events"]["batches"] + data["outbox"]["telemetry"]["batches"]
+    lines = [
+        f"gateway {data['gateway']}: {'connected' if data['connected'] else 'NOT CONNECTED to the cloud'}",
+        f"  waiting in the outbox: {waiting} batches",
+        f"  samples since the start: {data['samples']}",
+    ]
+    for bus, figures in data["buses"].items():
+        lines.append(f"  bus {bus}: {figures['utilisation']:.0%} busy, {figures['timeouts']} time-outs")
+    _print(data, "\n".join(lines), as_json=as_json)
+
+
+@main.command(epilog="Example: plantroom-edge outbox -c gateway.yaml")
+@_CONFIG
+@_JSON
+def outbox(path: Path, *, as_json: bool) -> None:
+    """What is waiting for the cloud."""
+    config, _fleet = _load(path, as_json=as_json)
+    file = config.data_dir / "outbox.db"
+    if not file.exists():
+        _fail([f"there is no outbox yet at {file}; it is made when the agent first runs"], as_json=as_json)
+    store = OutboxStore(file)
+    store.open()
+    data: dict[str, Any] = {"outbox": store.outbox_id, "file": str(file)}
+    lines = [f"outbox {store.outbox_id} in {file}"]
+    for stream in ("events", "telemetry"):
+        depth = store.depth(stream)
+        data[stream] = {"batches": depth.batches, "bytes": depth.bytes, "oldest_ms": depth.oldest_ms}
+        lines.append(f"  {stream}: {depth.batches} batches, {depth.bytes} bytes")
+    store.close()
+    _print(data, "\n".join(lines), as_json=as_json)
+
+
+async def _probe(fleet: Fleet) -> list[Found]:
+    found: list[Found] = []
+    for bus in fleet.site.buses:
+        found += await DRIVERS[bus.type](bus, fleet.on(bus.id), SystemClock()).probe()
+    return found
+
+
+def _load(path: Path, *, as_json: bool = False) -> tuple[GatewayConfig, Fleet]:
+    try:
+        return load_gateway_config(path)
+    except ConfigError as error:
+        _fail(error.mistakes, as_json=as_json)
+
+
+def _fail(mistakes: list[str], *, as_json: bool) -> NoReturn:
+    if as_json:
+        click.echo(msgspec.json.encode({"mistakes": mistakes}).decode())
+    for mistake in mistakes:
+        click.echo(mistake, err=True)
+    sys.exit(1)
+
+
+def _print(data: Any, text: str, *, as_json: bool) -> None:
+    click.echo(msgspec.json.encode(data).decode() if as_json else text)

@@ -1,0 +1,1 @@
+"""Commands from the cloud, each at most once."""

@@ -1,0 +1,74 @@
+"""Commands: each acts once or not at all, and says which."""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Callable, Mapping
+
+from plantroom_edge.driver import Driver, Outcome
+from plantroom_edge.outbox.outbox import Outbox
+from plantroom_shared.batch import Event
+from plantroom_shared.clock import Clock
+from plantroom_shared.messages import Command
+
+_log = logging.getLogger(__name__)
+
+MOST_WAITING = 100
+
+
+class CommandExecutor:
+    """Remembers a command on disk before it acts; what was begun and never ended is never begun again."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        clock: Clock,
+        drivers: Callable[[], Mapping[str, Driver]],
+        on_event: Callable[[Event], None],
+    ) -> None:
+        self._outbox = outbox
+        self._clock = clock
+        self._drivers = drivers
+        self._on_event = on_event
+        self._waiting: asyncio.Queue[Command] = asyncio.Queue(MOST_WAITING)
+
+    def take(self, command: Command) -> None:
+        """A command came; never blocks."""
+        try:
+            self._waiting.put_nowait(command)
+        except asyncio.QueueFull:
+            self._tell(command.id, command.device, Outcome("refused", "too many commands are waiting"))
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        for command_id in await self._outbox.started_commands():
+            await self._outbox.end_command(command_id, "unconfirmed")
+            self._tell(command_id, None, Outcome("unconfirmed", "the gateway was restarted while it was carried out"))
+        while True:
+            command = await self._waiting.get()
+            await self._carry_out(command)
+
+    async def _carry_out(self, command: Command) -> None:
+        if command.expires_at <= self._clock.now_ms():
+            known = await self._outbox.begin_command(command.id)
+            if known is None:
+                await self._outbox.end_command(command.id, "expired")
+                self._tell(command.id, command.device, Outcome("expired", "it came after its time; nothing was sent"))
+            return
+        if (known := await self._outbox.begin_command(command.id)) is not None:
+            _log.info("command %s came again; it is %s already", command.id, known)
+            return
+        driver = self._drivers().get(command.device)
+        if driver is None:
+            outcome = Outcome("refused", f"there is no device {command.device!r} on this gateway")
+        else:
+            outcome = await driver.command(command.device, command.action, command.args)
+        await self._outbox.end_command(command.id, outcome.state)
+        self._tell(command.id, command.device, outcome)
+
+    def _tell(self, command_id: str, device: str | None, outcome: Outcome) -> None:
+        _log.info("command %s on %s: %s: %s", command_id, device, outcome.state, outcome.detail)
+        data = {"id": command_id, "state": outcome.state, "detail": outcome.detail, "readback": outcome.readback}
+        self._on_event(
+            Event(id=uuid.uuid4().hex, kind="command.result", time=self._clock.now_ms(), device=device, data=data)
+        )

@@ -1,0 +1,1 @@
+"""The gateway's configuration: one validated object, read once."""

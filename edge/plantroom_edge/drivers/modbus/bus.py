@@ -1,0 +1,108 @@
+"""Requests on one line: paced, timed, drained after a time-out, never mistaken for one another.
+
+RTU has no transaction id. When an answer is late, the next request of the same shape would take it for its own. So
+after a time-out the unit is *suspect*: before anything else is asked of it, one read of another length must be
+answered with just that length. A unit answers in order, so whatever was late has passed by then.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from plantroom_edge.drivers.modbus.adapter import (
+    ExceptionAnswerError,
+    ModbusLink,
+    NoAnswerError,
+    StrangeAnswerError,
+)
+from plantroom_edge.drivers.modbus.blocks import Block
+from plantroom_edge.drivers.modbus.unit import Unit
+from plantroom_edge.profile.schema import Table
+from plantroom_shared.clock import Clock
+
+T = TypeVar("T")
+
+#: Silence after a time-out: longer than the longest frame takes at 9600 baud (256 bytes, 0.27 s).
+DRAIN_RTU_S = 0.3
+DRAIN_TCP_S = 0.05
+
+
+class ModbusBus:
+    """Carries out requests of its one owner task, one at a time."""
+
+    def __init__(self, link: ModbusLink, clock: Clock, *, rtu: bool, timeout: float) -> None:
+        self.link = link
+        self.units: dict[int, Unit] = {}
+        self.busy_s = 0.0
+        self.requests = 0
+        self.timeouts = 0
+        self._clock = clock
+        self._rtu = rtu
+        self._timeout = timeout
+        self._last_end = 0.0
+
+    def unit(self, address: int) -> Unit:
+        """The state of a unit, made at first sight."""
+        if address not in self.units:
+            self.units[address] = Unit(address, self._timeout)
+        return self.units[address]
+
+    async def read(self, block: Block, unit: Unit, quiet_s: float = 0.0) -> bytes | list[bool]:
+        """Read a block; raises LinkLostError, NoAnswerError, ExceptionAnswerError."""
+        if unit.suspect is not None:
+            await self._resync(block, unit, quiet_s)
+        return await self._timed(
+            unit,
+            block.count,
+            quiet_s,
+            lambda wait: self.link.read(block.table, block.address, block.count, unit.address, wait),
+        )
+
+    async def write(self, function: int, address: int, values: Sequence[int], unit: Unit, quiet_s: float = 0.0) -> None:
+        """Write once; after NoAnswerError nobody knows whether it acted."""
+        await self._timed(
+            unit,
+            0,
+            quiet_s,
+            lambda wait: self.link.write(function, address, values, unit.address, max(wait, self._timeout)),
+        )
+
+    async def _resync(self, block: Block, unit: Unit, quiet_s: float) -> None:
+        length = 1 if unit.suspect != 1 else 2
+        table = block.table if block.table in (Table.HOLDING, Table.INPUT) else None
+        if table is None:  # bits come in bytes: 8 more make another length
+            length = 1 if (unit.suspect or 0) > 8 else 9
+        try:
+            await self._timed(
+                unit,
+                length,
+                quiet_s,
+                lambda wait: self.link.read(block.table, block.address, length, unit.address, wait),
+            )
+        except ExceptionAnswerError:
+            pass  # refused, but it is an answer to this request: nothing older is on its way
+        unit.suspect = None
+
+    async def _timed(self, unit: Unit, shape: int, quiet_s: float, request: Callable[[float], Awaitable[T]]) -> T:
+        if quiet_s and (rest := self._last_end + quiet_s - self._clock.monotonic()) > 0:
+            await self._clock.sleep(rest)
+        wait = unit.timeout()
+        start = self._clock.monotonic()
+        unit.requests += 1
+        self.requests += 1
+        try:
+            answer = await request(wait)
+        except ExceptionAnswerError:
+            unit.answered(self._clock.monotonic() - start)
+            raise
+        except NoAnswerError as error:
+            if not isinstance(error, StrangeAnswerError):
+                unit.timeouts += 1
+                self.timeouts += 1
+            unit.suspect = shape
+            await self._clock.sleep(DRAIN_RTU_S if self._rtu else DRAIN_TCP_S)
+            raise
+        finally:
+            self._last_end = self._clock.monotonic()
+            self.busy_s += self._last_end - start
+        unit.answered(self._last_end - start)
+        return answer

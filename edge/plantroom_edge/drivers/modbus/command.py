@@ -1,0 +1,110 @@
+"""One command: checked, written once, read back."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from plantroom_edge.driver import Outcome
+from plantroom_edge.drivers.modbus.adapter import ExceptionAnswerError, NoAnswerError
+from plantroom_edge.drivers.modbus.blocks import Block
+from plantroom_edge.drivers.modbus.bus import ModbusBus
+from plantroom_edge.drivers.modbus.decode import BlockDecoder
+from plantroom_edge.drivers.modbus.encode import encode_registers
+from plantroom_edge.drivers.modbus.reader import DeviceReader
+from plantroom_edge.profile.schema import DataType, Profile, Register, Table, Write
+from plantroom_shared.batch import Value
+from plantroom_shared.clock import Clock
+from plantroom_shared.quality import Quality
+
+#: A device may take a moment until its register shows what it was told.
+READBACK_TRIES = 5
+READBACK_PAUSE_S = 0.2
+
+
+def find_command(profile: Profile, action: str) -> Write | None:
+    """The command of that name, or None."""
+    return next((command for command in profile.commands if command.action == action), None)
+
+
+def check_value(command: Write, args: Mapping[str, Any]) -> tuple[float | bool | None, str]:
+    """The value to write, or None and why not (interlock: the profile's range)."""
+    if command.value is not None:
+        return command.value, ""
+    value = args.get("value")
+    if command.type is DataType.BOOL:
+        return (value, "") if isinstance(value, bool) else (None, "needs the argument value: true or false")
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None, "needs the argument value, a number"
+    assert command.minimum is not None
+    assert command.maximum is not None
+    if not command.minimum <= value <= command.maximum:
+        return None, f"{value:g} is outside {command.minimum:g} to {command.maximum:g} {command.unit}".rstrip()
+    return float(value), ""
+
+
+async def carry_out(
+    command: Write, args: Mapping[str, Any], reader: DeviceReader, bus: ModbusBus, clock: Clock
+) -> Outcome:
+    """Write at most once, then read back; raises LinkLostError when the line is lost meanwhile."""
+    value, why = check_value(command, args)
+    if value is None:
+        return Outcome("refused", f"{command.action}: {why}")
+    unit = bus.unit(reader.device.unit)
+    quiet = reader.profile.limits.quiet_ms / 1000
+    if command.table is Table.COIL:
+        function, words = command.function or 5, [int(bool(value))]
+    else:
+        words = encode_registers(command, float(value))
+        function = command.function or (6 if len(words) == 1 else 16)
+    sure = True
+    try:
+        await bus.write(function, command.address, words, unit, quiet)
+    except ExceptionAnswerError as error:
+        return Outcome("failed", f"the device refused it: {error}")
+    except NoAnswerError:
+        sure = False  # it may have acted: only reading back can tell, never a second write
+    seen = await _read_back(command, reader, bus, float(value), clock)
+    if seen is None:
+        return Outcome(
+            "done" if sure else "unconfirmed", "accepted by the device, not read back" if sure else "no answer"
+        )
+    if _same(seen, value):
+        return Outcome("done", "confirmed by reading back", seen)
+    state = "failed" if sure else "unconfirmed"
+    return Outcome(state, f"the device shows {seen!r} instead of {value!r}", seen)
+
+
+async def _read_back(command: Write, reader: DeviceReader, bus: ModbusBus, wanted: float, clock: Clock) -> Value:
+    register = next((r for r in reader.profile.registers if r.metric == command.readback), None) or _own(command)
+    decoder = BlockDecoder(Block(register.table, register.address, register.count, (register,)))
+    seen: Value = None
+    for attempt in range(READBACK_TRIES):
+        if attempt:
+            await clock.sleep(READBACK_PAUSE_S)
+        try:
+            raw = await bus.read(decoder.block, bus.unit(reader.device.unit), reader.profile.limits.quiet_ms / 1000)
+        except (NoAnswerError, ExceptionAnswerError):
+            continue
+        decoded = decoder.decode_registers(raw) if isinstance(raw, bytes) else decoder.decode_bits(raw)
+        seen = None if isinstance(decoded[0], Quality) else decoded[0]
+        if seen is not None and _same(seen, wanted):
+            break
+    return seen
+
+
+def _own(command: Write) -> Register:
+    """The written register itself."""
+    return Register(
+        metric=command.action,
+        label=command.label,
+        address=command.address,
+        table=command.table,
+        type=command.type,
+        words=command.words,
+        scale=command.scale,
+    )
+
+
+def _same(seen: Value, wanted: float | bool) -> bool:
+    if isinstance(seen, str) or seen is None:
+        return False
+    return abs(float(seen) - float(wanted)) <= max(1e-6, abs(float(wanted)) * 0.01)

@@ -1,0 +1,250 @@
+"""The Modbus driver: one bus, its devices, their periods and their commands."""
+
+import asyncio
+import heapq
+import itertools
+import logging
+import struct
+import uuid
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from plantroom_edge.config.model import Device, RtuBus, RtuOverTcpBus, TcpBus
+from plantroom_edge.driver import Found, Outcome, Sample, Sink
+from plantroom_edge.drivers.modbus.adapter import ExceptionAnswerError, LinkLostError, ModbusLink, NoAnswerError
+from plantroom_edge.drivers.modbus.bus import ModbusBus
+from plantroom_edge.drivers.modbus.command import carry_out, find_command
+from plantroom_edge.drivers.modbus.reader import DeviceReader, WrongIdentityError
+from plantroom_edge.profile.schema import Profile
+from plantroom_shared.backoff import Backoff, keep_connected
+from plantroom_shared.batch import Event, Value
+from plantroom_shared.clock import Clock
+from plantroom_shared.messages import BirthDevice
+from plantroom_shared.quality import Quality
+
+_log = logging.getLogger(__name__)
+
+_QUALITY = {
+    NoAnswerError: Quality.NO_RESPONSE,
+    ExceptionAnswerError: Quality.DEVICE_ERROR,
+    WrongIdentityError: Quality.WRONG_IDENTITY,
+}
+
+
+class _Pending:
+    """A command waiting for the bus."""
+
+    def __init__(self, device: str, action: str, args: Mapping[str, Any]) -> None:
+        self.device = device
+        self.action = action
+        self.args = args
+        self.outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+
+
+class ModbusDriver:
+    """Owns one bus: reads each device once a period, carries out commands before anything else."""
+
+    def __init__(
+        self, bus: TcpBus | RtuBus | RtuOverTcpBus, devices: Sequence[tuple[Device, Profile]], clock: Clock
+    ) -> None:
+        self._config = bus
+        self._clock = clock
+        self._bus = ModbusBus(ModbusLink(bus), clock, rtu=not isinstance(bus, TcpBus), timeout=bus.timeout)
+        self._readers = {device.id: DeviceReader(device, profile) for device, profile in devices}
+        self._state: dict[str, str] = {}
+        self._commands: deque[_Pending] = deque()
+        self._wake = asyncio.Event()
+        self._since = clock.monotonic()
+
+    @property
+    def bus(self) -> str:
+        return self._config.id
+
+    def describe(self) -> Sequence[BirthDevice]:
+        return [
+            BirthDevice(
+                device=reader.device.id,
+                label=reader.device.label or f"{reader.profile.maker} {reader.profile.model}",
+                profile=reader.device.profile,
+                kind=reader.profile.kind,
+                location=reader.device.location,
+                period_s=reader.device.period,
+                metrics=reader.profile.metrics(),
+                rules=reader.profile.suggested_rules(),
+                actions=reader.profile.actions(),
+                identity={"maker": reader.profile.maker, "model": reader.profile.model},
+            )
+            for reader in self._readers.values()
+        ]
+
+    async def run(self, sink: Sink) -> None:
+        backoff = Backoff(first=0.5, longest=10.0)
+
+        async def session(connected: Any) -> None:
+            try:
+                await self._bus.link.open()
+                connected()
+                await self._poll(sink)
+            except LinkLostError:
+                self._all_silent(sink)
+                raise
+            finally:
+                self._bus.link.close()
+                self._refuse_commands()
+
+        await keep_connected(
+            f"bus {self.bus}", session, errors=(LinkLostError,), clock=self._clock, backoff=backoff, log=_log
+        )
+
+    async def command(self, device: str, action: str, args: Mapping[str, Any]) -> Outcome:
+        if device not in self._readers:
+            return Outcome("refused", f"there is no device {device!r} on bus {self.bus!r}")
+        if not self._bus.link.connected:
+            return Outcome("failed", f"bus {self.bus!r} is not connected; nothing was sent")
+        pending = _Pending(device, action, args)
+        self._commands.append(pending)
+        self._wake.set()
+        return await pending.outcome
+
+    async def probe(self) -> Sequence[Found]:
+        found = []
+        try:
+            await self._bus.link.open()
+        except LinkLostError as error:
+            return [Found(name, False, f"bus {self.bus!r}: {error}") for name in self._readers]
+        try:
+            for name, reader in self._readers.items():
+                start = self._clock.monotonic()
+                try:
+                    values, marks = await reader.read(self._bus)
+                except (NoAnswerError, ExceptionAnswerError, WrongIdentityError) as error:
+                    found.append(Found(name, False, str(error)))
+                    continue
+                metrics = [register.metric for register in reader.profile.visible]
+                bad = [f"{metrics[index]}: {mark}" for index, mark in marks.items() if index is not None]
+                took = (self._clock.monotonic() - start) * 1000
+                found.append(
+                    Found(name, True, ", ".join(bad) or "answers", dict(zip(metrics, values, strict=True)), took)
+                )
+        except LinkLostError as error:
+            seen = {item.device for item in found}
+            found += [Found(name, False, str(error)) for name in self._readers if name not in seen]
+        finally:
+            self._bus.link.close()
+        return found
+
+    def health(self) -> Mapping[str, Value]:
+        now = self._clock.monotonic()
+        elapsed = max(now - self._since, 1e-3)
+        figures: dict[str, Value] = {
+            "utilisation": round(min(1.0, self._bus.busy_s / elapsed), 4),
+            "requests": self._bus.requests,
+            "timeouts": self._bus.timeouts,
+        }
+        for name, reader in self._readers.items():
+            figures[f"success.{name}"] = round(self._bus.unit(reader.device.unit).success, 4)
+        self._bus.busy_s, self._since = 0.0, now
+        return figures
+
+    async def _poll(self, sink: Sink) -> None:
+        """Read what is due, in order of (due time, importance); a device that is late skips periods, never bunches."""
+        order = itertools.count()
+        now = self._clock.monotonic()
+        spread = len(self._readers) or 1
+        due: list[tuple[float, int, int, DeviceReader]] = [
+            (now + min(reader.device.period, 1.0) * index / spread, _rank(reader), next(order), reader)
+            for index, reader in enumerate(self._readers.values())
+        ]
+        heapq.heapify(due)
+        while True:
+            while self._commands:
+                await self._serve(self._commands.popleft())
+            now = self._clock.monotonic()
+            wait = due[0][0] - now if due else 60.0
+            if wait > 0:
+                await self._wait(wait)
+                continue
+            at, rank, _, reader = heapq.heappop(due)
+            unit = self._bus.unit(reader.device.unit)
+            if not unit.breaker.open or now >= unit.breaker.probe_at:
+                await self._read(reader, sink)
+            period = reader.device.period
+            at += period
+            if (behind := self._clock.monotonic() - at) > 0:
+                at += (behind // period + 1) * period
+            heapq.heappush(due, (at, rank, next(order), reader))
+
+    async def _wait(self, seconds: float) -> None:
+        self._wake.clear()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    async def _read(self, reader: DeviceReader, sink: Sink) -> None:
+        name = reader.device.id
+        unit = self._bus.unit(reader.device.unit)
+        try:
+            values, marks = await reader.read(self._bus)
+        except (NoAnswerError, ExceptionAnswerError, WrongIdentityError) as error:
+            unit.breaker.failed(self._clock.monotonic())
+            if unit.breaker.open:
+                reader.forget()
+                self._silent(reader, _QUALITY[_base(error)], str(error), sink)
+            return
+        unit.breaker.succeeded()
+        if self._state.get(name) != "ok":
+            self._tell(name, "ok", "", sink)
+        sink.sample(Sample(name, self._clock.now_ms(), values, marks, self._clock.monotonic()))
+
+    def _all_silent(self, sink: Sink) -> None:
+        for reader in self._readers.values():
+            self._silent(reader, Quality.NO_RESPONSE, f"bus {self.bus!r} is not connected", sink)
+
+    def _silent(self, reader: DeviceReader, quality: Quality, reason: str, sink: Sink) -> None:
+        """Its values have ended: say so once, so that a held value is never taken for a known one."""
+        name = reader.device.id
+        if self._state.get(name) == quality:
+            return
+        self._tell(name, quality, reason, sink)
+        nothing: list[Value] = [None] * len(reader.profile.visible)
+        sink.sample(Sample(name, self._clock.now_ms(), nothing, {None: quality}, self._clock.monotonic()))
+
+    def _tell(self, name: str, state: str, reason: str, sink: Sink) -> None:
+        self._state[name] = state
+        _log.log(logging.INFO if state == "ok" else logging.WARNING, "device %s: %s %s", name, state, reason)
+        data = {"state": "ok" if state == "ok" else "silent", "reason": reason or state}
+        sink.event(Event(id=uuid.uuid4().hex, kind="device.state", time=self._clock.now_ms(), device=name, data=data))
+
+    async def _serve(self, pending: _Pending) -> None:
+        reader = self._readers[pending.device]
+        command = find_command(reader.profile, pending.action)
+        if command is None:
+            known = ", ".join(item.action for item in reader.profile.commands) or "none"
+            pending.outcome.set_result(Outcome("refused", f"no action {pending.action!r}; this device has: {known}"))
+            return
+        try:
+            outcome = await carry_out(command, pending.args, reader, self._bus, self._clock)
+        except LinkLostError as error:
+            pending.outcome.set_result(Outcome("unconfirmed", f"the bus was lost while it was sent: {error}"))
+            raise
+        except struct.error:
+            outcome = Outcome("refused", f"{pending.args.get('value')!r} does not fit the register")
+        pending.outcome.set_result(outcome)
+
+    def _refuse_commands(self) -> None:
+        while self._commands:
+            pending = self._commands.popleft()
+            if not pending.outcome.done():
+                pending.outcome.set_result(Outcome("failed", f"bus {self.bus!r} was lost; nothing was sent"))
+
+
+def _rank(reader: DeviceReader) -> int:
+    """Devices whose alarms are urgent are read first among those that are due at once."""
+    return 0 if any(rule.severity in ("critical", "high") for rule in reader.profile.rules) else 1
+
+
+def _base(error: Exception) -> type[Exception]:
+    return next(kind for kind in _QUALITY if isinstance(error, kind))

@@ -1,0 +1,1 @@
+"""The gateway's own health, as telemetry."""
