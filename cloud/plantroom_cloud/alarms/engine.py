@@ -1,0 +1,199 @@
+"""Rules judged over columns, in event time against the watermark; pure, no I/O.
+
+A rule stands on one source (device or gateway) in one of four places: normal, or the condition holds since t and the
+on-delay runs; active, or the condition is gone since t and the off-delay runs. A delay is over when the *watermark* has
+passed it: a gap in the data is not time above the limit, for the watermark stands still in it, and when the device
+falls silent inside a delay the value has ended and the delay with it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from plantroom_shared.batch import DeviceRows, Value
+
+#: Readings kept for the alarm that they may raise.
+EVIDENCE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What the engine needs of an AlarmRule; delays in ms."""
+
+    id: int
+    kind: str
+    metric: str | None
+    operator: str | None
+    limit: float
+    deadband: float
+    states: frozenset[str]
+    on_delay_ms: int
+    off_delay_ms: int
+
+
+@dataclass(slots=True)
+class Standing:
+    """Where a rule stands on a source; times in ms. Kept in the database, so that a restart forgets no delay."""
+
+    active: bool = False
+    pending_since: int | None = None  #: the condition holds (or is gone) since then, not yet long enough
+    last_time: int | None = None  #: newest reading seen
+    value: Value = None
+    evidence: list[tuple[int, Value]] = field(default_factory=list)
+
+    def dump(self) -> dict[str, Any]:
+        """To JSON."""
+        return asdict(self)
+
+    @staticmethod
+    def load(data: dict[str, Any]) -> "Standing":
+        """From JSON."""
+        standing = Standing(**data)
+        standing.evidence = [(time, value) for time, value in standing.evidence]
+        return standing
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """The rule became active, or normal, at `at` (event time, ms)."""
+
+    kind: Literal["raise", "return"]
+    at: int
+    value: Value
+
+
+def judge_rows(rule: Rule, standing: Standing, rows: DeviceRows) -> tuple[list[Crossing], bool]:
+    """One block of rows of the source; the crossings, and whether the standing changed enough to be kept."""
+    if rule.kind == "no-data":
+        return _judge_silence(standing, rows)
+    assert rule.metric is not None
+    column = rows.values.get(rule.metric)
+    ended = [row for row, metric, _ in rows.marks if metric is None or metric == rule.metric]
+    if column is None and not ended:
+        return [], False
+    quiet = not ended and standing.pending_since is None and not standing.active
+    if quiet and column is not None and rule.kind == "limit" and _nothing_crosses(rule, column):
+        _remember_last(standing, rows.times, column)
+        return [], False
+    crossings: list[Crossing] = []
+    bad = set(ended)
+    changed = False
+    for index, moment in enumerate(rows.times):
+        if index in bad:
+            changed |= standing.pending_since is not None and not standing.active
+            if not standing.active:
+                standing.pending_since = None  # the value has ended: a delay cannot run on what is not known
+            continue
+        value = column[index] if column is not None else None
+        if value is None or (standing.last_time is not None and moment < standing.last_time):
+            continue
+        crossings += _due(rule, standing, moment)
+        before = (standing.active, standing.pending_since)
+        _step(rule, standing, moment, value)
+        crossings += _due(rule, standing, moment)
+        changed |= before != (standing.active, standing.pending_since)
+    return crossings, changed or bool(crossings)
+
+
+def judge_watermark(rule: Rule, standing: Standing, until: int) -> list[Crossing]:
+    """All readings up to `until` have been seen: delays that ended before it are over."""
+    if rule.kind == "no-data":
+        quiet = standing.last_time is not None and until - standing.last_time >= rule.on_delay_ms
+        if quiet and not standing.active:
+            standing.active = True
+            assert standing.last_time is not None
+            return [Crossing("raise", standing.last_time + rule.on_delay_ms, None)]
+        return []
+    return _due(rule, standing, until)
+
+
+def _judge_silence(standing: Standing, rows: DeviceRows) -> tuple[list[Crossing], bool]:
+    silent = {row for row, metric, _ in rows.marks if metric is None}
+    heard = [moment for index, moment in enumerate(rows.times) if index not in silent]
+    if not heard:
+        return [], False
+    newest = max(heard)
+    if standing.last_time is not None and newest < standing.last_time:
+        return [], False
+    first = standing.last_time is None
+    crossings = []
+    if standing.active:
+        standing.active = False
+        crossings.append(Crossing("return", newest, None))
+    standing.last_time = newest
+    return crossings, first or bool(crossings)
+
+
+def _nothing_crosses(rule: Rule, column: Sequence[Value]) -> bool:
+    try:
+        extreme = max(column) if rule.operator == ">" else min(column)  # type: ignore[type-var]
+    except TypeError:  # nulls or text among them
+        numbers = [value for value in column if isinstance(value, (int, float))]
+        if not numbers:
+            return True
+        extreme = max(numbers) if rule.operator == ">" else min(numbers)
+    assert isinstance(extreme, (int, float))
+    return extreme <= rule.limit if rule.operator == ">" else extreme >= rule.limit
+
+
+def _remember_last(standing: Standing, times: Sequence[int], column: Sequence[Value]) -> None:
+    for moment, value in zip(times, column, strict=True):
+        if value is not None:
+            _remember(standing, moment, value)
+
+
+def _remember(standing: Standing, moment: int, value: Value) -> None:
+    standing.last_time, standing.value = moment, value
+    standing.evidence.append((moment, value))
+    if len(standing.evidence) > EVIDENCE:
+        del standing.evidence[: len(standing.evidence) - EVIDENCE]
+
+
+def _step(rule: Rule, standing: Standing, moment: int, value: Value) -> None:
+    _remember(standing, moment, value)
+    if standing.active:
+        gone = _is_normal(rule, value)
+        if gone and standing.pending_since is None:
+            standing.pending_since = moment
+        elif not gone:
+            standing.pending_since = None
+        return
+    holds = _is_abnormal(rule, value)
+    if holds and standing.pending_since is None:
+        standing.pending_since = moment
+    elif not holds:
+        standing.pending_since = None
+
+
+def _due(rule: Rule, standing: Standing, until: int) -> list[Crossing]:
+    since = standing.pending_since
+    delay = rule.off_delay_ms if standing.active else rule.on_delay_ms
+    if since is None or until < since + delay:
+        return []
+    kind: Literal["raise", "return"] = "return" if standing.active else "raise"
+    standing.active = not standing.active
+    standing.pending_since = None
+    return [Crossing(kind, since + delay, standing.value)]
+
+
+def _is_abnormal(rule: Rule, value: Value) -> bool:
+    if rule.kind == "state":
+        return _text(value) in rule.states
+    if isinstance(value, str) or value is None:
+        return False
+    return value > rule.limit if rule.operator == ">" else value < rule.limit
+
+
+def _is_normal(rule: Rule, value: Value) -> bool:
+    """Back beyond the dead-band, not just below the limit."""
+    if rule.kind == "state":
+        return _text(value) not in rule.states
+    if isinstance(value, str) or value is None:
+        return False
+    if rule.operator == ">":
+        return value <= rule.limit - rule.deadband
+    return value >= rule.limit + rule.deadband
+
+
+def _text(value: Value) -> str:
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)

@@ -1,0 +1,96 @@
+"""The web application: API and pages."""
+
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+from starlette.middleware.base import RequestResponseEndpoint
+from starlette.middleware.gzip import GZipMiddleware
+
+from plantroom_cloud.alarms import api as alarms_api
+from plantroom_cloud.devices import api as devices_api
+from plantroom_cloud.errors import CloudError, TooManyRequestsError, UnauthenticatedError
+from plantroom_cloud.gateways import api as gateways_api
+from plantroom_cloud.overview import pages
+from plantroom_cloud.quarantine import api as quarantine_api
+from plantroom_cloud.services import Services
+from plantroom_cloud.stream import api as stream_api
+from plantroom_cloud.users import api as users_api
+from plantroom_cloud.web.render import render
+from plantroom_cloud.workorders import api as workorders_api
+from plantroom_shared.errors import PlantroomError
+
+STATIC = Path(__file__).parent / "web" / "static"
+MOST_BODY_BYTES = 2_000_000
+
+_POLICY = (
+    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; script-src 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+)
+
+
+def create_app(services: Services) -> FastAPI:
+    """Routes, errors, headers."""
+    app = FastAPI(title="Plantroom", version="1", openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None)
+    app.state.services = services
+    for router in (
+        users_api.router,
+        devices_api.router,
+        gateways_api.router,
+        alarms_api.router,
+        workorders_api.router,
+        quarantine_api.router,
+        stream_api.router,
+        pages.router,
+    ):
+        app.include_router(router)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.add_middleware(GZipMiddleware, minimum_size=2000)
+
+    @app.middleware("http")
+    async def guard(request: Request, call_next: RequestResponseEndpoint) -> Response:
+        length = request.headers.get("content-length", "0")
+        if not length.isdigit() or int(length) > MOST_BODY_BYTES:
+            return _problem(413, "Request too large", f"at most {MOST_BODY_BYTES} bytes are taken")
+        response = await call_next(request)
+        response.headers["Content-Security-Policy"] = _POLICY
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Referrer-Policy"] = "same-origin"
+        return response
+
+    @app.exception_handler(PlantroomError)
+    async def refused(request: Request, error: PlantroomError) -> Response:
+        status = error.status if isinstance(error, CloudError) else 422
+        title = error.title if isinstance(error, CloudError) else "Invalid request"
+        if _is_page(request):
+            if isinstance(error, UnauthenticatedError):
+                return RedirectResponse("/login", 303)
+            return render(request, "error.html", status_code=status, title=title, detail=str(error))
+        headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, TooManyRequestsError) else {}
+        return _problem(status, title, str(error), headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_request: Request, error: RequestValidationError) -> Response:
+        text = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        return _problem(422, "Invalid request", text)
+
+    @app.exception_handler(HTTPException)
+    async def http_error(request: Request, error: HTTPException) -> Response:
+        if _is_page(request):
+            return render(request, "error.html", status_code=error.status_code, title=str(error.detail), detail="")
+        return _problem(error.status_code, str(error.detail), "")
+
+    return app
+
+
+def _is_page(request: Request) -> bool:
+    return not request.url.path.startswith("/api/")
+
+
+def _problem(status: int, title: str, detail: str, headers: dict[str, str] | None = None) -> Response:
+    """RFC 9457."""
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    return JSONResponse(body, status, headers, media_type="application/problem+json")

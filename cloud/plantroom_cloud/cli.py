@@ -1,0 +1,311 @@
+"""plantroom-cloud: the control plane and its administration."""
+
+import asyncio
+import functools
+import json
+import logging
+import sqlite3
+import sys
+import tarfile
+import tempfile
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+import structlog
+from influxdb_client.client.exceptions import InfluxDBError
+from influxdb_client.client.influxdb_client import InfluxDBClient
+from sqlmodel import Session, col, select
+
+from plantroom_cloud.config import CloudConfig, load_cloud_config
+from plantroom_cloud.gateways.broker import CLOUD_USER, hash_password, new_password, write_broker_files
+from plantroom_cloud.gateways.models import Gateway
+from plantroom_cloud.migration import migrate as migrate_database
+from plantroom_cloud.serve import Server
+from plantroom_cloud.services import Services, build
+from plantroom_cloud.sites.models import Site
+from plantroom_cloud.users.models import Role, User
+from plantroom_shared.clock import SystemClock
+from plantroom_shared.errors import PlantroomError
+
+
+def _clear_errors(work: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(work)
+    def wrapped(*args: Any, **kwargs: Any) -> None:
+        try:
+            work(*args, **kwargs)
+        except PlantroomError as error:
+            click.echo(str(error), err=True)
+            sys.exit(1)
+
+    return wrapped
+
+
+_CONFIG = click.option(
+    "-c",
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    default=Path("/etc/plantroom/cloud.yaml"),
+    show_default=True,
+    help="The control plane's configuration.",
+)
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program.")
+
+
+@click.group(epilog="Example: plantroom-cloud migrate -c cloud.yaml && plantroom-cloud serve -c cloud.yaml")
+@click.version_option(package_name="plantroom")
+def main() -> None:
+    """The control plane: telemetry, alarms, work orders, pages."""
+
+
+@main.command(epilog="Example: plantroom-cloud serve -c cloud.yaml")
+@_CONFIG
+@_clear_errors
+def serve(path: Path) -> None:
+    """Run until told to stop; brings the database up to date first."""
+    logging.basicConfig(level="INFO", format="%(message)s", handlers=[_structured()])
+    for chatty in ("apscheduler", "httpx", "alembic"):
+        logging.getLogger(chatty).setLevel("WARNING")
+    services = _services(path)
+    migrate_database(services.database)
+    with services.database.write() as session:
+        token = services.users.first_login(session, services.now())
+    if token is not None:
+        web = services.config.web
+        click.echo(f"There is no user yet. Make the first administrator at http://{web.host}:{web.port}/first/{token}")
+    asyncio.run(Server(services).run())
+
+
+@main.command(epilog="Example: plantroom-cloud migrate -c cloud.yaml")
+@_CONFIG
+@_clear_errors
+def migrate(path: Path) -> None:
+    """Bring the relational store to the present schema."""
+    click.echo(f"The schema is at {migrate_database(_services(path).database)}.")
+
+
+@main.group()
+def user() -> None:
+    """People who log in."""
+
+
+@user.command("add", epilog="Example: plantroom-cloud user add anna --role technician -c cloud.yaml")
+@click.argument("name")
+@click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
+@click.option("--password", prompt=True, hide_input=True, confirmation_prompt=True, envvar="PLANTROOM_PASSWORD")
+@_CONFIG
+@_clear_errors
+def user_add(name: str, role: str, password: str, path: Path) -> None:
+    """Add a person; the password is asked for, or taken from PLANTROOM_PASSWORD."""
+    services = _services(path)
+    with services.database.write() as session:
+        services.users.add(session, name, password, Role(role), services.now())
+        services.users.audit(session, "cli", "user.add", f"user/{name}", {"role": role}, services.now())
+    click.echo(f"{name} can log in as {role}.")
+
+
+@user.command("list", epilog="Example: plantroom-cloud user list --json")
+@_CONFIG
+@_JSON
+@_clear_errors
+def user_list(path: Path, *, as_json: bool) -> None:
+    """Who there is."""
+    with _services(path).database.read() as session:
+        rows = [
+            {"name": u.name, "role": u.role.value, "active": u.active}
+            for u in session.exec(select(User).order_by(col(User.id)))
+        ]
+    click.echo(
+        json.dumps(rows) if as_json else "\n".join(f"{r['name']}  {r['role']}" for r in rows) or "There is nobody."
+    )
+
+
+@user.command("token", epilog="Example: plantroom-cloud user token anna --name reporting --days 90")
+@click.argument("name")
+@click.option("--name", "purpose", required=True, help="What the token is for.")
+@click.option("--days", type=int, default=None, help="How long it lasts; without it, until it is removed.")
+@_CONFIG
+@_clear_errors
+def user_token(name: str, purpose: str, days: int | None, path: Path) -> None:
+    """Make an API token; it is shown once."""
+    services = _services(path)
+    with services.database.write() as session:
+        owner = services.users.get(session, name)
+        lasts = timedelta(days=days) if days else None
+        click.echo(services.users.make_token(session, owner, purpose, services.now(), lasts))
+
+
+@main.group()
+def gateway() -> None:
+    """Gateways and their credentials."""
+
+
+@gateway.command("add", epilog="Example: plantroom-cloud gateway add gw-b --site main --out ./gw-b -c cloud.yaml")
+@click.argument("gateway_id")
+@click.option("--site", required=True, help="The site's id; made when it is new.")
+@click.option("--site-name", default="", help="Its name, when it is new.")
+@click.option("--label", default="")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the gateway's credential.")
+@_CONFIG
+@_clear_errors
+def gateway_add(gateway_id: str, site: str, site_name: str, label: str, out: Path, path: Path) -> None:
+    """Enrol a gateway: issue its credential and write the broker's files."""
+    services = _services(path)
+    migrate_database(services.database)
+    password = new_password()
+    with services.database.write() as session:
+        if session.get(Site, site) is None:
+            session.add(Site(id=site, name=site_name or site))
+            session.flush()
+        services.gateways.enrol(session, gateway_id, site, label, hash_password(password), services.now())
+        services.users.audit(session, "cli", "gateway.add", f"gateway/{gateway_id}", {"site": site}, services.now())
+        session.flush()
+        _write_broker_files(session, services.config)
+    out.mkdir(parents=True, exist_ok=True)
+    secret = out / f"{gateway_id}.password"
+    secret.touch(mode=0o600)
+    secret.write_text(password + "\n")
+    click.echo(f"{gateway_id} is enrolled. Its password stands in {secret}; use it as mqtt.password_file.")
+
+
+@gateway.command("list", epilog="Example: plantroom-cloud gateway list --json")
+@_CONFIG
+@_JSON
+@_clear_errors
+def gateway_list(path: Path, *, as_json: bool) -> None:
+    """All gateways."""
+    services = _services(path)
+    with services.database.read() as session:
+        rows = [
+            {"id": g.id, "site": g.site_id, "state": "revoked" if g.revoked_at else g.state}
+            for g in services.gateways.list(session)
+        ]
+    text = "\n".join(f"{row['id']}  {row['site']}  {row['state']}" for row in rows)
+    click.echo(json.dumps(rows) if as_json else text or "There is none.")
+
+
+@gateway.command("revoke", epilog="Example: plantroom-cloud gateway revoke gw-b -c cloud.yaml")
+@click.argument("gateway_id")
+@_CONFIG
+@_clear_errors
+def gateway_revoke(gateway_id: str, path: Path) -> None:
+    """Take a gateway's credential back, at once."""
+    services = _services(path)
+    with services.database.write() as session:
+        services.gateways.revoke(session, gateway_id, services.now())
+        services.users.audit(session, "cli", "gateway.revoke", f"gateway/{gateway_id}", {}, services.now())
+        session.flush()
+        _write_broker_files(session, services.config)
+    click.echo(f"{gateway_id} is revoked.")
+
+
+@main.group()
+def influx() -> None:
+    """InfluxDB 2.x."""
+
+
+@influx.command("setup", epilog="Example: plantroom-cloud influx setup --org plantroom --admin-token … -c cloud.yaml")
+@click.option("--org", required=True)
+@click.option("--admin-token", required=True, envvar="INFLUX_ADMIN_TOKEN")
+@_CONFIG
+@_clear_errors
+def influx_setup(org: str, admin_token: str, path: Path) -> None:
+    """Make the bucket with its retention and a token for us, by influxdb-client."""
+    config = load_cloud_config(path)
+    telemetry = config.telemetry
+    try:
+        with InfluxDBClient(url=telemetry.url, token=admin_token, org=org) as client:
+            buckets = client.buckets_api()
+            bucket = buckets.find_bucket_by_name(telemetry.database) or buckets.create_bucket(
+                bucket_name=telemetry.database,
+                org=org,
+                retention_rules={"type": "expire", "everySeconds": telemetry.raw_days * 86_400},
+            )
+    except (InfluxDBError, OSError) as error:
+        raise click.ClickException(f"InfluxDB at {telemetry.url}: {error}") from error
+    click.echo(f"Bucket {bucket.name} is there. Put the token into telemetry.token_file of {path}.")
+
+
+@main.command(epilog="Example: plantroom-cloud backup plantroom.tar.gz -c cloud.yaml")
+@click.argument("target", type=click.Path(path_type=Path))
+@_CONFIG
+@_clear_errors
+def backup(target: Path, path: Path) -> None:
+    """Back up the databases of a running or stopped control plane into one archive."""
+    config = load_cloud_config(path)
+    files = {"plantroom.db": _sqlite_path(config)}
+    if config.telemetry.store == "sqlite":
+        files["telemetry.db"] = config.telemetry.path
+    with tempfile.TemporaryDirectory() as folder, tarfile.open(target, "w:gz") as archive:
+        for name, source in files.items():
+            copy = Path(folder) / name
+            with sqlite3.connect(source) as live, sqlite3.connect(copy) as into:
+                live.backup(into)
+            archive.add(copy, name)
+    click.echo(f"{target}: {', '.join(files)}")
+
+
+@main.command(epilog="Example: plantroom-cloud restore plantroom.tar.gz -c cloud.yaml")
+@click.argument("source", type=click.Path(path_type=Path, exists=True))
+@click.option("--force", is_flag=True, help="Replace databases that are there.")
+@_CONFIG
+@_clear_errors
+def restore(source: Path, path: Path, *, force: bool) -> None:
+    """Put a backup back; stop the control plane first."""
+    config = load_cloud_config(path)
+    targets = {"plantroom.db": _sqlite_path(config), "telemetry.db": config.telemetry.path}
+    with tarfile.open(source) as archive:
+        for name, target in targets.items():
+            if name not in archive.getnames():
+                continue
+            if target.exists() and not force:
+                raise click.ClickException(f"{target} is there; stop the control plane and give --force to replace it")
+            member = archive.extractfile(name)
+            assert member is not None
+            for suffix in ("-wal", "-shm"):
+                Path(f"{target}{suffix}").unlink(missing_ok=True)
+            target.write_bytes(member.read())
+            click.echo(f"restored {target}")
+
+
+def _services(path: Path) -> Services:
+    return build(load_cloud_config(path), SystemClock())
+
+
+def _write_broker_files(session: Session, config: CloudConfig) -> None:
+    hashes = {g.id: g.password_hash for g in session.exec(select(Gateway)) if g.revoked_at is None and g.password_hash}
+    password = config.mqtt.read_password()
+    if not password:
+        raise click.ClickException("mqtt.password or mqtt.password_file is missing: the control plane needs its own")
+    hashes[CLOUD_USER] = hash_password(password)
+    write_broker_files(config.broker_dir, hashes)
+
+
+def _sqlite_path(config: CloudConfig) -> Path:
+    if not config.database_url.startswith("sqlite:///"):
+        raise click.ClickException(
+            f"this database is backed up by its own tools: pg_dump -Fc '{config.database_url}' > plantroom.dump"
+        )
+    return Path(config.database_url.removeprefix("sqlite:///"))
+
+
+def _structured() -> logging.Handler:
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "logger", "event"]),
+            ],
+            foreign_pre_chain=[
+                structlog.processors.TimeStamper(fmt="iso"),
+                structlog.stdlib.add_log_level,
+                structlog.stdlib.add_logger_name,
+                structlog.processors.format_exc_info,
+            ],
+        )
+    )
+    return handler

@@ -1,0 +1,120 @@
+"""The control plane's configuration: one validated object from YAML and the environment, read once."""
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from plantroom_cloud.errors import CloudError
+
+
+class CloudConfigError(CloudError):
+    """The configuration cannot be used; says which key and what would be right."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Mqtt(_Strict):
+    """The broker."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8883, ge=1, le=65535)
+    username: str = "plantroom-cloud"
+    password: str = ""
+    password_file: Path | None = None
+    ca_file: Path | None = None
+
+    def read_password(self) -> str:
+        """From the file where there is one."""
+        return self.password_file.read_text().strip() if self.password_file is not None else self.password
+
+
+class Telemetry(_Strict):
+    """Where values over time are kept."""
+
+    store: Literal["sqlite", "influxdb"] = "sqlite"
+    path: Path = Path("telemetry.db")
+    url: str = "http://127.0.0.1:8086"
+    database: str = "plantroom"
+    username: str = ""
+    password: str = ""
+    token: str = ""
+    token_file: Path | None = None
+    raw_days: int = Field(default=90, ge=1)
+    rollup_days: int = Field(default=1830, ge=1)
+
+
+class Web(_Strict):
+    """The page and the API."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    secure_cookies: bool = False  #: behind TLS: true
+
+
+class Metrics(_Strict):
+    """Health and Prometheus figures, on a port of their own."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=9090, ge=0, le=65535)
+
+
+class CloudConfig(_Strict):
+    """cloud.yaml."""
+
+    database_url: str = "sqlite:///plantroom.db"
+    mqtt: Mqtt = Mqtt()
+    telemetry: Telemetry = Telemetry()
+    web: Web = Web()
+    metrics: Metrics = Metrics()
+    broker_dir: Path = Path("broker")  #: password file, access list and certificates of the broker
+
+
+def load_cloud_config(path: Path, environment: dict[str, str] | None = None) -> CloudConfig:
+    """Read cloud.yaml, then PLANTROOM_DATABASE_URL and PLANTROOM_TELEMETRY_TOKEN; relative paths are relative to the
+    file. Raises CloudConfigError with every mistake."""
+    environment = dict(os.environ) if environment is None else environment
+    try:
+        data: Any = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except OSError as error:
+        raise CloudConfigError(f"{path}: cannot be read: {error.strerror}; give the path with -c") from error
+    except yaml.YAMLError as error:
+        raise CloudConfigError(f"{path}: not valid YAML: {error}") from error
+    if not isinstance(data, dict):
+        raise CloudConfigError(f"{path}: is no mapping; see configs/samples/cloud.yaml")
+    if url := environment.get("PLANTROOM_DATABASE_URL"):
+        data["database_url"] = url
+    if token := environment.get("PLANTROOM_TELEMETRY_TOKEN"):
+        data.setdefault("telemetry", {})["token"] = token
+    try:
+        config = CloudConfig.model_validate(data)
+    except ValidationError as error:
+        lines = [f"{path}: {'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
+        raise CloudConfigError("\n".join(lines)) from error
+    return _resolved(config, path.resolve().parent)
+
+
+def _resolved(config: CloudConfig, base: Path) -> CloudConfig:
+    mqtt, telemetry = config.mqtt, config.telemetry
+    files = {name: base / value for name in ("password_file", "ca_file") if (value := getattr(mqtt, name)) is not None}
+    for name, file in files.items():
+        if not file.is_file():
+            raise CloudConfigError(f"mqtt.{name}: there is no file {file}")
+    token = telemetry.token
+    if telemetry.token_file is not None:
+        token = (base / telemetry.token_file).read_text().strip()
+    url = config.database_url
+    if url.startswith("sqlite:///") and not url.startswith("sqlite:////"):
+        url = f"sqlite:///{base / url.removeprefix('sqlite:///')}"
+    return config.model_copy(
+        update={
+            "database_url": url,
+            "mqtt": mqtt.model_copy(update=files),
+            "telemetry": telemetry.model_copy(update={"path": base / telemetry.path, "token": token}),
+            "broker_dir": base / config.broker_dir,
+        }
+    )

@@ -1,0 +1,226 @@
+"""/api/v1/sites, /devices, /profiles."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict
+from sqlmodel import Session, col, select
+
+from plantroom_cloud.columns import ms_from_utc, utc_from_ms
+from plantroom_cloud.dependencies import At, Manager, ReadSession, ServicesDep, Viewer, WriteSession, may_see
+from plantroom_cloud.devices.models import Device, DeviceLatest
+from plantroom_cloud.devices.service import health
+from plantroom_cloud.errors import InvalidError, NotFoundError
+from plantroom_cloud.gateways.api import CommandIn, CommandOut, send_command
+from plantroom_cloud.gateways.models import Gateway
+from plantroom_cloud.listing import Page
+from plantroom_cloud.services import Services
+from plantroom_cloud.sites.models import Site
+from plantroom_cloud.users.models import User
+
+router = APIRouter(prefix="/api/v1", tags=["devices"])
+
+
+class SiteOut(BaseModel):
+    """A site."""
+
+    model_config = ConfigDict(from_attributes=True)
+    id: str
+    name: str
+    timezone: str
+    address: str
+
+
+class DeviceOut(BaseModel):
+    """A device and how it is."""
+
+    id: str
+    gateway_id: str
+    name: str
+    label: str
+    profile: str
+    kind: str
+    location: str
+    period_s: float | None
+    metrics: list[dict[str, Any]]
+    actions: list[dict[str, Any]]
+    identity: dict[str, str]
+    health: str
+    health_reason: str
+    last_reading_at: datetime | None
+
+
+class ValueOut(BaseModel):
+    """The newest value of a metric."""
+
+    metric: str
+    time: datetime
+    value: Any
+    quality: str
+
+
+class HealthOut(BaseModel):
+    """How a device is, and why."""
+
+    health: str
+    reason: str
+    last_reading_at: datetime | None
+
+
+class PointOut(BaseModel):
+    """A value, or a window of values beginning at `time`."""
+
+    time: datetime
+    min: float
+    mean: float
+    max: float
+    last: float
+    count: int
+
+
+class SeriesOut(BaseModel):
+    """One metric over time; `every` is the window in seconds, null for raw values."""
+
+    metric: str
+    every: int | None
+    points: list[PointOut]
+
+
+@router.get("/sites")
+def list_sites(user: Viewer, session: ReadSession) -> Page[SiteOut]:
+    """All that the person may see."""
+    rows = session.exec(select(Site).order_by(col(Site.id)))
+    return Page(items=[SiteOut.model_validate(site) for site in rows if may_see(user, site.id)])
+
+
+@router.get("/devices")
+def list_devices(
+    user: Viewer, session: ReadSession, services: ServicesDep, at: At, kind: str | None = None
+) -> Page[DeviceOut]:
+    """All devices in use."""
+    found = [d for d in services.devices.list(session, user.sites) if kind is None or d.kind == kind]
+    latest = services.devices.latest(session)
+    gateways = {gateway.id: gateway for gateway in services.gateways.list(session)}
+    return Page(items=[_out(device, latest.get(device.id), gateways.get(device.gateway_id), at) for device in found])
+
+
+@router.get("/devices/{device_id}")
+def get_device(device_id: str, user: Viewer, session: ReadSession, services: ServicesDep, at: At) -> DeviceOut:
+    """One device."""
+    device, gateway = visible(session, services, user, device_id)
+    return _out(device, session.get(DeviceLatest, device_id), gateway, at)
+
+
+@router.get("/devices/{device_id}/latest")
+def latest(device_id: str, user: Viewer, session: ReadSession, services: ServicesDep) -> Page[ValueOut]:
+    """The newest value of each metric."""
+    visible(session, services, user, device_id)
+    row = session.get(DeviceLatest, device_id)
+    items = [
+        ValueOut(metric=metric, time=utc_from_ms(value["t"]), value=value["v"], quality=value["q"])
+        for metric, value in sorted((row.values if row else {}).items())
+    ]
+    return Page(items=items)
+
+
+@router.get("/devices/{device_id}/health")
+def get_health(device_id: str, user: Viewer, session: ReadSession, services: ServicesDep, at: At) -> HealthOut:
+    """How it is, and why."""
+    device, gateway = visible(session, services, user, device_id)
+    row = session.get(DeviceLatest, device_id)
+    word, reason = health(device, row, gateway, at)
+    return HealthOut(health=word, reason=reason, last_reading_at=row.last_reading_at if row else None)
+
+
+@router.get("/devices/{device_id}/telemetry")
+def telemetry(
+    device_id: str,
+    user: Viewer,
+    session: ReadSession,
+    services: ServicesDep,
+    at: At,
+    metric: Annotated[list[str], Query()],
+    start: datetime | None = None,
+    end: datetime | None = None,
+    every: Annotated[int | None, Query(ge=0, le=604_800, description="window in seconds; 0 for raw values")] = None,
+) -> Page[SeriesOut]:
+    """Metrics over time in [start, end); the last hour by default, the window chosen by the range."""
+    visible(session, services, user, device_id)
+    last = _aware(end) if end else at
+    first = _aware(start) if start else last - timedelta(hours=1)
+    if first >= last:
+        raise InvalidError("start must be before end")
+    items = []
+    for name in metric[:20]:
+        first_ms, last_ms = ms_from_utc(first), ms_from_utc(last)
+        if every == 0:
+            window, points = None, services.telemetry.store.query(device_id, name, first_ms, last_ms, None)
+        else:
+            window, points = services.telemetry.series(device_id, name, first_ms, last_ms, every)
+        out = [
+            PointOut(time=utc_from_ms(p.time), min=p.minimum, mean=p.mean, max=p.maximum, last=p.last, count=p.count)
+            for p in points
+        ]
+        items.append(SeriesOut(metric=name, every=window, points=out))
+    return Page(items=items)
+
+
+@router.post("/devices/{device_id}/commands", status_code=202)
+def command(
+    device_id: str, body: CommandIn, user: Manager, session: WriteSession, services: ServicesDep, at: At
+) -> CommandOut:
+    """Have a device do something, once."""
+    device, _ = visible(session, services, user, device_id)
+    return send_command(session, services, device, body, user.name, at)
+
+
+@router.get("/profiles")
+def profiles(user: Viewer, session: ReadSession, services: ServicesDep) -> Page[dict[str, Any]]:
+    """The profiles of the devices in use, with their metrics."""
+    found: dict[str, dict[str, Any]] = {}
+    for device in services.devices.list(session, user.sites):
+        entry = found.setdefault(
+            device.profile, {"profile": device.profile, "kind": device.kind, "devices": 0, "metrics": device.metrics}
+        )
+        entry["devices"] += 1
+    return Page(items=[found[name] for name in sorted(found)])
+
+
+def visible(session: Session, services: Services, user: User, device_id: str) -> tuple[Device, Gateway]:
+    """The device if the person may know of it; raises NotFoundError."""
+    device = services.devices.get(session, device_id)
+    gateway = services.gateways.get(session, device.gateway_id)
+    if not may_see(user, gateway.site_id):
+        raise NotFoundError(f"there is no device {device_id!r}")
+    return device, gateway
+
+
+def _aware(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise InvalidError("times need a time zone: write them like 2026-03-01T12:00:00Z")
+    return moment
+
+
+def _out(device: Device, row: DeviceLatest | None, gateway: Gateway | None, at: datetime) -> DeviceOut:
+    word, reason = health(device, row, gateway, at)
+    return DeviceOut(
+        **device.model_dump(
+            include={
+                "id",
+                "gateway_id",
+                "name",
+                "label",
+                "profile",
+                "kind",
+                "location",
+                "period_s",
+                "metrics",
+                "actions",
+                "identity",
+            }
+        ),
+        health=word,
+        health_reason=reason,
+        last_reading_at=row.last_reading_at if row else None,
+    )

@@ -1,0 +1,163 @@
+"""Devices: they register themselves by the birth message, or by their first own message."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+from sqlmodel import Session, col, select
+
+from plantroom_cloud.columns import ms_from_utc, utc_from_ms
+from plantroom_cloud.devices.models import Device, DeviceLatest, device_key
+from plantroom_cloud.errors import NotFoundError
+from plantroom_cloud.gateways.models import Gateway
+from plantroom_cloud.stream.service import record_change
+from plantroom_shared.batch import DeviceRows, Event, Value
+from plantroom_shared.messages import Birth, Metric
+
+#: A device that has said nothing for so many of its periods (and at least this long) is stale.
+STALE_PERIODS = 5
+STALE_LEAST_S = 90.0
+
+
+class DeviceService:
+    """Works in the session it is given; commits nothing itself."""
+
+    def register(self, session: Session, birth: Birth, at: datetime) -> list[Device]:
+        """Take over what the gateway has; what is no longer there is marked removed, its history stays."""
+        known = {device.id: device for device in session.exec(select(Device).where(Device.gateway_id == birth.gateway))}
+        devices = []
+        for born in birth.devices:
+            key = device_key(birth.gateway, born.device)
+            device = known.pop(key, None) or Device(
+                id=key, gateway_id=birth.gateway, name=born.device, registered_at=at
+            )
+            device.label, device.profile, device.kind = born.label or born.device, born.profile, born.kind
+            device.location, device.period_s, device.removed_at = born.location, born.period_s, None
+            device.metrics = [msgspec.to_builtins(metric) for metric in born.metrics]
+            device.actions = [msgspec.to_builtins(action) for action in born.actions]
+            device.identity = dict(born.identity)
+            session.add(device)
+            devices.append(device)
+        for gone in known.values():
+            if not gone.direct and gone.removed_at is None:
+                gone.removed_at = at
+                session.add(gone)
+        record_change(session, "device", birth.gateway, at)
+        return devices
+
+    def register_direct(
+        self, session: Session, gateway_id: str, name: str, values: dict[str, Value], at: datetime
+    ) -> Device:
+        """A device that speaks MQTT itself: its metrics are what it sends."""
+        key = device_key(gateway_id, name)
+        device = session.get(Device, key)
+        if device is None:
+            device = Device(
+                id=key, gateway_id=gateway_id, name=name, label=name, kind="direct", direct=True, registered_at=at
+            )
+            record_change(session, "device", key, at)
+        known = {metric["name"] for metric in device.metrics}
+        new = [
+            Metric(
+                name=metric,
+                label=metric.replace("_", " ").capitalize(),
+                kind="text" if isinstance(value, str) else "gauge",
+            )
+            for metric, value in values.items()
+            if metric not in known
+        ]
+        if new:
+            device.metrics = [*device.metrics, *(msgspec.to_builtins(metric) for metric in new)]
+        session.add(device)
+        return device
+
+    def get(self, session: Session, device_id: str) -> Device:
+        """Raises NotFoundError."""
+        device = session.get(Device, device_id)
+        if device is None:
+            raise NotFoundError(f"there is no device {device_id!r}; ids look like gateway.device")
+        return device
+
+    def list(self, session: Session, sites: Sequence[str] = ()) -> list[Device]:
+        """Those in use, gateways themselves included."""
+        query = select(Device).where(col(Device.removed_at).is_(None)).order_by(col(Device.id))
+        if sites:
+            query = query.join(Gateway).where(col(Gateway.site_id).in_(sites))
+        return [*session.exec(query)]
+
+    def latest(self, session: Session, device_ids: Sequence[str] | None = None) -> dict[str, DeviceLatest]:
+        """The newest values by device id."""
+        query = select(DeviceLatest)
+        if device_ids is not None:
+            query = query.where(col(DeviceLatest.device_id).in_(device_ids))
+        return {row.device_id: row for row in session.exec(query)}
+
+    def merge_latest(self, session: Session, gateway_id: str, blocks: Sequence[DeviceRows], at: datetime) -> None:
+        """Newer values replace older ones; late rows change nothing that is newer."""
+        by_device: dict[str, list[DeviceRows]] = {}
+        for rows in blocks:
+            if rows.times:
+                by_device.setdefault(device_key(gateway_id, rows.device), []).append(rows)
+        if not by_device:
+            return
+        known = self.latest(session, list(by_device))
+        existing = set(session.exec(select(Device.id).where(col(Device.id).in_(list(by_device)))))
+        for key, parts in by_device.items():
+            if key not in existing:
+                continue
+            row = known.get(key) or DeviceLatest(device_id=key)
+            values = dict(row.values)
+            newest = ms_from_utc(row.last_reading_at) if row.last_reading_at else 0
+            for part in parts:
+                newest = _merge(part, values, newest)
+            row.values = values
+            row.last_reading_at = utc_from_ms(newest)
+            if row.state == "unknown":
+                row.state, row.state_since = "ok", at
+            session.add(row)
+
+    def apply_event(self, session: Session, gateway_id: str, event: Event, at: datetime) -> None:
+        """A device became silent, or answers again."""
+        if event.kind != "device.state" or event.device is None:
+            return
+        key = device_key(gateway_id, event.device)
+        if session.get(Device, key) is None:
+            return
+        row = session.get(DeviceLatest, key) or DeviceLatest(device_id=key)
+        row.state, row.state_reason = str(event.data.get("state", "unknown")), str(event.data.get("reason", ""))
+        row.state_since = utc_from_ms(event.time)
+        session.add(row)
+        record_change(session, "device", key, at)
+
+
+def health(device: Device, latest: DeviceLatest | None, gateway: Gateway | None, at: datetime) -> tuple[str, str]:
+    """One word and why: "ok", "silent", "stale", "gateway-offline", "unknown"."""
+    if gateway is not None and gateway.state == "offline":
+        return "gateway-offline", f"gateway {gateway.id} is offline"
+    if latest is None or latest.last_reading_at is None:
+        return "unknown", "nothing has come yet"
+    if latest.state == "silent":
+        return "silent", latest.state_reason
+    age = (at - latest.last_reading_at).total_seconds()
+    if age > max(STALE_LEAST_S, STALE_PERIODS * (device.period_s or 0)):
+        return "stale", f"last reading {age:.0f} s ago"
+    return "ok", ""
+
+
+def _merge(rows: DeviceRows, values: dict[str, object], newest: int) -> int:
+    marks = {(row, metric): quality for row, metric, quality in rows.marks}
+    for index, moment in enumerate(rows.times):
+        ended = marks.get((index, None))
+        if ended is not None:
+            for metric, old in list(values.items()):
+                if isinstance(old, dict) and old.get("t", 0) <= moment:
+                    values[metric] = {"t": moment, "v": None, "q": ended}
+        for metric, column in rows.values.items():
+            value, mark = column[index], marks.get((index, metric))
+            if value is None and mark is None:
+                continue
+            before = values.get(metric)
+            if not isinstance(before, dict) or before["t"] <= moment:
+                values[metric] = {"t": moment, "v": value, "q": mark or "good"}
+        newest = max(newest, moment)
+    return newest

@@ -1,0 +1,152 @@
+"""The ledger: which sequence numbers came, and what each hour amounts to."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from plantroom_cloud.gateways.models import LedgerHour, LedgerRange
+
+
+@dataclass
+class Ranges:
+    """Inclusive ranges of integers, sorted, never touching."""
+
+    items: list[tuple[int, int]] = field(default_factory=list)
+
+    def __contains__(self, number: int) -> bool:
+        return any(first <= number <= last for first, last in reversed(self.items))
+
+    def add(self, number: int) -> bool:
+        """False when it was there already."""
+        items = self.items
+        if items and number == items[-1][1] + 1:
+            items[-1] = (items[-1][0], number)
+            return True
+        if number in self:
+            return False
+        items.append((number, number))
+        items.sort()
+        merged: list[tuple[int, int]] = []
+        for first, last in items:
+            if merged and first <= merged[-1][1] + 1:
+                merged[-1] = (merged[-1][0], max(merged[-1][1], last))
+            else:
+                merged.append((first, last))
+        self.items = merged
+        return True
+
+    def missing(self) -> int:
+        """Numbers from 1 to the highest that never came."""
+        if not self.items:
+            return 0
+        return self.items[-1][1] - sum(last - first + 1 for first, last in self.items)
+
+
+def load_ranges(session: Session, gateway_id: str, outbox: str, stream: str) -> Ranges:
+    """What came, declared losses apart."""
+    rows = session.exec(
+        select(LedgerRange).where(
+            LedgerRange.gateway_id == gateway_id,
+            LedgerRange.outbox == outbox,
+            LedgerRange.stream == stream,
+            col(LedgerRange.declared).is_(False),
+        )
+    )
+    return Ranges(sorted((row.first, row.last) for row in rows))
+
+
+def save_ranges(session: Session, gateway_id: str, outbox: str, stream: str, ranges: Ranges) -> None:
+    """Nearly always one row changes its end."""
+    rows = {
+        row.first: row
+        for row in session.exec(
+            select(LedgerRange).where(
+                LedgerRange.gateway_id == gateway_id,
+                LedgerRange.outbox == outbox,
+                LedgerRange.stream == stream,
+                col(LedgerRange.declared).is_(False),
+            )
+        )
+    }
+    for first, last in ranges.items:
+        row = rows.pop(first, None)
+        if row is None:
+            row = LedgerRange(gateway_id=gateway_id, outbox=outbox, stream=stream, first=first, last=last)
+        row.last = last
+        session.add(row)
+    for gone in rows.values():
+        session.delete(gone)
+
+
+def count(session: Session, gateway_id: str, at: datetime, **amounts: int) -> None:
+    """Add to the hour of `at`."""
+    hour = at.replace(minute=0, second=0, microsecond=0)
+    row = session.get(LedgerHour, (gateway_id, hour)) or LedgerHour(gateway_id=gateway_id, hour=hour)
+    for name, amount in amounts.items():
+        setattr(row, name, getattr(row, name) + amount)
+    session.add(row)
+
+
+def declare_lost(session: Session, gateway_id: str, kind: str, data: dict[str, Any], at: datetime) -> None:
+    """The gateway says what it gave up: counted, and no longer missing."""
+    values = int(data.get("values", 0))
+    if kind == "telemetry.thinned":
+        count(session, gateway_id, at, values_thinned=values)
+        return
+    count(session, gateway_id, at, values_evicted=values)
+    outbox = str(data.get("outbox", ""))
+    for first, last in data.get("seqs", []):
+        key = (gateway_id, outbox, "telemetry", int(first))
+        if session.get(LedgerRange, key) is None:
+            session.add(
+                LedgerRange(
+                    gateway_id=gateway_id,
+                    outbox=outbox,
+                    stream="telemetry",
+                    first=int(first),
+                    last=int(last),
+                    declared=True,
+                )
+            )
+
+
+@dataclass(frozen=True)
+class StreamReport:
+    """One outbox and stream: how far, what is missing, what was declared lost."""
+
+    outbox: str
+    stream: str
+    last: int
+    received: int
+    missing: int
+    declared: int
+
+
+def streams(session: Session, gateway_id: str) -> list[StreamReport]:
+    """All outboxes that this gateway ever had."""
+    groups: dict[tuple[str, str], list[LedgerRange]] = {}
+    for row in session.exec(select(LedgerRange).where(LedgerRange.gateway_id == gateway_id)):
+        groups.setdefault((row.outbox, row.stream), []).append(row)
+    return [_report(outbox, stream, rows) for (outbox, stream), rows in sorted(groups.items())]
+
+
+def _report(outbox: str, stream: str, rows: Sequence[LedgerRange]) -> StreamReport:
+    received = _total(row for row in rows if not row.declared)
+    declared = _total(row for row in rows if row.declared)
+    last = max(row.last for row in rows)
+    return StreamReport(outbox, stream, last, received, max(0, last - received - declared), declared)
+
+
+def _total(rows: Iterable[LedgerRange]) -> int:
+    return sum(row.last - row.first + 1 for row in rows)
+
+
+def hours(session: Session, gateway_id: str, start: datetime, end: datetime) -> list[LedgerHour]:
+    """The hours between, oldest first."""
+    query = select(LedgerHour).where(
+        LedgerHour.gateway_id == gateway_id, LedgerHour.hour >= start, LedgerHour.hour < end
+    )
+    return list(session.exec(query.order_by(col(LedgerHour.hour))))

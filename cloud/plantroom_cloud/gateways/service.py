@@ -1,0 +1,190 @@
+"""Gateways: what they say of themselves, their commands and configurations."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from plantroom_cloud.errors import ConflictError, InvalidError, NotFoundError
+from plantroom_cloud.gateways.ledger import declare_lost
+from plantroom_cloud.gateways.models import Gateway, GatewayCommand, GatewayConfig
+from plantroom_cloud.stream.service import record_change
+from plantroom_shared.batch import Event
+from plantroom_shared.ids import check_id
+from plantroom_shared.messages import Birth, Status
+
+
+class GatewayService:
+    """Works in the session it is given; commits nothing itself."""
+
+    def enrol(
+        self, session: Session, gateway_id: str, site_id: str, label: str, password_hash: str, at: datetime
+    ) -> Gateway:
+        """Add a gateway; raises ConflictError when there is one of that id."""
+        check_id(gateway_id, "gateway")
+        gateway = session.get(Gateway, gateway_id)
+        if gateway is not None and gateway.revoked_at is None:
+            raise ConflictError(f"gateway {gateway_id!r} is enrolled already; revoke it first, or choose another id")
+        if gateway is None:
+            gateway = Gateway(id=gateway_id, site_id=site_id, label=label or gateway_id, enrolled_at=at)
+        gateway.site_id, gateway.revoked_at, gateway.password_hash, gateway.enrolled_at = (
+            site_id,
+            None,
+            password_hash,
+            at,
+        )
+        session.add(gateway)
+        record_change(session, "gateway", gateway_id, at)
+        return gateway
+
+    def revoke(self, session: Session, gateway_id: str, at: datetime) -> Gateway:
+        """Take its credential back; what it sends from now on is refused."""
+        gateway = self.get(session, gateway_id)
+        gateway.revoked_at, gateway.password_hash = at, ""
+        session.add(gateway)
+        record_change(session, "gateway", gateway_id, at)
+        return gateway
+
+    def get(self, session: Session, gateway_id: str) -> Gateway:
+        """Raises NotFoundError."""
+        gateway = session.get(Gateway, gateway_id)
+        if gateway is None:
+            raise NotFoundError(f"there is no gateway {gateway_id!r}")
+        return gateway
+
+    def list(self, session: Session, sites: Sequence[str] = ()) -> list[Gateway]:
+        """All, or those of some sites."""
+        query = select(Gateway).order_by(col(Gateway.id))
+        if sites:
+            query = query.where(col(Gateway.site_id).in_(sites))
+        return [*session.exec(query)]
+
+    def apply_status(self, session: Session, status: Status, at: datetime) -> None:
+        """Online, or its last will."""
+        gateway = session.get(Gateway, status.gateway)
+        if gateway is None:
+            return
+        if status.state == "offline" and gateway.boot not in ("", status.boot):
+            return  # the last will of an earlier run, delivered late
+        if gateway.state != status.state:
+            gateway.state, gateway.state_since = status.state, at
+            record_change(session, "gateway", gateway.id, at)
+        gateway.boot, gateway.versions = status.boot, status.versions or gateway.versions
+        session.add(gateway)
+
+    def apply_birth(self, session: Session, birth: Birth, at: datetime) -> None:
+        """What it has and can."""
+        gateway = session.get(Gateway, birth.gateway)
+        if gateway is None:
+            return
+        gateway.boot, gateway.versions, gateway.capabilities = birth.boot, birth.versions, birth.capabilities
+        gateway.config_version = birth.config_version
+        gateway.label = birth.label or gateway.label
+        session.add(gateway)
+        record_change(session, "gateway", gateway.id, at)
+
+    def apply_event(self, session: Session, gateway_id: str, event: Event, at: datetime) -> None:
+        """Results of commands and configurations, and declared losses."""
+        data = event.data
+        match event.kind:
+            case "command.result":
+                self._command_result(session, data, at)
+            case "config.applied" | "config.refused" | "config.rolled-back":
+                self._config_answer(session, gateway_id, event.kind.removeprefix("config."), data, at)
+            case "telemetry.thinned" | "telemetry.evicted":
+                declare_lost(session, gateway_id, event.kind, data, at)
+            case _:
+                pass
+
+    def command(
+        self,
+        session: Session,
+        gateway_id: str,
+        device: str,
+        action: str,
+        args: dict[str, Any],
+        reason: str,
+        by: str,
+        expires_in_s: float,
+        at: datetime,
+    ) -> GatewayCommand:
+        """Queue a command; the ingest sends it."""
+        gateway = self.get(session, gateway_id)
+        if gateway.revoked_at is not None:
+            raise ConflictError(f"gateway {gateway_id!r} is revoked")
+        if not 1 <= expires_in_s <= 3600:
+            raise InvalidError("expires_in_s must be between 1 and 3600 seconds")
+        command = GatewayCommand(
+            id=uuid.uuid4().hex,
+            gateway_id=gateway_id,
+            device=device,
+            action=action,
+            args=args,
+            reason=reason,
+            issued_by=by,
+            issued_at=at,
+            expires_at=at + timedelta(seconds=expires_in_s),
+            state="queued",
+        )
+        session.add(command)
+        record_change(session, "command", command.id, at)
+        return command
+
+    def configure(
+        self, session: Session, gateway_id: str, config: dict[str, Any], by: str, at: datetime
+    ) -> GatewayConfig:
+        """Queue a desired configuration; the gateway checks it in full and answers."""
+        self.get(session, gateway_id)
+        unknown = sorted(set(config) - {"buses", "devices", "pipeline"})
+        if unknown:
+            raise InvalidError(f"{', '.join(unknown)}: a configuration has buses, devices and pipeline")
+        for older in session.exec(
+            select(GatewayConfig).where(
+                GatewayConfig.gateway_id == gateway_id, col(GatewayConfig.state).in_(("queued", "sent"))
+            )
+        ):
+            older.state = "superseded"
+            session.add(older)
+        version = f"{at:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:4]}"
+        row = GatewayConfig(
+            gateway_id=gateway_id, version=version, config=config, issued_at=at, issued_by=by, state="queued"
+        )
+        session.add(row)
+        record_change(session, "config", gateway_id, at)
+        return row
+
+    def _command_result(self, session: Session, data: dict[str, Any], at: datetime) -> None:
+        command = session.get(GatewayCommand, str(data.get("id", "")))
+        if command is None or command.answered_at is not None:
+            return
+        command.state, command.detail = str(data.get("state", "unconfirmed")), str(data.get("detail", ""))
+        command.readback, command.answered_at = data.get("readback"), at
+        session.add(command)
+        record_change(session, "command", command.id, at)
+
+    def _config_answer(self, session: Session, gateway_id: str, state: str, data: dict[str, Any], at: datetime) -> None:
+        row = session.exec(
+            select(GatewayConfig).where(
+                GatewayConfig.gateway_id == gateway_id, GatewayConfig.version == str(data.get("version"))
+            )
+        ).first()
+        if row is None:
+            return
+        row.state, row.answered_at = state, at
+        row.detail = "\n".join(map(str, data.get("errors", []))) or str(data.get("reason", ""))
+        session.add(row)
+        record_change(session, "config", gateway_id, at)
+
+
+def expire_commands(session: Session, at: datetime) -> None:
+    """Commands that nobody answered in time: the gateway will refuse them should they still come."""
+    overdue = select(GatewayCommand).where(
+        col(GatewayCommand.state).in_(("queued", "sent")), GatewayCommand.expires_at < at - timedelta(seconds=60)
+    )
+    for command in session.exec(overdue):
+        command.state = "expired" if command.state == "queued" else "unconfirmed"
+        command.detail = "no answer came in time"
+        session.add(command)
+        record_change(session, "command", command.id, at)

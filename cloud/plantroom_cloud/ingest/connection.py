@@ -1,0 +1,119 @@
+"""The only module of the cloud that knows paho: receive with manual acknowledgement, publish."""
+
+import asyncio
+import logging
+import ssl
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from plantroom_cloud.config import Mqtt
+from plantroom_shared.topics import CLOUD_SUBSCRIPTIONS
+
+_log = logging.getLogger(__name__)
+
+#: Messages that the broker may have under way to us: what bounds our memory when it is faster than we are.
+RECEIVE_MAXIMUM = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message, not acknowledged to the broker yet."""
+
+    topic: str
+    payload: bytes
+    mid: int
+
+
+class BrokerConnection:
+    """MQTT 5, persistent session, QoS 1; a message is acknowledged once it is committed. paho runs in its own thread
+    and reconnects by itself."""
+
+    def __init__(self, config: Mqtt, client_id: str) -> None:
+        self._config = config
+        self._client_id = client_id
+        self._client: mqtt.Client | None = None
+        self._queue: deque[Received] = deque()
+        self._arrived = asyncio.Event()
+        self._wake: Callable[[], object] = lambda: None
+        self.connected = False
+
+    def start(self) -> None:
+        """Connect in the background."""
+        loop = asyncio.get_running_loop()
+        self._wake = lambda: loop.call_soon_threadsafe(self._arrived.set)
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2, client_id=self._client_id, protocol=mqtt.MQTTv5, manual_ack=True
+        )
+        if self._config.username:
+            client.username_pw_set(self._config.username, self._config.read_password())
+        if self._config.ca_file is not None:
+            client.tls_set_context(ssl.create_default_context(cafile=str(self._config.ca_file)))
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_message = self._on_message
+        client.reconnect_delay_set(1, 15)
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties.SessionExpiryInterval = 86_400
+        properties.ReceiveMaximum = RECEIVE_MAXIMUM
+        client.connect_async(
+            self._config.host, self._config.port, keepalive=30, clean_start=False, properties=properties
+        )
+        client.loop_start()
+        self._client = client
+
+    def stop(self) -> None:
+        """Leave; the broker keeps the session."""
+        if self._client is not None:
+            self._client.disconnect()
+            self._client.loop_stop()
+            self._client = None
+
+    async def receive(self, most: int) -> list[Received]:
+        """What has come, at least one message."""
+        while not self._queue:
+            self._arrived.clear()
+            if not self._queue:
+                await self._arrived.wait()
+        return [self._queue.popleft() for _ in range(min(most, len(self._queue)))]
+
+    def acknowledge(self, messages: Sequence[Received]) -> None:
+        """Committed: the broker may forget them."""
+        client = self._client
+        if client is not None:
+            for message in messages:
+                client.ack(message.mid, 1)
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
+        """QoS 1; False when there is no connection now."""
+        if self._client is None or not self.connected:
+            return False
+        return self._client.publish(topic, payload, 1, retain).rc == MQTTErrorCode.MQTT_ERR_SUCCESS
+
+    def _on_connect(
+        self, client: mqtt.Client, _data: object, _flags: object, reason: ReasonCode, _properties: object
+    ) -> None:
+        if reason.is_failure:
+            _log.warning("broker refuses us: %s", reason)
+            return
+        self.connected = True
+        self._queue.clear()  # the broker sends again what was not acknowledged
+        client.subscribe([(topic, 1) for topic in CLOUD_SUBSCRIPTIONS])
+        _log.info("broker: connected")
+
+    def _on_disconnect(
+        self, _client: mqtt.Client, _data: object, _flags: object, reason: ReasonCode, _properties: object
+    ) -> None:
+        if self.connected:
+            _log.warning("broker: connection lost: %s", reason)
+        self.connected = False
+
+    def _on_message(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
+        self._queue.append(Received(message.topic, bytes(message.payload), message.mid))
+        self._wake()

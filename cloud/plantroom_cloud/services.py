@@ -1,0 +1,57 @@
+"""The composition of the control plane."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from plantroom_cloud.alarms.service import AlarmService
+from plantroom_cloud.config import CloudConfig
+from plantroom_cloud.database import Database
+from plantroom_cloud.devices.service import DeviceService
+from plantroom_cloud.gateways.service import GatewayService
+from plantroom_cloud.ingest.service import IngestService
+from plantroom_cloud.telemetry.influx import InfluxServer, InfluxTelemetryStore
+from plantroom_cloud.telemetry.service import TelemetryService
+from plantroom_cloud.telemetry.sqlite import SqliteTelemetryStore
+from plantroom_cloud.telemetry.store import TelemetryStore
+from plantroom_cloud.users.service import UserService
+from plantroom_cloud.workorders.service import WorkOrderService
+from plantroom_shared.clock import Clock
+
+
+@dataclass
+class Services:
+    """One of each."""
+
+    config: CloudConfig
+    clock: Clock
+    database: Database
+    users: UserService
+    gateways: GatewayService
+    devices: DeviceService
+    work_orders: WorkOrderService
+    alarms: AlarmService
+    telemetry: TelemetryService
+    ingest: IngestService
+
+    def now(self) -> datetime:
+        """UTC."""
+        return datetime.fromtimestamp(self.clock.now_ms() / 1000, UTC)
+
+
+def build(config: CloudConfig, clock: Clock) -> Services:
+    """Build everything; opens nothing."""
+    database = Database(config.database_url)
+    gateways, devices, work_orders = GatewayService(), DeviceService(), WorkOrderService()
+    alarms = AlarmService(work_orders)
+    telemetry = TelemetryService(database, _store(config))
+    ingest = IngestService(database, gateways, devices, alarms, telemetry)
+    return Services(config, clock, database, UserService(), gateways, devices, work_orders, alarms, telemetry, ingest)
+
+
+def _store(config: CloudConfig) -> TelemetryStore:
+    telemetry = config.telemetry
+    if telemetry.store == "sqlite":
+        return SqliteTelemetryStore(telemetry.path)
+    return InfluxTelemetryStore(
+        InfluxServer(telemetry.url, telemetry.database, telemetry.username, telemetry.password, telemetry.token)
+    )

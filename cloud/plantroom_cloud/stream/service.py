@@ -1,0 +1,29 @@
+"""Changes: written with what changed, followed by pages."""
+
+from datetime import datetime, timedelta
+
+from sqlmodel import Session, col, delete, func, select
+
+from plantroom_cloud.stream.models import Change
+
+KEPT = timedelta(hours=1)
+
+
+def record_change(session: Session, kind: str, ref: str, at: datetime) -> None:
+    """Say that an object changed, in the same commit as the change."""
+    session.add(Change(at=at, kind=kind, ref=ref))
+
+
+def changes_after(session: Session, last_id: int, limit: int = 500) -> list[Change]:
+    """What changed since, oldest first."""
+    return list(session.exec(select(Change).where(col(Change.id) > last_id).order_by(col(Change.id)).limit(limit)))
+
+
+def newest_id(session: Session) -> int:
+    """Where a new follower begins."""
+    return session.exec(select(func.max(Change.id))).one() or 0
+
+
+def trim(session: Session, at: datetime) -> None:
+    """Forget what no follower can still need."""
+    session.exec(delete(Change).where(col(Change.at) < at - KEPT))

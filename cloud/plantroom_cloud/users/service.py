@@ -1,0 +1,179 @@
+"""People: passwords, sessions, tokens, the audit log."""
+
+import hashlib
+import secrets
+from collections import defaultdict, deque
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerifyMismatchError
+from sqlmodel import Session, col, delete, func, select
+
+from plantroom_cloud.errors import (
+    ConflictError,
+    InvalidError,
+    NotFoundError,
+    TooManyRequestsError,
+    UnauthenticatedError,
+)
+from plantroom_cloud.users.models import ApiToken, AuditEntry, FirstLogin, LoginSession, Role, User
+from plantroom_shared.ids import check_id
+
+SESSION_LENGTH = timedelta(hours=12)
+FIRST_LOGIN_LENGTH = timedelta(hours=24)
+SHORTEST_PASSWORD = 10
+#: Failed logins by one name or address within the window, after which further ones must wait.
+MOST_FAILURES = 8
+FAILURE_WINDOW = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Login:
+    """A new session: the cookie's value is known only here."""
+
+    cookie: str
+    session: LoginSession
+
+
+def digest(secret: str) -> str:
+    """Secrets with enough randomness of their own are kept as SHA-256."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+class UserService:
+    """Works in the session it is given."""
+
+    def __init__(self) -> None:
+        self._hasher = PasswordHasher()
+        self._failures: dict[str, deque[datetime]] = defaultdict(deque)
+        self._dummy = self._hasher.hash(secrets.token_hex(8))
+
+    def add(self, session: Session, name: str, password: str, role: Role, at: datetime, display_name: str = "") -> User:
+        """A new person; raises ConflictError, InvalidError."""
+        check_id(name, "user name")
+        if len(password) < SHORTEST_PASSWORD:
+            raise InvalidError(f"the password has {len(password)} characters; use at least {SHORTEST_PASSWORD}")
+        if session.exec(select(User).where(User.name == name)).first() is not None:
+            raise ConflictError(f"there is a user {name!r} already")
+        user = User(
+            name=name,
+            display_name=display_name or name,
+            password_hash=self._hasher.hash(password),
+            role=role,
+            created_at=at,
+        )
+        session.add(user)
+        session.flush()
+        return user
+
+    def get(self, session: Session, name: str) -> User:
+        """Raises NotFoundError."""
+        user = session.exec(select(User).where(User.name == name)).first()
+        if user is None:
+            raise NotFoundError(f"there is no user {name!r}")
+        return user
+
+    def any(self, session: Session) -> bool:
+        """Whether anybody can log in."""
+        return session.exec(select(func.count(col(User.id)))).one() > 0
+
+    def log_in(self, session: Session, name: str, password: str, address: str, at: datetime) -> Login:
+        """Raises UnauthenticatedError, or TooManyRequestsError after many failures by name or address."""
+        for key in (f"name:{name}", f"address:{address}"):
+            failures = self._failures[key]
+            while failures and at - failures[0] > FAILURE_WINDOW:
+                failures.popleft()
+            if len(failures) >= MOST_FAILURES:
+                wait = round((FAILURE_WINDOW - (at - failures[0])).total_seconds()) + 1
+                raise TooManyRequestsError(f"too many failed logins; try again in {wait} s", wait)
+        user = session.exec(select(User).where(User.name == name)).first()
+        try:
+            self._hasher.verify(user.password_hash if user is not None else self._dummy, password)
+            right = user is not None and user.active
+        except (VerifyMismatchError, InvalidHashError):
+            right = False
+        if user is None or not right:
+            self._failures[f"name:{name}"].append(at)
+            self._failures[f"address:{address}"].append(at)
+            raise UnauthenticatedError("name or password is wrong")
+        self._failures.pop(f"name:{name}", None)
+        return self.begin(session, user, at)
+
+    def begin(self, session: Session, user: User, at: datetime) -> Login:
+        """A session for somebody who has shown who he is."""
+        assert user.id is not None
+        cookie = secrets.token_urlsafe(32)
+        row = LoginSession(
+            id_hash=digest(cookie),
+            user_id=user.id,
+            csrf_token=secrets.token_urlsafe(24),
+            created_at=at,
+            expires_at=at + SESSION_LENGTH,
+        )
+        session.add(row)
+        self.audit(session, user.name, "login", f"user/{user.name}", {}, at)
+        return Login(cookie, row)
+
+    def by_cookie(self, session: Session, cookie: str, at: datetime) -> tuple[User, LoginSession] | None:
+        """Who has this session, while it lasts."""
+        row = session.get(LoginSession, digest(cookie))
+        if row is None or row.expires_at <= at:
+            return None
+        user = session.get(User, row.user_id)
+        return (user, row) if user is not None and user.active else None
+
+    def log_out(self, session: Session, cookie: str) -> None:
+        """End a session."""
+        session.exec(delete(LoginSession).where(col(LoginSession.id_hash) == digest(cookie)))
+
+    def make_token(self, session: Session, user: User, name: str, at: datetime, lasts: timedelta | None = None) -> str:
+        """A bearer token for a program; shown once."""
+        assert user.id is not None
+        token = "pr_" + secrets.token_urlsafe(32)
+        session.add(
+            ApiToken(
+                token_hash=digest(token),
+                name=name,
+                user_id=user.id,
+                created_at=at,
+                expires_at=at + lasts if lasts else None,
+            )
+        )
+        return token
+
+    def by_token(self, session: Session, token: str, at: datetime) -> User | None:
+        """Whose token this is, while it lasts."""
+        row = session.exec(select(ApiToken).where(ApiToken.token_hash == digest(token))).first()
+        if row is None or (row.expires_at is not None and row.expires_at <= at):
+            return None
+        user = session.get(User, row.user_id)
+        return user if user is not None and user.active else None
+
+    def first_login(self, session: Session, at: datetime) -> str | None:
+        """A one-time token for the first administrator, while there is nobody yet."""
+        if self.any(session):
+            return None
+        token = secrets.token_urlsafe(24)
+        session.exec(delete(FirstLogin))
+        session.add(FirstLogin(token_hash=digest(token), created_at=at, expires_at=at + FIRST_LOGIN_LENGTH))
+        return token
+
+    def use_first_login(self, session: Session, token: str, name: str, password: str, at: datetime) -> User:
+        """Make the first administrator; the link is spent. Raises UnauthenticatedError."""
+        row = session.get(FirstLogin, digest(token))
+        if row is None or row.used_at is not None or row.expires_at <= at or self.any(session):
+            raise UnauthenticatedError("this link is spent; ask an administrator, or run plantroom-cloud user add")
+        row.used_at = at
+        session.add(row)
+        return self.add(session, name, password, Role.ADMIN, at)
+
+    def audit(self, session: Session, actor: str, action: str, what: str, detail: dict[str, Any], at: datetime) -> None:
+        """One line of the audit log."""
+        session.add(AuditEntry(at=at, actor=actor, action=action, object=what, detail=detail))
+
+
+def trim_sessions(session: Session, at: datetime) -> None:
+    """Forget sessions that are over."""
+    session.exec(delete(LoginSession).where(col(LoginSession.expires_at) < at))

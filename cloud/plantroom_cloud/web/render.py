@@ -1,0 +1,41 @@
+"""Templates to pages."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request
+from fastapi.templating import Jinja2Templates
+from starlette.responses import Response
+
+from plantroom_cloud.columns import utc_from_ms
+
+_templates = Jinja2Templates(directory=Path(__file__).parent / "templates")
+
+
+def when(value: datetime | None) -> str:
+    """A moment; the browser shows it in its own time zone (live.js)."""
+    return value.astimezone(UTC).isoformat(timespec="seconds") if value is not None else ""
+
+
+def number(value: Any) -> str:
+    """A value for people: four significant digits, thousands apart."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if not isinstance(value, (int, float)):
+        return "–" if value is None else str(value)
+    if abs(value) >= 1000:
+        return f"{value:,.0f}".replace(",", " ")
+    return f"{value:.4g}"
+
+
+_templates.env.filters["when"] = when
+_templates.env.filters["when_ms"] = lambda value: when(utc_from_ms(value))
+_templates.env.filters["number"] = number
+
+
+def render(request: Request, name: str, *, status_code: int = 200, **context: Any) -> Response:
+    """One page."""
+    context.setdefault("user", getattr(request.state, "user", None))
+    context["csrf_token"] = getattr(request.state, "csrf_token", "")
+    return _templates.TemplateResponse(request, name, context, status_code=status_code)

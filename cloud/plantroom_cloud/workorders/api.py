@@ -1,0 +1,223 @@
+"""/api/v1/work-orders."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from plantroom_cloud.dependencies import (
+    At,
+    Dispatcher,
+    Manager,
+    ReadSession,
+    ServicesDep,
+    Technician,
+    Viewer,
+    WriteSession,
+    may_see,
+)
+from plantroom_cloud.errors import NotFoundError
+from plantroom_cloud.listing import Page
+from plantroom_cloud.workorders.models import WorkOrder, WorkOrderState
+from plantroom_cloud.workorders.transitions import steps
+
+router = APIRouter(prefix="/api/v1/work-orders", tags=["work orders"])
+
+
+class WorkOrderOut(BaseModel):
+    """A work order."""
+
+    model_config = ConfigDict(from_attributes=True)
+    id: int
+    kind: str
+    title: str
+    state: WorkOrderState
+    priority: str
+    site_id: str
+    device_id: str | None
+    alarm_id: int | None
+    team_id: str | None
+    assignee: str | None
+    description: str
+    cause: str
+    consequence: str
+    response: str
+    evidence: list[Any]
+    resolution: str
+    proving_s: float
+    opened_at: datetime
+    assigned_at: datetime | None
+    started_at: datetime | None
+    done_at: datetime | None
+    closed_at: datetime | None
+    verified_by: str
+    reopened: int
+
+
+class EntryOut(BaseModel):
+    """One line of the trail."""
+
+    model_config = ConfigDict(from_attributes=True)
+    at: datetime
+    actor: str
+    action: str
+    from_state: str
+    to_state: str
+    note: str
+
+
+class WorkOrderStory(WorkOrderOut):
+    """A work order with its trail and what is possible now."""
+
+    trail: list[EntryOut]
+    possible: list[str]
+
+
+class NewWorkOrder(BaseModel):
+    """By a person."""
+
+    title: str = Field(max_length=200)
+    description: str = Field(default="", max_length=5000)
+    site_id: str
+    device_id: str | None = None
+    priority: str = "medium"
+    team_id: str | None = None
+
+
+class Assignment(BaseModel):
+    """Who is to do it: a login name."""
+
+    user: str
+
+
+class Hold(BaseModel):
+    """Why it waits."""
+
+    reason: str
+    note: str = ""
+
+
+class Completion(BaseModel):
+    """What was done."""
+
+    note: str = Field(default="", max_length=5000)
+
+
+class Reason(BaseModel):
+    """Why."""
+
+    reason: str = Field(max_length=2000)
+
+
+@router.get("")
+def list_orders(
+    user: Viewer,
+    session: ReadSession,
+    services: ServicesDep,
+    state: WorkOrderState | None = None,
+    assignee: str | None = None,
+    device: str | None = None,
+    cursor: Annotated[int | None, Query(ge=1)] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> Page[WorkOrderOut]:
+    """Newest first."""
+    found = services.work_orders.search(
+        session, sites=user.sites, state=state, assignee=assignee, device_id=device, before_id=cursor, limit=limit + 1
+    )
+    more = str(found[limit - 1].id) if len(found) > limit else None
+    return Page(items=[WorkOrderOut.model_validate(order) for order in found[:limit]], next=more)
+
+
+@router.post("", status_code=201)
+def create(body: NewWorkOrder, user: Technician, session: WriteSession, services: ServicesDep, at: At) -> WorkOrderOut:
+    """Open one by hand."""
+    if body.device_id is not None:
+        services.devices.get(session, body.device_id)
+    order = services.work_orders.create(
+        session, body.title, body.description, body.site_id, body.device_id, body.priority, body.team_id, user.name, at
+    )
+    return WorkOrderOut.model_validate(order)
+
+
+@router.get("/{order_id}")
+def get(order_id: int, user: Viewer, session: ReadSession, services: ServicesDep) -> WorkOrderStory:
+    """One, with its trail."""
+    order = services.work_orders.get(session, order_id)
+    if not may_see(user, order.site_id):
+        raise NotFoundError(f"there is no work order {order_id}")
+    trail = [EntryOut.model_validate(entry) for entry in services.work_orders.trail(session, order_id)]
+    return WorkOrderStory(
+        **WorkOrderOut.model_validate(order).model_dump(),
+        trail=trail,
+        possible=[str(step) for step in steps(order.state)],
+    )
+
+
+@router.post("/{order_id}/claim")
+def claim(order_id: int, user: Technician, session: WriteSession, services: ServicesDep, at: At) -> WorkOrderOut:
+    """Take it."""
+    return _out(services.work_orders.claim(session, order_id, user.name, at))
+
+
+@router.post("/{order_id}/assign")
+def assign(
+    order_id: int, body: Assignment, user: Dispatcher, session: WriteSession, services: ServicesDep, at: At
+) -> WorkOrderOut:
+    """Give it to somebody."""
+    services.users.get(session, body.user)
+    return _out(services.work_orders.assign(session, order_id, body.user, user.name, at))
+
+
+@router.post("/{order_id}/accept")
+def accept(order_id: int, user: Technician, session: WriteSession, services: ServicesDep, at: At) -> WorkOrderOut:
+    """The assignee takes it on and begins."""
+    return _out(services.work_orders.start(session, order_id, user.name, at))
+
+
+@router.post("/{order_id}/start")
+def start(order_id: int, user: Technician, session: WriteSession, services: ServicesDep, at: At) -> WorkOrderOut:
+    """Work begins."""
+    return _out(services.work_orders.start(session, order_id, user.name, at))
+
+
+@router.post("/{order_id}/hold")
+def hold(
+    order_id: int, body: Hold, user: Technician, session: WriteSession, services: ServicesDep, at: At
+) -> WorkOrderOut:
+    """Wait for parts, access, a contractor …"""
+    return _out(services.work_orders.hold(session, order_id, body.reason, body.note, user.name, at))
+
+
+@router.post("/{order_id}/resume")
+def resume(order_id: int, user: Technician, session: WriteSession, services: ServicesDep, at: At) -> WorkOrderOut:
+    """Go on."""
+    return _out(services.work_orders.resume(session, order_id, user.name, at))
+
+
+@router.post("/{order_id}/complete")
+def complete(
+    order_id: int, body: Completion, user: Technician, session: WriteSession, services: ServicesDep, at: At
+) -> WorkOrderOut:
+    """Done; the telemetry verifies it."""
+    return _out(services.work_orders.complete(session, order_id, body.note, user.name, at))
+
+
+@router.post("/{order_id}/verify")
+def verify(
+    order_id: int, body: Reason, user: Manager, session: WriteSession, services: ServicesDep, at: At
+) -> WorkOrderOut:
+    """Close it by hand, with a reason."""
+    return _out(services.work_orders.verify(session, order_id, body.reason, user.name, at))
+
+
+@router.post("/{order_id}/cancel")
+def cancel(
+    order_id: int, body: Reason, user: Dispatcher, session: WriteSession, services: ServicesDep, at: At
+) -> WorkOrderOut:
+    """Nothing is to be done."""
+    return _out(services.work_orders.cancel(session, order_id, body.reason, user.name, at))
+
+
+def _out(order: WorkOrder) -> WorkOrderOut:
+    return WorkOrderOut.model_validate(order)

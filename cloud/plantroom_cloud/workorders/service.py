@@ -1,0 +1,266 @@
+"""Work orders: opened by alarms or people, finished by technicians, closed by the telemetry."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, select
+
+from plantroom_cloud.alarms.models import Alarm
+from plantroom_cloud.errors import ConflictError, InvalidError, NotFoundError
+from plantroom_cloud.stream.service import record_change
+from plantroom_cloud.workorders.models import WorkOrder, WorkOrderEntry, WorkOrderState
+from plantroom_cloud.workorders.transitions import Step, next_state
+
+HOLD_REASONS = ("parts", "access", "contractor", "safety", "other")
+
+
+class WorkOrderService:
+    """Works in the session it is given; each step leaves a line in the audit trail."""
+
+    def open_for_alarm(self, session: Session, alarm: Alarm, proving_s: float, at: datetime) -> WorkOrder | None:
+        """One work order per alarm, by unique index; an unfinished one on the same trouble takes the alarm in."""
+        recurring = session.exec(
+            select(WorkOrder)
+            .where(
+                WorkOrder.rule_id == alarm.rule_id,
+                WorkOrder.source == alarm.source,
+                col(WorkOrder.state).not_in((WorkOrderState.CLOSED, WorkOrderState.CANCELLED)),
+            )
+            .order_by(col(WorkOrder.id).desc())
+        ).first()
+        if recurring is not None:
+            note = f"alarm {alarm.id} was raised again"
+            if recurring.state is WorkOrderState.DONE:
+                self._step(session, recurring, Step.REOPEN, "telemetry", note, at)
+                recurring.reopened += 1
+                recurring.done_at = None
+            else:
+                self._entry(session, recurring, "note", recurring.state, recurring.state, "telemetry", note, at)
+            return recurring
+        where = alarm.device_id or alarm.gateway_id
+        order = WorkOrder(
+            title=f"{alarm.name}: {where}",
+            priority=str(alarm.severity.value),
+            site_id=alarm.site_id,
+            device_id=alarm.device_id,
+            alarm_id=alarm.id,
+            rule_id=alarm.rule_id,
+            source=alarm.source,
+            team_id=alarm.team_id,
+            description=_describe(alarm),
+            cause=alarm.cause,
+            consequence=alarm.consequence,
+            response=alarm.response,
+            evidence=list(alarm.evidence),
+            proving_s=proving_s,
+            opened_at=at,
+        )
+        try:
+            with session.begin_nested():
+                session.add(order)
+                session.flush()
+        except IntegrityError:  # another worker opened it
+            return None
+        self._entry(session, order, "open", "", order.state, "system", f"alarm {alarm.id}", at)
+        return order
+
+    def create(
+        self,
+        session: Session,
+        title: str,
+        description: str,
+        site_id: str,
+        device_id: str | None,
+        priority: str,
+        team_id: str | None,
+        actor: str,
+        at: datetime,
+    ) -> WorkOrder:
+        """By a person."""
+        if not title.strip():
+            raise InvalidError("title: say in a few words what is to be done")
+        if priority not in ("critical", "high", "medium", "low"):
+            raise InvalidError(f"priority {priority!r}: use critical, high, medium or low")
+        order = WorkOrder(
+            title=title.strip(),
+            description=description,
+            site_id=site_id,
+            device_id=device_id,
+            priority=priority,
+            team_id=team_id,
+            opened_at=at,
+            proving_s=0,
+        )
+        session.add(order)
+        session.flush()
+        self._entry(session, order, "open", "", order.state, actor, "", at)
+        return order
+
+    def get(self, session: Session, order_id: int) -> WorkOrder:
+        """Raises NotFoundError."""
+        order = session.get(WorkOrder, order_id)
+        if order is None:
+            raise NotFoundError(f"there is no work order {order_id}")
+        return order
+
+    def trail(self, session: Session, order_id: int) -> list[WorkOrderEntry]:
+        """Its story, oldest first."""
+        query = select(WorkOrderEntry).where(WorkOrderEntry.work_order_id == order_id).order_by(col(WorkOrderEntry.id))
+        return list(session.exec(query))
+
+    def search(
+        self,
+        session: Session,
+        *,
+        sites: Sequence[str] = (),
+        state: WorkOrderState | None = None,
+        open_only: bool = False,
+        assignee: str | None = None,
+        device_id: str | None = None,
+        before_id: int | None = None,
+        limit: int = 100,
+    ) -> list[WorkOrder]:
+        """Newest first."""
+        query = select(WorkOrder).order_by(col(WorkOrder.id).desc()).limit(limit)
+        if sites:
+            query = query.where(col(WorkOrder.site_id).in_(sites))
+        if state is not None:
+            query = query.where(WorkOrder.state == state)
+        if open_only:
+            query = query.where(col(WorkOrder.state).not_in((WorkOrderState.CLOSED, WorkOrderState.CANCELLED)))
+        if assignee is not None:
+            query = query.where(WorkOrder.assignee == assignee)
+        if device_id is not None:
+            query = query.where(WorkOrder.device_id == device_id)
+        if before_id is not None:
+            query = query.where(col(WorkOrder.id) < before_id)
+        return list(session.exec(query))
+
+    def claim(self, session: Session, order_id: int, actor: str, at: datetime) -> WorkOrder:
+        """Take it from the pool."""
+        return self._assign(session, order_id, Step.CLAIM, actor, actor, at)
+
+    def assign(self, session: Session, order_id: int, user: str, actor: str, at: datetime) -> WorkOrder:
+        """Give it to somebody."""
+        return self._assign(session, order_id, Step.ASSIGN, user, actor, at)
+
+    def start(self, session: Session, order_id: int, actor: str, at: datetime) -> WorkOrder:
+        """Work begins; who starts an unclaimed one claims it."""
+        order = self.get(session, order_id)
+        if order.state is WorkOrderState.OPEN:
+            order = self.claim(session, order_id, actor, at)
+        self._step(session, order, Step.START, actor, "", at)
+        order.started_at = order.started_at or at
+        return order
+
+    def hold(self, session: Session, order_id: int, reason: str, note: str, actor: str, at: datetime) -> WorkOrder:
+        """Wait for a named reason."""
+        if reason not in HOLD_REASONS:
+            raise InvalidError(f"reason {reason!r}: use one of {', '.join(HOLD_REASONS)}")
+        order = self.get(session, order_id)
+        self._step(session, order, Step.HOLD, actor, f"{reason}: {note}" if note else reason, at)
+        return order
+
+    def resume(self, session: Session, order_id: int, actor: str, at: datetime) -> WorkOrder:
+        """Go on."""
+        order = self.get(session, order_id)
+        self._step(session, order, Step.RESUME, actor, "", at)
+        return order
+
+    def complete(self, session: Session, order_id: int, resolution: str, actor: str, at: datetime) -> WorkOrder:
+        """The technician says it is done; the telemetry has the last word where an alarm opened it."""
+        order = self.get(session, order_id)
+        if order.state in (WorkOrderState.OPEN, WorkOrderState.ASSIGNED):
+            order = self.start(session, order_id, actor, at)
+        self._step(session, order, Step.COMPLETE, actor, resolution, at)
+        order.done_at, order.resolution = at, resolution
+        if order.alarm_id is None:
+            self._close(session, order, actor, "no alarm to verify it by", at)
+        return order
+
+    def verify(self, session: Session, order_id: int, reason: str, actor: str, at: datetime) -> WorkOrder:
+        """A manager closes it without waiting for the telemetry; says why."""
+        if not reason.strip():
+            raise InvalidError("reason: say why it needs no proof by the telemetry")
+        order = self.get(session, order_id)
+        self._close(session, order, actor, reason, at)
+        return order
+
+    def cancel(self, session: Session, order_id: int, reason: str, actor: str, at: datetime) -> WorkOrder:
+        """Nothing is to be done."""
+        if not reason.strip():
+            raise InvalidError("reason: say why it is cancelled")
+        order = self.get(session, order_id)
+        self._step(session, order, Step.CANCEL, actor, reason, at)
+        order.closed_at = at
+        return order
+
+    def note(self, session: Session, order_id: int, text: str, actor: str, at: datetime) -> WorkOrder:
+        """A remark in the trail."""
+        order = self.get(session, order_id)
+        self._entry(session, order, "note", order.state, order.state, actor, text, at)
+        return order
+
+    def verify_due(self, session: Session, at: datetime, is_active: Callable[[Session, int, str], bool]) -> None:
+        """Close what has been normal for its proving time since it was done; the later of done and return counts."""
+        for order in session.exec(select(WorkOrder).where(WorkOrder.state == WorkOrderState.DONE)):
+            if order.rule_id is None or order.done_at is None or is_active(session, order.rule_id, order.source):
+                continue
+            alarm = session.exec(
+                select(Alarm)
+                .where(Alarm.rule_id == order.rule_id, Alarm.source == order.source)
+                .order_by(col(Alarm.id).desc())
+            ).first()
+            normal_since = max(order.done_at, alarm.returned_at) if alarm and alarm.returned_at else order.done_at
+            if at - normal_since >= timedelta(seconds=order.proving_s):
+                self._close(session, order, "telemetry", f"normal for {order.proving_s:.0f} s", at)
+
+    def _close(self, session: Session, order: WorkOrder, actor: str, note: str, at: datetime) -> None:
+        self._step(session, order, Step.VERIFY, actor, note, at)
+        order.closed_at, order.verified_by = at, actor
+
+    def _assign(self, session: Session, order_id: int, step: Step, user: str, actor: str, at: datetime) -> WorkOrder:
+        order = self.get(session, order_id)
+        if step is Step.CLAIM and order.assignee not in (None, actor):
+            raise ConflictError(f"work order {order_id} is {order.assignee}'s already")
+        self._step(session, order, step, actor, f"to {user}" if user != actor else "", at)
+        order.assignee, order.assigned_at = user, at
+        return order
+
+    def _step(self, session: Session, order: WorkOrder, step: Step, actor: str, note: str, at: datetime) -> None:
+        before, order.state = order.state, next_state(order.state, step)
+        session.add(order)
+        self._entry(session, order, str(step), before, order.state, actor, note, at)
+
+    def _entry(
+        self,
+        session: Session,
+        order: WorkOrder,
+        action: str,
+        before: str,
+        after: str,
+        actor: str,
+        note: str,
+        at: datetime,
+    ) -> None:
+        assert order.id is not None
+        session.add(
+            WorkOrderEntry(
+                work_order_id=order.id,
+                at=at,
+                actor=actor,
+                action=action,
+                from_state=str(before),
+                to_state=str(after),
+                note=note,
+            )
+        )
+        record_change(session, "work-order", str(order.id), at)
+
+
+def _describe(alarm: Alarm) -> str:
+    if alarm.metric is None:
+        return alarm.name
+    text = f"{alarm.metric} was {alarm.value} {alarm.unit}".rstrip()
+    return f"{text}, limit {alarm.limit:g} {alarm.unit}".rstrip() if alarm.limit is not None else text

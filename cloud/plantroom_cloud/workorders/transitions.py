@@ -1,0 +1,53 @@
+"""The work-order state machine as a table one can read."""
+
+from enum import StrEnum
+
+from plantroom_cloud.errors import ConflictError
+from plantroom_cloud.workorders.models import WorkOrderState as S
+
+
+class Step(StrEnum):
+    """What people and the telemetry do to a work order."""
+
+    ASSIGN = "assign"
+    CLAIM = "claim"
+    START = "start"
+    HOLD = "hold"
+    RESUME = "resume"
+    COMPLETE = "complete"
+    VERIFY = "verify"
+    REOPEN = "reopen"
+    CANCEL = "cancel"
+
+
+TRANSITIONS: dict[tuple[S, Step], S] = {
+    (S.OPEN, Step.ASSIGN): S.ASSIGNED,
+    (S.OPEN, Step.CLAIM): S.ASSIGNED,
+    (S.OPEN, Step.CANCEL): S.CANCELLED,
+    (S.ASSIGNED, Step.ASSIGN): S.ASSIGNED,
+    (S.ASSIGNED, Step.START): S.IN_PROGRESS,
+    (S.ASSIGNED, Step.CANCEL): S.CANCELLED,
+    (S.IN_PROGRESS, Step.HOLD): S.ON_HOLD,
+    (S.IN_PROGRESS, Step.COMPLETE): S.DONE,
+    (S.IN_PROGRESS, Step.CANCEL): S.CANCELLED,
+    (S.ON_HOLD, Step.RESUME): S.IN_PROGRESS,
+    (S.ON_HOLD, Step.CANCEL): S.CANCELLED,
+    (S.DONE, Step.VERIFY): S.CLOSED,
+    (S.DONE, Step.REOPEN): S.OPEN,
+    (S.CLOSED, Step.REOPEN): S.OPEN,
+}
+
+
+def next_state(state: S, step: Step) -> S:
+    """The state after `step`; raises ConflictError saying what is possible."""
+    found = TRANSITIONS.get((state, step))
+    if found is None:
+        raise ConflictError(
+            f"a work order that is {state} cannot {step}; possible: {', '.join(steps(state)) or 'nothing'}"
+        )
+    return found
+
+
+def steps(state: S) -> list[Step]:
+    """What is possible now."""
+    return [step for (from_state, step) in TRANSITIONS if from_state is state]

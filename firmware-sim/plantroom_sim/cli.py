@@ -1,0 +1,128 @@
+"""plantroom-sim: simulators and the lab."""
+
+import asyncio
+import json
+import re
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from plantroom_shared.library import library_path
+from plantroom_sim.building import Building
+from plantroom_sim.control import ask, serve_control
+from plantroom_sim.errors import SimError
+from plantroom_sim.lab.lab import Lab
+from plantroom_sim.scenario import load_scenario
+from plantroom_sim.server import TcpBus
+
+_DATA = click.option(
+    "--data",
+    "folder",
+    type=click.Path(path_type=Path),
+    default=Path("lab-data"),
+    show_default=True,
+    help="Where it keeps its files.",
+)
+
+
+class _Seconds(click.ParamType[float]):
+    name = "duration"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """ "90", "60s", "5min" """
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)(s|min|h)?", str(value))
+        if match is None:
+            self.fail(f"{value!r}: write a duration like 60s or 5min", param, ctx)
+        return float(match[1]) * {"s": 1, "min": 60, "h": 3600, None: 1}[match[2]]
+
+
+@click.group(epilog="Example: plantroom-sim lab --for 60s --data /tmp/lab")
+@click.version_option(package_name="plantroom")
+def main() -> None:
+    """Simulated buildings: to try a site before its hardware is there."""
+
+
+@main.command(epilog="Example: plantroom-sim lab --scenario my-building.yaml")
+@click.option(
+    "--scenario", type=click.Path(path_type=Path), default=None, help="A scenario file; without it, the lab building."
+)
+@click.option("--for", "seconds", type=_Seconds(), default=None, help="End by itself after this time, e.g. 60s.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="Of the page.")
+@_DATA
+def lab(scenario: Path | None, seconds: float | None, port: int, folder: Path) -> None:
+    """Everything on one machine: simulators, broker, gateways, control plane, page."""
+    try:
+        building = load_scenario(scenario or library_path("scenarios") / "plant.yaml")
+        asyncio.run(Lab(building, folder, port).run(seconds))
+    except* SimError as group:
+        _fail(group.exceptions[0])
+
+
+@main.command(epilog="Example: plantroom-sim run configs/scenarios/plant.yaml")
+@click.argument("file", type=click.Path(path_type=Path))
+@_DATA
+def run(file: Path, folder: Path) -> None:
+    """The simulators of one scenario, without edge or cloud; prints where each bus is."""
+    try:
+        asyncio.run(_run(Building(load_scenario(file), folder.resolve(), lambda _gateway: None), folder.resolve()))
+    except SimError as error:
+        _fail(error)
+    except KeyboardInterrupt:
+        click.echo("Ended.")
+
+
+@main.command(epilog="Example: plantroom-sim check my-building.yaml")
+@click.argument("file", type=click.Path(path_type=Path))
+def check(file: Path) -> None:
+    """Validate a scenario."""
+    try:
+        scenario = load_scenario(file)
+        Building(scenario, Path(), lambda _gateway: None)
+    except SimError as error:
+        _fail(error)
+    click.echo(
+        f"{file} is right: {len(scenario.gateways)} gateways, {sum(len(g.devices) for g in scenario.gateways)} devices."
+    )
+
+
+@main.command(epilog="Example: plantroom-sim fault pump-2-bearing")
+@click.argument("name")
+@_DATA
+def fault(name: str, folder: Path) -> None:
+    """Start a fault of the scenario now; "heal" ends all."""
+    request = {"do": "heal"} if name == "heal" else {"do": "fault", "name": name}
+    _ask(folder, request)
+
+
+@main.command(epilog="Example: plantroom-sim counts")
+@_DATA
+def counts(folder: Path) -> None:
+    """What each device was asked, counted by the simulators themselves (JSON)."""
+    _ask(folder, {"do": "counts"})
+
+
+def _ask(folder: Path, request: dict[str, str]) -> None:
+    try:
+        answer = asyncio.run(ask(folder.resolve() / "control.sock", request))
+    except SimError as error:
+        _fail(error)
+    click.echo(answer if isinstance(answer, str) else json.dumps(answer, indent=2))
+
+
+async def _run(building: Building, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    ready = asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(building.run(ready), name="building")
+        tasks.create_task(serve_control(building, folder / "control.sock"), name="control")
+        await ready.wait()
+        for (gateway, bus), simulated in building.buses.items():
+            where = f"127.0.0.1:{simulated.port}" if isinstance(simulated, TcpBus) else str(simulated.path)
+            click.echo(f"{gateway}/{bus}: {where}")
+
+
+def _fail(error: BaseException) -> NoReturn:
+    click.echo(str(error), err=True)
+    sys.exit(1)

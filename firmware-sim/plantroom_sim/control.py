@@ -1,0 +1,61 @@
+"""The control socket of running simulators: one JSON line in, one out."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+from plantroom_sim.building import Building
+from plantroom_sim.errors import SimError
+
+
+async def serve_control(building: Building, path: Path) -> None:
+    """Answer until cancelled."""
+
+    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            request = json.loads(await reader.readline())
+            writer.write(json.dumps(await _answer(building, request)).encode() + b"\n")
+            await writer.drain()
+        except (ValueError, ConnectionError):
+            pass  # no request of ours, or its sender is gone
+        finally:
+            writer.close()
+
+    path.unlink(missing_ok=True)
+    server = await asyncio.start_unix_server(client, path)
+    try:
+        await asyncio.Event().wait()
+    finally:
+        server.close()
+        path.unlink(missing_ok=True)
+
+
+async def ask(path: Path, request: dict[str, Any]) -> Any:
+    """Send one request; raises SimError with what was refused."""
+    try:
+        reader, writer = await asyncio.open_unix_connection(path)
+    except OSError as error:
+        raise SimError(f"no simulators run with {path.parent}; start them, or name their folder with --data") from error
+    writer.write(json.dumps(request).encode() + b"\n")
+    answer = json.loads(await reader.readline())
+    writer.close()
+    if "error" in answer:
+        raise SimError(answer["error"])
+    return answer["result"]
+
+
+async def _answer(building: Building, request: dict[str, Any]) -> dict[str, Any]:
+    try:
+        match request.get("do"):
+            case "fault":
+                return {"result": await building.trigger(str(request.get("name")))}
+            case "heal":
+                await building.heal()
+                return {"result": "all faults are over"}
+            case "counts":
+                return {"result": building.counts()}
+            case other:
+                return {"error": f"nothing known as {other!r}"}
+    except SimError as error:
+        return {"error": str(error)}

@@ -1,0 +1,1 @@
+"""The one-command lab: a building, a broker, gateways and the control plane on one machine."""

@@ -1,0 +1,50 @@
+"""The lab's broker with TLS and per-gateway credentials: mosquitto where it is installed, else an embedded one."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import trustme
+
+_MOSQUITTO = """\
+# Written by the lab.
+user root
+listener {port} 127.0.0.1
+cafile {broker}/ca.pem
+certfile {broker}/server.pem
+keyfile {broker}/server.key
+allow_anonymous false
+password_file {broker}/passwd
+acl_file {broker}/acl
+use_username_as_clientid false
+persistence true
+persistence_location {data}/
+max_queued_messages 0
+max_inflight_messages 0
+set_tcp_nodelay true
+pid_file {broker}/mosquitto.pid
+"""
+
+
+def make_certificates(folder: Path) -> Path:
+    """An authority and a server certificate of the lab's own, made once; the authority's file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ca_file = folder / "ca.pem"
+    if not ca_file.exists():
+        ca = trustme.CA()
+        server = ca.issue_cert("127.0.0.1", "localhost")
+        server.private_key_pem.write_to_path(str(folder / "server.key"))
+        server.cert_chain_pems[0].write_to_path(str(folder / "server.pem"))
+        ca.cert_pem.write_to_path(str(ca_file))
+    return ca_file
+
+
+def broker_command(folder: Path, data: Path, port: int) -> list[str]:
+    """How to start it."""
+    data.mkdir(parents=True, exist_ok=True)
+    found = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
+    if found is None:
+        return [sys.executable, "-m", "plantroom_sim.lab.embedded", str(folder), str(port)]
+    config = folder / "mosquitto.conf"
+    config.write_text(_MOSQUITTO.format(port=port, broker=folder, data=data))
+    return [found, "-c", str(config)]

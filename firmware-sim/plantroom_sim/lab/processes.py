@@ -1,0 +1,75 @@
+"""Child processes: started, logged, restarted when they die, ended with us."""
+
+import asyncio
+import ctypes
+import signal
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from plantroom_sim.errors import SimError
+
+_PR_SET_PDEATHSIG = 1
+RESTART_AFTER_S = 0.5
+GRACE_S = 15.0
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+class Child:
+    """One program; `run` keeps it running until cancelled, then ends it as an administrator would."""
+
+    def __init__(self, name: str, command: Sequence[str], log: Path, on_start: Callable[[], None]) -> None:
+        self.name = name
+        self._command = command
+        self._log = log
+        self._on_start = on_start
+        self.pid: int | None = None
+
+    async def run(self) -> None:
+        while True:
+            process = await self._start()
+            try:
+                await process.wait()
+            except asyncio.CancelledError:
+                await self._end(process)
+                raise
+            await asyncio.sleep(RESTART_AFTER_S)
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        with self._log.open("ab") as log:
+            process = await asyncio.create_subprocess_exec(
+                *self._command,
+                stdout=log,
+                stderr=log,
+                stdin=asyncio.subprocess.DEVNULL,
+                preexec_fn=_die_with_parent,
+                start_new_session=True,  # Ctrl-C is ours to pass on
+            )
+        self.pid = process.pid
+        self._on_start()
+        return process
+
+    async def _end(self, process: asyncio.subprocess.Process) -> None:
+        if process.returncode is None:
+            process.terminate()
+            try:
+                async with asyncio.timeout(GRACE_S):
+                    await process.wait()
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+        self.pid = None
+
+
+async def run_once(command: Sequence[str], **environment: str) -> str:
+    """Run a program to its end; its output. Raises SimError with what it said."""
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=environment or None
+    )
+    out, err = await process.communicate()
+    if process.returncode:
+        raise SimError(f"{' '.join(command[:3])} failed: {err.decode().strip() or out.decode().strip()}")
+    return out.decode().strip()
