@@ -1,0 +1,232 @@
+"""The ingest's one commit, on both relational databases."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+from sqlmodel import select
+
+from plantroom_cloud.alarms.models import Alarm, AlarmState
+from plantroom_cloud.alarms.service import AlarmService
+from plantroom_cloud.database import Database
+from plantroom_cloud.devices.service import DeviceService
+from plantroom_cloud.gateways import ledger
+from plantroom_cloud.gateways.service import GatewayService
+from plantroom_cloud.ingest.connection import Received
+from plantroom_cloud.ingest.service import IngestService
+from plantroom_cloud.quarantine.service import waiting
+from plantroom_cloud.sites.models import Site
+from plantroom_cloud.telemetry.service import TelemetryService
+from plantroom_cloud.telemetry.sqlite import SqliteTelemetryStore
+from plantroom_cloud.workorders.models import WorkOrder, WorkOrderState
+from plantroom_cloud.workorders.service import WorkOrderService
+from plantroom_shared.batch import Batch, DeviceRows
+from plantroom_shared.encoding import decode, encode
+from plantroom_shared.messages import Ack, Birth, BirthDevice, Metric, Status, SuggestedRule
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+MS = 1_772_366_400_000
+
+
+class Cloud:
+    """The ingest with its services."""
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self.database = database
+        self.orders = WorkOrderService()
+        self.alarms = AlarmService(self.orders)
+        self.store = SqliteTelemetryStore(folder / "telemetry.db")
+        self.store.open()
+        self.telemetry = TelemetryService(database, self.store)
+        gateways = GatewayService()
+        self.ingest = IngestService(database, gateways, DeviceService(), self.alarms, self.telemetry)
+        with database.write() as session:
+            session.add(Site(id="main", name="Main"))
+            session.flush()
+            gateways.enrol(session, "gw-a", "main", "", "", NOW)
+            self.alarms.ensure_system_rules(session, NOW)
+        self.send("birth", birth())
+        self.send("status", Status(v=1, gateway="gw-a", state="online", boot="b", at=MS))
+
+    def send(self, kind: str, *messages: msgspec.Struct, at: datetime = NOW, gateway: str = "gw-a") -> list[Ack]:
+        return self.send_raw(kind, *(encode(message) for message in messages), at=at, gateway=gateway)
+
+    def send_raw(self, kind: str, *payloads: bytes, at: datetime = NOW, gateway: str = "gw-a") -> list[Ack]:
+        received = [Received(f"plantroom/v1/{gateway}/{kind}", payload, 1) for payload in payloads]
+        return [decode(payload, Ack) for _, payload in self.ingest.process(received, at)]
+
+
+def birth() -> Birth:
+    rule = SuggestedRule(
+        key="hot",
+        name="Hot",
+        kind="limit",
+        severity="high",
+        metric="t",
+        operator=">",
+        limit=80,
+        deadband=2,
+        on_delay_s=5,
+        proving_s=60,
+        cause="c",
+        consequence="q",
+        response="r",
+    )
+    device = BirthDevice(
+        device="pump", label="Pump", profile="x/pump", metrics=[Metric(name="t", label="T", unit="°C")], rules=[rule]
+    )
+    return Birth(v=1, gateway="gw-a", boot="b", at=MS, config_version="local", devices=[device])
+
+
+def batch(seq: int, *readings: tuple[float, float], until: float | None = None, historical: bool = False) -> Batch:
+    """Readings as (seconds after NOW, value)."""
+    telemetry = [
+        DeviceRows(
+            device="pump", times=[MS + round(s * 1000) for s, _ in readings], values={"t": [v for _, v in readings]}
+        )
+    ]
+    return Batch(
+        v=1,
+        gateway="gw-a",
+        outbox="o",
+        stream="telemetry",
+        seq=seq,
+        boot="b",
+        sent_at=MS,
+        historical=historical,
+        complete_until=None if until is None else MS + round(until * 1000),
+        telemetry=telemetry if readings else [],
+    )
+
+
+@pytest.fixture
+def cloud(database: Database, tmp_path: Path) -> Cloud:
+    return Cloud(database, tmp_path)
+
+
+def test_what_comes_twice_is_stored_once_and_acknowledged_twice(cloud: Cloud) -> None:
+    for _ in range(2):
+        [ack] = cloud.send("data", batch(1, (0, 20.0)), batch(2, (1, 21.0)))
+        assert (ack.outbox, ack.acked, ack.rejected) == ("o", [(1, 2)], [])
+    cloud.telemetry.drain(NOW)
+    points = cloud.store.query("gw-a.pump", "t", MS, MS + 10_000, None)
+    assert [(p.time, p.last) for p in points] == [(MS, 20.0), (MS + 1000, 21.0)]
+    with cloud.database.read() as session:
+        [stream] = ledger.streams(session, "gw-a")
+        assert (stream.received, stream.missing) == (2, 0)
+        [hour] = ledger.hours(session, "gw-a", NOW - timedelta(hours=1), NOW + timedelta(hours=1))
+        assert (hour.received, hour.duplicate, hour.values_received) == (2, 2, 2)
+
+
+def test_reordered_batches_all_arrive(cloud: Cloud) -> None:
+    cloud.send("data", batch(3, (3, 1.0)), batch(1, (1, 1.0)))
+    with cloud.database.read() as session:
+        assert [s.missing for s in ledger.streams(session, "gw-a")] == [1]
+    cloud.send("data", batch(2, (2, 1.0)))
+    with cloud.database.read() as session:
+        assert [s.missing for s in ledger.streams(session, "gw-a")] == [0]
+
+
+def test_an_alarm_opens_one_work_order_and_the_telemetry_closes_it(cloud: Cloud) -> None:
+    cloud.send("data", batch(1, (0, 90.0), (6, 91.0), until=6))
+    with cloud.database.read() as session:
+        [alarm] = session.exec(select(Alarm))
+        [order] = session.exec(select(WorkOrder))
+    assert (alarm.state, alarm.active, alarm.raised_at) == (
+        AlarmState.UNACKNOWLEDGED,
+        True,
+        NOW + timedelta(seconds=5),
+    )
+    assert (order.alarm_id, order.cause, order.evidence[-1]) == (alarm.id, "c", [MS + 6000, 91.0])
+    assert order.id is not None
+    done = NOW + timedelta(seconds=30)
+    with cloud.database.write() as session:
+        cloud.orders.claim(session, order.id, "anna", done)
+        cloud.orders.complete(session, order.id, "greased", "anna", done)
+    cloud.send("data", batch(2, (31, 40.0), until=31), at=done)
+    for seconds, state in ((89, WorkOrderState.DONE), (120, WorkOrderState.CLOSED)):
+        with cloud.database.write() as session:
+            cloud.alarms.tick(session, NOW + timedelta(seconds=seconds))
+        with cloud.database.read() as session:
+            found = session.get(WorkOrder, order.id)
+            assert found is not None
+            assert found.state is state
+            assert found.verified_by == ("telemetry" if state is WorkOrderState.CLOSED else "")
+
+
+def test_the_alarm_coming_back_reopens_the_work_order(cloud: Cloud) -> None:
+    cloud.send("data", batch(1, (0, 90.0), (6, 91.0), (8, 40.0), until=9))
+    with cloud.database.write() as session:
+        cloud.orders.complete(session, 1, "", "anna", NOW + timedelta(seconds=10))
+    cloud.send("data", batch(2, (20, 95.0), (30, 95.0), until=30), at=NOW + timedelta(seconds=30))
+    with cloud.database.read() as session:
+        [order] = session.exec(select(WorkOrder))
+        assert (order.state, order.reopened) == (WorkOrderState.OPEN, 1)
+
+
+def test_history_makes_no_alarm(cloud: Cloud) -> None:
+    cloud.send("data", batch(1, (0, 90.0), (60, 95.0), until=60, historical=True))
+    with cloud.database.read() as session:
+        assert session.exec(select(Alarm)).all() == []
+
+
+def test_a_lost_gateway_raises_one_alarm_and_silences_its_devices(cloud: Cloud) -> None:
+    cloud.send("data", batch(1, (0, 20.0), until=1))
+    for seconds in (29, 31, 3_600):
+        with cloud.database.write() as session:
+            cloud.alarms.tick(session, NOW + timedelta(seconds=seconds))
+    with cloud.database.read() as session:
+        [alarm] = session.exec(select(Alarm))
+        assert (alarm.name, alarm.source) == ("Gateway lost", "gw-a")
+    later = NOW + timedelta(seconds=3_700)
+    cloud.send("data", batch(2, until=3_700), at=later)
+    with cloud.database.write() as session:
+        cloud.alarms.tick(session, later)
+    with cloud.database.read() as session:
+        [alarm] = session.exec(select(Alarm))
+        assert not alarm.active
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        (b"\xc1garbage", "MessagePack|decode|valid"),
+        (b'{"v": 9, "gateway": "gw-a", "outbox": "o", "stream": "telemetry", "seq": 1}', "version 9"),
+        (encode(msgspec.structs.replace(batch(1), gateway="gw-b")), "topic of 'gw-a'"),
+        (b"x" * 1_100_000, "at most"),
+    ],
+)
+def test_a_wrong_message_is_kept_whole_and_blocks_nothing(cloud: Cloud, payload: bytes, reason: str) -> None:
+    import re
+
+    acks = cloud.send_raw("data", payload, encode(batch(7, (0, 1.0))))
+    assert any(ack.acked == [(7, 7)] for ack in acks)
+    with cloud.database.read() as session:
+        [message] = waiting(session)
+        assert message.payload == payload
+        assert re.search(reason, message.reason)
+
+
+def test_a_gateway_that_is_not_enrolled_is_refused_with_the_remedy(cloud: Cloud) -> None:
+    [ack] = cloud.send("data", msgspec.structs.replace(batch(1), gateway="gw-x"), gateway="gw-x")
+    assert ack.rejected[0].seq == 1
+    assert "gateway add gw-x" in ack.rejected[0].reason
+
+
+def test_a_direct_device_registers_itself(cloud: Cloud) -> None:
+    cloud.send_raw("direct/scale-7", b'{"weight": 12.5, "stable": true, "time": "2026-03-01T12:00:00Z"}')
+    cloud.telemetry.drain(NOW)
+    assert [p.last for p in cloud.store.query("gw-a.scale-7", "weight", MS, MS + 1, None)] == [12.5]
+
+
+def test_late_data_corrects_the_windows(cloud: Cloud) -> None:
+    cloud.send("data", batch(1, (0, 10.0), (30, 20.0)))
+    cloud.telemetry.drain(NOW)
+    cloud.telemetry.roll_up()
+    cloud.send("data", batch(2, (15, 60.0), historical=True))
+    cloud.telemetry.drain(NOW)
+    cloud.telemetry.roll_up()
+    for every in (60, 900, 3600, 86_400):
+        [window] = cloud.store.query("gw-a.pump", "t", MS, MS + 60_000, every)
+        assert (window.minimum, window.mean, window.maximum, window.last, window.count) == (10.0, 30.0, 60.0, 20.0, 3)
