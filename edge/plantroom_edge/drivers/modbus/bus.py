@@ -1,8 +1,8 @@
 """Requests on one line: paced, timed, drained after a time-out, never mistaken for one another.
 
 RTU has no transaction id. When an answer is late, the next request of the same shape would take it for its own. So
-after a time-out the unit is *suspect*: before anything else is asked of it, one read of another length must be
-answered with just that length. A unit answers in order, so whatever was late has passed by then.
+after a time-out, before anything else is asked of the unit, one read of a length that no outstanding answer has must
+be answered with just that length. A unit answers in order, so whatever was late has passed by then.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -24,6 +24,10 @@ T = TypeVar("T")
 #: Silence after a time-out: longer than the longest frame takes at 9600 baud (256 bytes, 0.27 s).
 DRAIN_RTU_S = 0.3
 DRAIN_TCP_S = 0.05
+
+#: Lengths to choose from for a resync; with breaker and back-off, the oldest of them is minutes old when used again.
+RESYNC_LENGTHS = 16
+MOST_ADDRESSES = 0x10000
 
 
 class ModbusBus:
@@ -48,11 +52,11 @@ class ModbusBus:
 
     async def read(self, block: Block, unit: Unit, quiet_s: float = 0.0) -> bytes | list[bool]:
         """Read a block; raises LinkLostError, NoAnswerError, ExceptionAnswerError."""
-        if unit.suspect is not None:
+        if unit.outstanding:
             await self._resync(block, unit, quiet_s)
         return await self._timed(
             unit,
-            block.count,
+            answer_bytes(block.table, block.count),
             quiet_s,
             lambda wait: self.link.read(block.table, block.address, block.count, unit.address, wait),
         )
@@ -67,20 +71,18 @@ class ModbusBus:
         )
 
     async def _resync(self, block: Block, unit: Unit, quiet_s: float) -> None:
-        length = 1 if unit.suspect != 1 else 2
-        table = block.table if block.table in (Table.HOLDING, Table.INPUT) else None
-        if table is None:  # bits come in bytes: 8 more make another length
-            length = 1 if (unit.suspect or 0) > 8 else 9
+        length = resync_length(block.table, unit.outstanding)
+        address = min(block.address, MOST_ADDRESSES - length)
         try:
             await self._timed(
                 unit,
-                length,
+                answer_bytes(block.table, length),
                 quiet_s,
-                lambda wait: self.link.read(block.table, block.address, length, unit.address, wait),
+                lambda wait: self.link.read(block.table, address, length, unit.address, wait),
             )
         except ExceptionAnswerError:
             pass  # refused, but it is an answer to this request: nothing older is on its way
-        unit.suspect = None
+        unit.outstanding.clear()
 
     async def _timed(self, unit: Unit, shape: int, quiet_s: float, request: Callable[[float], Awaitable[T]]) -> T:
         if quiet_s and (rest := self._last_end + quiet_s - self._clock.monotonic()) > 0:
@@ -98,7 +100,7 @@ class ModbusBus:
             if not isinstance(error, StrangeAnswerError):
                 unit.timeouts += 1
                 self.timeouts += 1
-            unit.suspect = shape
+            unit.unanswered(shape)
             await self._clock.sleep(DRAIN_RTU_S if self._rtu else DRAIN_TCP_S)
             raise
         finally:
@@ -106,3 +108,18 @@ class ModbusBus:
             self.busy_s += self._last_end - start
         unit.answered(self._last_end - start)
         return answer
+
+
+def answer_bytes(table: Table, count: int) -> int:
+    """Payload bytes of the answer to a read."""
+    return 2 * count if table in (Table.HOLDING, Table.INPUT) else (count + 7) // 8
+
+
+def resync_length(table: Table, outstanding: Sequence[int]) -> int:
+    """Registers or bits whose answer is none of `outstanding` (payload bytes, oldest first); else like the oldest."""
+    step = 1 if table in (Table.HOLDING, Table.INPUT) else 8
+    lengths = {answer_bytes(table, length): length for length in range(1, RESYNC_LENGTHS * step + 1, step)}
+    for shape, length in lengths.items():
+        if shape not in outstanding:
+            return length
+    return lengths[next(shape for shape in outstanding if shape in lengths)]

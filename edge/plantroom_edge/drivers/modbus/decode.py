@@ -112,7 +112,8 @@ def _converter(register: Register) -> Convert | None:
         return None
     if register.bit is not None:
         return _bit(register)
-    scale, offset, sentinels, states = register.scale, register.offset, frozenset(register.sentinels), register.states
+    scale, sentinels, states = register.scale, frozenset(register.sentinels), register.states
+    offset = 0.0 if register.factors else register.offset  # the reader adds it after the factors
     if scale == 1 and offset == 0 and not sentinels and not states:
         return None if register.type not in (DataType.FLOAT32, DataType.FLOAT64) else _checked
     digits = _digits(scale, offset) if register.type not in (DataType.FLOAT32, DataType.FLOAT64) else None

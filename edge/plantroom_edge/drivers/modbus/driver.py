@@ -25,6 +25,10 @@ from plantroom_shared.quality import Quality
 
 _log = logging.getLogger(__name__)
 
+#: Utilisation is told for at least this time back, whoever asks and how often.
+UTILISATION_WINDOW_S = 60.0
+MARK_S = 1.0
+
 _QUALITY = {
     NoAnswerError: Quality.NO_RESPONSE,
     ExceptionAnswerError: Quality.DEVICE_ERROR,
@@ -41,6 +45,11 @@ class _Pending:
         self.args = args
         self.outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
 
+    def settle(self, outcome: Outcome) -> None:
+        """Answer the one who waits, once."""
+        if not self.outcome.done():
+            self.outcome.set_result(outcome)
+
 
 class ModbusDriver:
     """Owns one bus: reads each device once a period, carries out commands before anything else."""
@@ -55,7 +64,7 @@ class ModbusDriver:
         self._state: dict[str, str] = {}
         self._commands: deque[_Pending] = deque()
         self._wake = asyncio.Event()
-        self._since = clock.monotonic()
+        self._marks = deque([(clock.monotonic(), 0.0)])  #: (time, busy seconds until then) within the window
 
     @property
     def bus(self) -> str:
@@ -136,15 +145,19 @@ class ModbusDriver:
 
     def health(self) -> Mapping[str, Value]:
         now = self._clock.monotonic()
-        elapsed = max(now - self._since, 1e-3)
+        busy = self._bus.busy_s
+        if now - self._marks[-1][0] >= MARK_S:
+            self._marks.append((now, busy))
+        while len(self._marks) > 1 and now - self._marks[1][0] >= UTILISATION_WINDOW_S:
+            self._marks.popleft()
+        since, busy_then = self._marks[0]
         figures: dict[str, Value] = {
-            "utilisation": round(min(1.0, self._bus.busy_s / elapsed), 4),
+            "utilisation": round(min(1.0, (busy - busy_then) / max(now - since, 1e-3)), 4),
             "requests": self._bus.requests,
             "timeouts": self._bus.timeouts,
         }
         for name, reader in self._readers.items():
             figures[f"success.{name}"] = round(self._bus.unit(reader.device.unit).success, 4)
-        self._bus.busy_s, self._since = 0.0, now
         return figures
 
     async def _poll(self, sink: Sink) -> None:
@@ -223,22 +236,23 @@ class ModbusDriver:
         command = find_command(reader.profile, pending.action)
         if command is None:
             known = ", ".join(item.action for item in reader.profile.commands) or "none"
-            pending.outcome.set_result(Outcome("refused", f"no action {pending.action!r}; this device has: {known}"))
+            pending.settle(Outcome("refused", f"no action {pending.action!r}; this device has: {known}"))
             return
+        outcome = Outcome("unconfirmed", "the driver was stopped while it was carried out")
         try:
             outcome = await carry_out(command, pending.args, reader, self._bus, self._clock)
         except LinkLostError as error:
-            pending.outcome.set_result(Outcome("unconfirmed", f"the bus was lost while it was sent: {error}"))
+            outcome = Outcome("unconfirmed", f"the bus was lost while it was sent: {error}")
             raise
         except struct.error:
             outcome = Outcome("refused", f"{pending.args.get('value')!r} does not fit the register")
-        pending.outcome.set_result(outcome)
+        finally:  # also when the driver is stopped meanwhile: nobody may wait for ever
+            pending.settle(outcome)
 
     def _refuse_commands(self) -> None:
         while self._commands:
             pending = self._commands.popleft()
-            if not pending.outcome.done():
-                pending.outcome.set_result(Outcome("failed", f"bus {self.bus!r} was lost; nothing was sent"))
+            pending.settle(Outcome("failed", f"bus {self.bus!r} was lost; nothing was sent"))
 
 
 def _rank(reader: DeviceReader) -> int:

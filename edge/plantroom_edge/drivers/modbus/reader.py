@@ -1,5 +1,6 @@
 """One device: its blocks, what was learnt about them, and its last values."""
 
+import math
 from collections.abc import Sequence
 
 from plantroom_edge.config.model import Device
@@ -26,10 +27,12 @@ class DeviceReader:
         self.device = device
         self.profile = profile
         self.illegal: set[str] = set()  #: metrics that this device does not have
-        self._decoders = [BlockDecoder(block) for block in plan_blocks(profile.registers, profile.limits)]
+        self._planned = tuple(BlockDecoder(block) for block in plan_blocks(profile.registers, profile.limits))
+        self._decoders = list(self._planned)
         self._index = {register.metric: index for index, register in enumerate(profile.visible)}
-        self._hidden: dict[str, float] = {}
-        self._scaled = [(r.metric, r.factors) for r in profile.registers if r.factors]
+        self._scaled = [(r.metric, r.factors, r.offset) for r in profile.registers if r.factors]
+        self._factor_names = {name for r in profile.registers for name in r.factors}
+        self._known: dict[str, float] = {}  #: last values of the factors: some are not read in each cycle
         self._cycle = 0
         self._identified = profile.identity is None
         self._quiet_s = profile.limits.quiet_ms / 1000
@@ -38,6 +41,9 @@ class DeviceReader:
         """The device was away: another may have been put in its place."""
         self._identified = self.profile.identity is None
         self._cycle = 0
+        self.illegal.clear()
+        self._decoders = list(self._planned)
+        self._known.clear()
 
     async def read(self, bus: ModbusBus) -> tuple[list[Value], dict[int | None, Quality]]:
         """One cycle; raises LinkLostError, NoAnswerError, ExceptionAnswerError, WrongIdentityError."""
@@ -90,31 +96,31 @@ class DeviceReader:
         self, block: Block, decoded: Sequence[Value | Quality], values: list[Value], marks: dict[int | None, Quality]
     ) -> None:
         for register, value in zip(block.registers, decoded, strict=True):
+            if register.metric in self._factor_names:
+                if isinstance(value, (int, float)):
+                    self._known[register.metric] = float(value)
+                else:
+                    self._known.pop(register.metric, None)
             index = self._index.get(register.metric)
             if index is None:
-                if isinstance(value, (int, float)):
-                    self._hidden[register.metric] = float(value)
-            elif isinstance(value, Quality):
+                continue
+            if isinstance(value, Quality):
                 marks[index] = value
             else:
                 values[index] = value
 
     def _apply_factors(self, values: list[Value]) -> None:
-        for metric, factors in self._scaled:
+        for metric, factors, offset in self._scaled:
             index = self._index.get(metric)
             if index is None:
                 continue
             value = values[index]
-            if isinstance(value, (int, float)):
-                for factor in factors:
-                    known = self._hidden.get(factor)
-                    if known is None and factor in self._index:
-                        visible = values[self._index[factor]]
-                        known = float(visible) if isinstance(visible, (int, float)) else None
-                    value = value * known if known is not None else None
-                    if value is None:
-                        break
-                values[index] = value
+            if not isinstance(value, (int, float)):
+                continue
+            if all(factor in self._known for factor in factors):
+                values[index] = value * math.prod(self._known[factor] for factor in factors) + offset
+            else:
+                values[index] = None
 
     async def _identify(self, identity: Identity, bus: ModbusBus) -> None:
         count = len(identity.equals) if identity.equals else IDENTITY_TEXT_REGISTERS

@@ -15,8 +15,8 @@ class Unit:
         self.requests = 0
         self.answers = 0
         self.timeouts = 0
-        #: what a late answer may look like: (table is bits, count); until a resync proved the line clean
-        self.suspect: int | None = None
+        #: payload bytes of answers that may still come, the oldest first; until a resync proved the line clean
+        self.outstanding: list[int] = []
         self._longest = longest
         self._usual: float | None = None
 
@@ -27,6 +27,12 @@ class Unit:
         if self._usual is None or self.breaker.failures:
             return self._longest
         return min(self._longest, max(SHORTEST_TIMEOUT_S, 5 * self._usual))
+
+    def unanswered(self, shape: int) -> None:
+        """An answer with `shape` payload bytes may still come."""
+        if shape in self.outstanding:
+            self.outstanding.remove(shape)
+        self.outstanding.append(shape)
 
     def answered(self, seconds: float) -> None:
         """An answer came after `seconds`."""
