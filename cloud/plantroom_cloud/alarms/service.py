@@ -31,6 +31,8 @@ from plantroom_shared.messages import Birth
 GATEWAY_LOST_S = 30.0
 #: Rules are looked at again when this much time has passed, so that a change takes effect everywhere.
 RELOAD_S = 1.0
+#: A watermark that jumps by more (it comes every 5 s) means that the gateway was away in between.
+RESUMED_MS = 15_000
 
 _GATEWAY_EVENTS = {
     "outbox.salvaged": ("Outbox of the gateway was corrupt", "high", "Power loss or a worn SD card."),
@@ -47,6 +49,7 @@ class AlarmService:
         self._rules: dict[str, list[engine.Rule]] = {}  # device id → rules
         self._standings: dict[tuple[int, str], engine.Standing] = {}
         self._gateway_of: dict[str, list[str]] = {}
+        self._until: dict[str, int] = {}  # gateway → watermark, ms
         self._loaded_at: datetime | None = None
         self._fingerprint: tuple[Any, ...] = ()
 
@@ -247,9 +250,13 @@ class AlarmService:
                 self._keep(session, rule, source, standing)
 
     def _watermark(self, session: Session, gateway_id: str, until: int, at: datetime) -> None:
+        before, self._until[gateway_id] = self._until.get(gateway_id, 0), until
+        resumed = until - before > RESUMED_MS
         for source in self._gateway_of.get(gateway_id, ()):
             for rule in self._rules.get(source, ()):
                 standing = self._standing(session, rule, source)
+                if resumed and rule.kind == "no-data" and standing.last_time is not None and not standing.active:
+                    standing.last_time = max(standing.last_time, until)  # the gateway was away, not its devices
                 if rule.kind != "no-data" and standing.pending_since is None:
                     continue
                 for crossing in engine.judge_watermark(rule, standing, until):

@@ -37,13 +37,14 @@ class CommandExecutor:
         try:
             self._waiting.put_nowait(command)
         except asyncio.QueueFull:
-            self._tell(command.id, command.device, Outcome("refused", "too many commands are waiting"))
+            outcome = Outcome("refused", "too many commands are waiting")
+            self._on_event(self._event(command.id, command.device, outcome))
 
     async def run(self) -> None:
         """Until cancelled."""
         for command_id in await self._outbox.started_commands():
-            await self._outbox.end_command(command_id, "unconfirmed")
-            self._tell(command_id, None, Outcome("unconfirmed", "the gateway was restarted while it was carried out"))
+            outcome = Outcome("unconfirmed", "the gateway was restarted while it was carried out")
+            await self._end(command_id, None, outcome)
         while True:
             command = await self._waiting.get()
             await self._carry_out(command)
@@ -52,8 +53,8 @@ class CommandExecutor:
         if command.expires_at <= self._clock.now_ms():
             known = await self._outbox.begin_command(command.id)
             if known is None:
-                await self._outbox.end_command(command.id, "expired")
-                self._tell(command.id, command.device, Outcome("expired", "it came after its time; nothing was sent"))
+                outcome = Outcome("expired", "it came after its time; nothing was sent")
+                await self._end(command.id, command.device, outcome)
             return
         if (known := await self._outbox.begin_command(command.id)) is not None:
             _log.info("command %s came again; it is %s already", command.id, known)
@@ -63,12 +64,12 @@ class CommandExecutor:
             outcome = Outcome("refused", f"there is no device {command.device!r} on this gateway")
         else:
             outcome = await driver.command(command.device, command.action, command.args)
-        await self._outbox.end_command(command.id, outcome.state)
-        self._tell(command.id, command.device, outcome)
+        await self._end(command.id, command.device, outcome)
 
-    def _tell(self, command_id: str, device: str | None, outcome: Outcome) -> None:
+    async def _end(self, command_id: str, device: str | None, outcome: Outcome) -> None:
+        await self._outbox.end_command(command_id, outcome.state, self._event(command_id, device, outcome))
+
+    def _event(self, command_id: str, device: str | None, outcome: Outcome) -> Event:
         _log.info("command %s on %s: %s: %s", command_id, device, outcome.state, outcome.detail)
         data = {"id": command_id, "state": outcome.state, "detail": outcome.detail, "readback": outcome.readback}
-        self._on_event(
-            Event(id=uuid.uuid4().hex, kind="command.result", time=self._clock.now_ms(), device=device, data=data)
-        )
+        return Event(id=uuid.uuid4().hex, kind="command.result", time=self._clock.now_ms(), device=device, data=data)

@@ -1,6 +1,7 @@
 """The outbox: batches are committed here before anything else learns of them, deleted on the cloud's word alone."""
 
 import asyncio
+import contextlib
 import logging
 import shutil
 import sqlite3
@@ -23,6 +24,8 @@ T = TypeVar("T")
 
 #: Batches looked at in one round of making room.
 THIN_AT_ONCE = 200
+#: The file never shrinks: while it has so many bytes of free pages, new batches take no disk.
+REUSABLE_ENOUGH = 1_000_000
 
 
 class Outbox:
@@ -63,7 +66,8 @@ class Outbox:
                 if not self.failing:
                     _log.error("outbox: cannot be written: %s; trying again", error)
                 self.failing = str(error)
-                await self._evict_some()
+                with contextlib.suppress(sqlite3.OperationalError):  # making room needs room itself
+                    await self._evict_some()
                 await self._clock.sleep(1.0)
                 continue
             if self.failing:
@@ -97,8 +101,11 @@ class Outbox:
         """None when the command is new (and now remembered), else the state it has."""
         return await self._run(lambda: self._store.begin_command(command_id, self._clock.now_ms()))
 
-    async def end_command(self, command_id: str, state: str) -> None:
-        await self._run(lambda: self._store.end_command(command_id, state))
+    async def end_command(self, command_id: str, state: str, result: Event) -> None:
+        """The end of a command and the event that tells it are one commit."""
+        payload = encode_payload(Payload(events=[result]))
+        await self._run(lambda: self._store.end_command(command_id, state, result.time, payload))
+        self._grown.set()
 
     async def started_commands(self) -> list[str]:
         return await self._run(self._store.started_commands)
@@ -119,7 +126,9 @@ class Outbox:
 
     async def _make_room(self) -> None:
         free = shutil.disk_usage(self._path.parent).free
-        if self._store.size() <= self._bounds.max_bytes and free >= self._bounds.min_free_bytes:
+        if self._store.size() <= self._bounds.max_bytes and (
+            free >= self._bounds.min_free_bytes or await self._run(self._store.reusable) >= REUSABLE_ENOUGH
+        ):
             return
         await self._evict_some()
 

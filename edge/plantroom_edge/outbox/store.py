@@ -77,7 +77,9 @@ class OutboxStore:
             self._db.close()
             self._db = None
 
-    def append(self, batches: Sequence[tuple[Stream, int, bytes]]) -> list[Stored]:
+    def append(
+        self, batches: Sequence[tuple[Stream, int, bytes]], also: tuple[str, tuple[str, ...]] | None = None
+    ) -> list[Stored]:
         """Commit batches (stream, time taken, payload) in one transaction; all or none."""
         db = self._opened()
         following = dict(self._next)
@@ -95,6 +97,8 @@ class OutboxStore:
                 "INSERT OR REPLACE INTO meta VALUES (?, ?)",
                 [(f"seq.{stream}", str(number - 1)) for stream, number in following.items()],
             )
+            if also is not None:
+                db.execute(*also)
             db.execute("COMMIT")
         except BaseException:
             if db.in_transaction:
@@ -167,8 +171,19 @@ class OutboxStore:
         db.execute("INSERT INTO command VALUES (?, ?, 'started')", (command_id, at_ms))
         return None
 
-    def end_command(self, command_id: str, state: str) -> None:
-        self._opened().execute("UPDATE command SET state = ? WHERE id = ?", (state, command_id))
+    def end_command(self, command_id: str, state: str, at_ms: int, payload: bytes) -> None:
+        """Remember its end and append the event that tells it, in one transaction."""
+        self.append(
+            [("events", at_ms, payload)],
+            also=("UPDATE command SET state = ? WHERE id = ?", (state, command_id)),
+        )
+
+    def reusable(self) -> int:
+        """Bytes of free pages in the file."""
+        db = self._opened()
+        pages: int = db.execute("PRAGMA freelist_count").fetchone()[0]
+        size: int = db.execute("PRAGMA page_size").fetchone()[0]
+        return pages * size
 
     def started_commands(self) -> list[str]:
         """Begun and never ended: the agent died in between."""
