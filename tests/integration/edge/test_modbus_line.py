@@ -1,0 +1,159 @@
+"""The Modbus driver against a simulated device on a real pseudo-terminal or TCP connection."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import plantroom_sim.server as sim
+from plantroom_edge.config.model import Device, RtuBus, TcpBus
+from plantroom_edge.driver import Sample
+from plantroom_edge.drivers.modbus.adapter import ModbusLink, NoAnswerError
+from plantroom_edge.drivers.modbus.bus import ModbusBus
+from plantroom_edge.drivers.modbus.driver import ModbusDriver
+from plantroom_edge.drivers.modbus.reader import DeviceReader
+from plantroom_edge.profile.schema import DataType, Profile, Register, Write
+from plantroom_shared.batch import Event
+from plantroom_shared.clock import SystemClock
+from plantroom_sim.device import SimDevice
+from plantroom_sim.registers import Map, Point
+from plantroom_sim.waveform import Constant
+
+LIMIT_S = 10
+
+
+class _Sink:
+    """Keeps what came; `until` waits for a condition on it."""
+
+    def __init__(self) -> None:
+        self.samples: list[Sample] = []
+        self._changed = asyncio.Event()
+
+    def sample(self, sample: Sample) -> None:
+        self.samples.append(sample)
+        self._changed.set()
+
+    def event(self, event: Event) -> None:
+        """Not looked at."""
+
+    async def until(self, condition: Callable[[list[Sample]], bool]) -> None:
+        async with asyncio.timeout(LIMIT_S):
+            while not condition(self.samples):
+                self._changed.clear()
+                await self._changed.wait()
+
+
+def _sim(unit: int) -> SimDevice:
+    points = [Point("a", 0, type="uint16"), Point("b", 50, type="uint16"), Point("c", 60, words="CDAB")]
+    waves = {"a": Constant(level=11), "b": Constant(level=22), "c": Constant(level=1.5)}
+    return SimDevice(f"unit{unit}", unit, Map("m/m", points, []), dict(waves), lambda: 0.0)
+
+
+def _register(metric: str, address: int, kind: DataType = DataType.UINT16, **more: Any) -> Register:
+    return Register(metric=metric, address=address, label=metric, type=kind, **more)
+
+
+A, B, C = _register("a", 0), _register("b", 50), _register("c", 60, DataType.FLOAT32, words="CDAB")
+
+
+def _profile(*registers: Register) -> Profile:
+    command = Write(action="set", label="set", address=0, minimum=0, maximum=99)
+    return Profile(
+        maker="m", model="m", kind="k", verified="document", source="s", registers=registers, commands=(command,)
+    )
+
+
+def _device(unit: int) -> Device:
+    return Device.model_validate({"id": f"unit{unit}", "profile": "m/m", "bus": "line", "unit": unit, "period": "50ms"})
+
+
+@asynccontextmanager
+async def _line(path: Path, *devices: SimDevice) -> AsyncIterator[RtuBus]:
+    line = sim.RtuLine({device.unit: device for device in devices}, path)
+    await line.open()
+    answering = asyncio.create_task(line.run(), name="line")
+    try:
+        yield RtuBus.model_validate(
+            {"id": "line", "type": "modbus-rtu", "port": str(path), "baudrate": 115200, "timeout": "250ms"}
+        )
+    finally:
+        answering.cancel()
+        await asyncio.gather(answering, return_exceptions=True)
+        await line.close()
+
+
+@asynccontextmanager
+async def _driving(bus: RtuBus | TcpBus, *units: int) -> AsyncIterator[tuple[ModbusDriver, _Sink]]:
+    sink = _Sink()
+    driver = ModbusDriver(bus, [(_device(unit), _profile(A, B, C)) for unit in units], SystemClock())
+    running = asyncio.create_task(driver.run(sink), name="driver")
+    try:
+        yield driver, sink
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_reads_right_over_a_serial_line(tmp_path: Path) -> None:
+    async with _line(tmp_path / "tty", _sim(1)) as bus, _driving(bus, 1) as (_, sink):
+        await sink.until(lambda samples: [11, 22, 1.5] in [sample.values for sample in samples])
+
+
+async def test_reads_right_over_tcp() -> None:
+    server = sim.TcpBus({1: _sim(1)}, "127.0.0.1", 0)
+    await server.open()
+    try:
+        bus = TcpBus(id="line", type="modbus-tcp", host="127.0.0.1", port=server.port)
+        async with _driving(bus, 1) as (_, sink):
+            await sink.until(lambda samples: [11, 22, 1.5] in [sample.values for sample in samples])
+    finally:
+        await server.close()
+
+
+async def test_a_late_answer_is_never_taken_for_another_value(tmp_path: Path) -> None:
+    device = _sim(1)
+    async with _line(tmp_path / "tty", device) as config:
+        link = ModbusLink(config)
+        bus = ModbusBus(link, SystemClock(), rtu=True, timeout=config.timeout)
+        first, second = DeviceReader(_device(1), _profile(A)), DeviceReader(_device(1), _profile(B))
+        await link.open()
+        try:
+            device.mode = "late"
+            asked = asyncio.create_task(first.read(bus), name="late read")
+            failed = (await asyncio.gather(asked, return_exceptions=True))[0]
+            assert isinstance(failed, NoAnswerError)
+            device.mode = "ok"
+            seen: list[Any] = []
+            async with asyncio.timeout(LIMIT_S):
+                while len(seen) < 5:
+                    try:
+                        seen.append((await second.read(bus))[0])
+                    except NoAnswerError:
+                        continue
+            assert seen == [[22]] * 5
+        finally:
+            link.close()
+
+
+async def test_a_write_reaches_the_device_once(tmp_path: Path) -> None:
+    device = _sim(1)
+    async with _line(tmp_path / "tty", device) as bus, _driving(bus, 1) as (driver, sink):
+        await sink.until(bool)
+        outcome = await asyncio.wait_for(driver.command("unit1", "set", {"value": 42}), LIMIT_S)
+        assert (outcome.state, outcome.readback) == ("done", 42)
+        assert device.counts.writes == 1
+        assert device.written == {0: 42}
+
+
+async def test_a_dead_unit_keeps_the_others_polled(tmp_path: Path) -> None:
+    dead = _sim(2)
+    dead.mode = "dead"
+
+    def alive(samples: list[Sample]) -> bool:
+        gone = next((at for at, sample in enumerate(samples) if sample.device == "unit2"), None)
+        return gone is not None and sum(sample.values == [11, 22, 1.5] for sample in samples[gone:]) >= 10
+
+    async with _line(tmp_path / "tty", _sim(1), dead) as bus, _driving(bus, 1, 2) as (_, sink):
+        await sink.until(alive)
+        assert [s.values for s in sink.samples if s.device == "unit2"] == [[None, None, None]]
