@@ -1,11 +1,18 @@
 """A batch: what a gateway's outbox stores, sends and deletes as one."""
 
+import re
 from typing import Any, Literal
 
 import msgspec
 
+from plantroom_shared.ids import ID_PATTERN, METRIC_PATTERN
+
 Stream = Literal["events", "telemetry"]
 Value = float | int | bool | str | None
+
+_ID = re.compile(ID_PATTERN)
+_METRIC = re.compile(METRIC_PATTERN)
+LATEST_MS = 7_258_118_400_000  # 2200-01-01
 
 #: A row mark: (row index, metric name or None for the whole row, quality).
 Mark = tuple[int, str | None, str]
@@ -67,7 +74,13 @@ def check_batch(batch: Batch) -> str | None:
         return "outbox: empty; it is the random id born with the outbox file"
     for rows in batch.telemetry:
         count = len(rows.times)
+        if not _ID.match(rows.device):
+            return f"telemetry of {rows.device!r}: no device id"
+        if rows.times and not (min(rows.times) >= 0 and max(rows.times) <= LATEST_MS):
+            return f"telemetry of {rows.device}: times are milliseconds since 1970, before the year 2200"
         for metric, column in rows.values.items():
+            if not _METRIC.match(metric):
+                return f"telemetry of {rows.device}: {metric!r} is no metric name"
             if len(column) != count:
                 return f"telemetry of {rows.device}: {metric} has {len(column)} values for {count} times"
         for row, marked, _quality in rows.marks:

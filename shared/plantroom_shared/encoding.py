@@ -48,6 +48,8 @@ def decode(payload: bytes, kind: type[T]) -> T:
     decoder = _decoders(cast("Any", kind))[1 if is_json(payload) else 0]
     try:
         message: T = decoder.decode(payload)
+    except RecursionError as error:
+        raise MessageRefusedError("nested too deeply") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:  # a ValidationError is a DecodeError
         raise MessageRefusedError(_version_reason(payload) or str(error)) from error
     version = getattr(message, "v", VERSION)
@@ -68,6 +70,6 @@ def _version_reason(payload: bytes) -> str | None:
     """A message of another version rarely fits our types: say that, not which field failed first."""
     try:
         version = _decoders(_Versioned)[1 if is_json(payload) else 0].decode(payload).v
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return None if version in (VERSION, None) else f"version {version!r} is unknown; this side speaks {VERSION}"

@@ -48,6 +48,8 @@ def test_null_values_are_not_counted() -> None:
         ({"outbox": ""}, "outbox"),
         ({"stream": "other"}, "stream"),
         ({"telemetry": [{"device": "d", "times": [1], "values": {"m": []}}]}, "0 values for 1 times"),
+        ({"telemetry": [{"device": "d", "times": [2**63], "values": {}}]}, "before the year 2200"),
+        ({"telemetry": [{"device": "d", "times": [], "values": {"a b,c=1": []}}]}, "no metric name"),
         ({"telemetry": [{"device": "d", "times": [1], "values": {}, "marks": [[3, None, "bad"]]}]}, "row 3"),
     ],
 )
@@ -58,7 +60,9 @@ def test_a_wrong_batch_is_refused_with_its_reason(change: dict[str, object], rea
             decode_batch(encoded)
 
 
-@pytest.mark.parametrize("payload", [b"", b"\xff\x00garbage", b"{", b"\xc1", b"x" * (MAX_MESSAGE_BYTES + 1)])
+@pytest.mark.parametrize(
+    "payload", [b"", b"\xff\x00garbage", b"{", b"\xc1", b"[" * 100_000, b"x" * (MAX_MESSAGE_BYTES + 1)]
+)
 def test_what_is_no_message_is_refused(payload: bytes) -> None:
     with pytest.raises(MessageRefusedError):
         decode_batch(payload)

@@ -80,9 +80,8 @@ def judge_rows(rule: Rule, standing: Standing, rows: DeviceRows) -> tuple[list[C
     changed = False
     for index, moment in enumerate(rows.times):
         if index in bad:
-            changed |= standing.pending_since is not None and not standing.active
-            if not standing.active:
-                standing.pending_since = None  # the value has ended: a delay cannot run on what is not known
+            changed |= standing.pending_since is not None
+            standing.pending_since = None  # the value has ended: no delay can run on what is not known
             continue
         value = column[index] if column is not None else None
         if value is None or (standing.last_time is not None and moment < standing.last_time):
@@ -105,6 +104,15 @@ def judge_watermark(rule: Rule, standing: Standing, until: int) -> list[Crossing
             return [Crossing("raise", standing.last_time + rule.on_delay_ms, None)]
         return []
     return _due(rule, standing, until)
+
+
+def resume(rule: Rule, standing: Standing, at: int) -> bool:
+    """The gateway was away until `at`: no delay ran in what nobody saw. Whether that changed the standing."""
+    changed = standing.pending_since is not None
+    standing.pending_since = None
+    if rule.kind == "no-data" and standing.last_time is not None and not standing.active:
+        standing.last_time = max(standing.last_time, at)
+    return changed
 
 
 def _judge_silence(standing: Standing, rows: DeviceRows) -> tuple[list[Crossing], bool]:
@@ -138,7 +146,7 @@ def _nothing_crosses(rule: Rule, column: Sequence[Value]) -> bool:
 
 def _remember_last(standing: Standing, times: Sequence[int], column: Sequence[Value]) -> None:
     for moment, value in zip(times, column, strict=True):
-        if value is not None:
+        if value is not None and (standing.last_time is None or moment >= standing.last_time):
             _remember(standing, moment, value)
 
 

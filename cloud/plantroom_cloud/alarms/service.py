@@ -123,6 +123,7 @@ class AlarmService:
                     self._gateway_event(session, gateway_id, event.kind, event.time, at)
             if batch.historical:
                 continue
+            self._continue(session, gateway_id, batch)
             for rows in batch.telemetry:
                 self._judge(session, gateway_id, rows, at)
             if batch.complete_until is not None:
@@ -249,14 +250,23 @@ class AlarmService:
             if changed:
                 self._keep(session, rule, source, standing)
 
+    def _continue(self, session: Session, gateway_id: str, batch: Batch) -> None:
+        """Follow the gateway's time; after a gap in it no delay may count what nobody saw."""
+        times = [rows.times[0] for rows in batch.telemetry if rows.times]
+        moment = min(times, default=batch.complete_until or 0)
+        before = self._until.get(gateway_id, 0)
+        if moment - before > RESUMED_MS:
+            for source in self._gateway_of.get(gateway_id, ()):
+                for rule in self._rules.get(source, ()):
+                    standing = self._standing(session, rule, source)
+                    if engine.resume(rule, standing, moment):
+                        self._keep(session, rule, source, standing)
+        self._until[gateway_id] = max(before, moment, batch.complete_until or 0)
+
     def _watermark(self, session: Session, gateway_id: str, until: int, at: datetime) -> None:
-        before, self._until[gateway_id] = self._until.get(gateway_id, 0), until
-        resumed = until - before > RESUMED_MS
         for source in self._gateway_of.get(gateway_id, ()):
             for rule in self._rules.get(source, ()):
                 standing = self._standing(session, rule, source)
-                if resumed and rule.kind == "no-data" and standing.last_time is not None and not standing.active:
-                    standing.last_time = max(standing.last_time, until)  # the gateway was away, not its devices
                 if rule.kind != "no-data" and standing.pending_since is None:
                     continue
                 for crossing in engine.judge_watermark(rule, standing, until):

@@ -21,7 +21,7 @@ from plantroom_cloud.gateways.service import GatewayService
 from plantroom_cloud.ingest.connection import Received
 from plantroom_cloud.quarantine.service import keep
 from plantroom_cloud.telemetry.service import TelemetryService
-from plantroom_shared.batch import Batch, DeviceRows, Value
+from plantroom_shared.batch import LATEST_MS, Batch, DeviceRows, Value
 from plantroom_shared.encoding import MAX_MESSAGE_BYTES, decode, decode_batch, encode
 from plantroom_shared.errors import MessageRefusedError, PlantroomError
 from plantroom_shared.ids import check_metric
@@ -213,14 +213,14 @@ def read_direct(payload: bytes, at: datetime) -> tuple[dict[str, Value], int]:
     """The plain JSON of a device to its values and time (ms); raises MessageRefusedError."""
     try:
         data: Any = json.loads(payload)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise MessageRefusedError(f"not JSON: {error}") from error
     if not isinstance(data, dict):
         raise MessageRefusedError('not a JSON object; send for example {"temperature": 21.5}')
     moment = ms_from_utc(at)
     if "ts" in data:
         moment = data.pop("ts")
-        if not isinstance(moment, int):
+        if not isinstance(moment, int) or not 0 <= moment <= LATEST_MS:
             raise MessageRefusedError("ts must be whole milliseconds since 1970")
     elif "time" in data:
         try:

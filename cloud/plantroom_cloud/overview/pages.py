@@ -244,6 +244,8 @@ def order_step(
 ) -> Response:
     """A thumb's step."""
     orders = services.work_orders
+    if not may_see(user, orders.get(session, order_id).site_id):
+        raise NotFoundError(f"there is no work order {order_id}")
     match step:
         case "claim":
             orders.claim(session, order_id, user.name, at)

@@ -83,7 +83,7 @@ class InfluxTelemetryStore:
         )
         if response.status_code < 300:
             return []
-        if response.status_code != 400:
+        if response.status_code not in (400, 413, 422):
             raise StoreUnavailableError(f"InfluxDB answered {response.status_code}: {response.text[:300]}")
         if len(lines) == 1:
             return [f"{response.text.strip()[:300]}: {lines[0]}"]

@@ -96,12 +96,17 @@ class SqliteTelemetryStore:
         """Compute the windows that changed; call it every few seconds."""
         with self._lock:
             db = self._opened()
-            db.execute("BEGIN IMMEDIATE")
-            db.execute(_MINUTE)
-            for below, level in pairwise(LEVELS):
-                db.execute(_LONGER, {"level": level, "below": below, "ms": level * 1000})
-            db.execute("DELETE FROM due")
-            db.execute("COMMIT")
+            try:
+                db.execute("BEGIN IMMEDIATE")
+                db.execute(_MINUTE)
+                for below, level in pairwise(LEVELS):
+                    db.execute(_LONGER, {"level": level, "below": below, "ms": level * 1000})
+                db.execute("DELETE FROM due")
+                db.execute("COMMIT")
+            except sqlite3.OperationalError as error:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise StoreUnavailableError(f"telemetry file: {error}") from error
 
     def query(self, device_id: str, metric: str, start: int, end: int, every_s: int | None) -> list[Point]:
         db = self._reader()

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
+from sqlmodel import Session
 
 from plantroom_cloud.dependencies import (
     At,
@@ -19,6 +20,9 @@ from plantroom_cloud.dependencies import (
 )
 from plantroom_cloud.errors import NotFoundError
 from plantroom_cloud.listing import Page
+from plantroom_cloud.services import Services
+from plantroom_cloud.sites.models import Site
+from plantroom_cloud.users.models import User
 from plantroom_cloud.workorders.models import WorkOrder, WorkOrderState
 from plantroom_cloud.workorders.transitions import steps
 
@@ -132,6 +136,8 @@ def list_orders(
 @router.post("", status_code=201)
 def create(body: NewWorkOrder, user: Technician, session: WriteSession, services: ServicesDep, at: At) -> WorkOrderOut:
     """Open one by hand."""
+    if not may_see(user, body.site_id) or session.get(Site, body.site_id) is None:
+        raise NotFoundError(f"there is no site {body.site_id!r}")
     if body.device_id is not None:
         services.devices.get(session, body.device_id)
     order = services.work_orders.create(
@@ -157,7 +163,7 @@ def get(order_id: int, user: Viewer, session: ReadSession, services: ServicesDep
 @router.post("/{order_id}/claim")
 def claim(order_id: int, user: Technician, session: WriteSession, services: ServicesDep, at: At) -> WorkOrderOut:
     """Take it."""
-    return _out(services.work_orders.claim(session, order_id, user.name, at))
+    return _out(services.work_orders.claim(session, _visible(session, services, user, order_id), user.name, at))
 
 
 @router.post("/{order_id}/assign")
@@ -166,19 +172,21 @@ def assign(
 ) -> WorkOrderOut:
     """Give it to somebody."""
     services.users.get(session, body.user)
-    return _out(services.work_orders.assign(session, order_id, body.user, user.name, at))
+    return _out(
+        services.work_orders.assign(session, _visible(session, services, user, order_id), body.user, user.name, at)
+    )
 
 
 @router.post("/{order_id}/accept")
 def accept(order_id: int, user: Technician, session: WriteSession, services: ServicesDep, at: At) -> WorkOrderOut:
     """The assignee takes it on and begins."""
-    return _out(services.work_orders.start(session, order_id, user.name, at))
+    return _out(services.work_orders.start(session, _visible(session, services, user, order_id), user.name, at))
 
 
 @router.post("/{order_id}/start")
 def start(order_id: int, user: Technician, session: WriteSession, services: ServicesDep, at: At) -> WorkOrderOut:
     """Work begins."""
-    return _out(services.work_orders.start(session, order_id, user.name, at))
+    return _out(services.work_orders.start(session, _visible(session, services, user, order_id), user.name, at))
 
 
 @router.post("/{order_id}/hold")
@@ -186,13 +194,17 @@ def hold(
     order_id: int, body: Hold, user: Technician, session: WriteSession, services: ServicesDep, at: At
 ) -> WorkOrderOut:
     """Wait for parts, access, a contractor …"""
-    return _out(services.work_orders.hold(session, order_id, body.reason, body.note, user.name, at))
+    return _out(
+        services.work_orders.hold(
+            session, _visible(session, services, user, order_id), body.reason, body.note, user.name, at
+        )
+    )
 
 
 @router.post("/{order_id}/resume")
 def resume(order_id: int, user: Technician, session: WriteSession, services: ServicesDep, at: At) -> WorkOrderOut:
     """Go on."""
-    return _out(services.work_orders.resume(session, order_id, user.name, at))
+    return _out(services.work_orders.resume(session, _visible(session, services, user, order_id), user.name, at))
 
 
 @router.post("/{order_id}/complete")
@@ -200,7 +212,9 @@ def complete(
     order_id: int, body: Completion, user: Technician, session: WriteSession, services: ServicesDep, at: At
 ) -> WorkOrderOut:
     """Done; the telemetry verifies it."""
-    return _out(services.work_orders.complete(session, order_id, body.note, user.name, at))
+    return _out(
+        services.work_orders.complete(session, _visible(session, services, user, order_id), body.note, user.name, at)
+    )
 
 
 @router.post("/{order_id}/verify")
@@ -208,7 +222,9 @@ def verify(
     order_id: int, body: Reason, user: Manager, session: WriteSession, services: ServicesDep, at: At
 ) -> WorkOrderOut:
     """Close it by hand, with a reason."""
-    return _out(services.work_orders.verify(session, order_id, body.reason, user.name, at))
+    return _out(
+        services.work_orders.verify(session, _visible(session, services, user, order_id), body.reason, user.name, at)
+    )
 
 
 @router.post("/{order_id}/cancel")
@@ -216,7 +232,16 @@ def cancel(
     order_id: int, body: Reason, user: Dispatcher, session: WriteSession, services: ServicesDep, at: At
 ) -> WorkOrderOut:
     """Nothing is to be done."""
-    return _out(services.work_orders.cancel(session, order_id, body.reason, user.name, at))
+    return _out(
+        services.work_orders.cancel(session, _visible(session, services, user, order_id), body.reason, user.name, at)
+    )
+
+
+def _visible(session: Session, services: Services, user: User, order_id: int) -> int:
+    """The id, if the person may know of the work order; raises NotFoundError."""
+    if not may_see(user, services.work_orders.get(session, order_id).site_id):
+        raise NotFoundError(f"there is no work order {order_id}")
+    return order_id
 
 
 def _out(order: WorkOrder) -> WorkOrderOut:

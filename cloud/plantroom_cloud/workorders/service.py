@@ -8,6 +8,7 @@ from sqlmodel import Session, col, select
 
 from plantroom_cloud.alarms.models import Alarm
 from plantroom_cloud.errors import ConflictError, InvalidError, NotFoundError
+from plantroom_cloud.gateways.models import Gateway
 from plantroom_cloud.stream.service import record_change
 from plantroom_cloud.workorders.models import WorkOrder, WorkOrderEntry, WorkOrderState
 from plantroom_cloud.workorders.transitions import Step, next_state
@@ -213,8 +214,13 @@ class WorkOrderService:
                 .order_by(col(Alarm.id).desc())
             ).first()
             normal_since = max(order.done_at, alarm.returned_at) if alarm and alarm.returned_at else order.done_at
-            if at - normal_since >= timedelta(seconds=order.proving_s):
+            if self._known_until(session, order, at) - normal_since >= timedelta(seconds=order.proving_s):
                 self._close(session, order, "telemetry", f"normal for {order.proving_s:.0f} s", at)
+
+    def _known_until(self, session: Session, order: WorkOrder, at: datetime) -> datetime:
+        """How far the telemetry of its source has come: silence proves nothing."""
+        gateway = session.get(Gateway, order.source.split(".")[0])
+        return at if gateway is None or gateway.complete_until is None else min(at, gateway.complete_until)
 
     def _close(self, session: Session, order: WorkOrder, actor: str, note: str, at: datetime) -> None:
         self._step(session, order, Step.VERIFY, actor, note, at)

@@ -52,7 +52,7 @@ class Pipeline(_Strict):
     """When values are reported."""
 
     flush: Annotated[Seconds, Field(gt=0, le=60)] = 0.1
-    heartbeat: Annotated[Seconds, Field(gt=0)] = 60.0  #: an unchanged value is repeated that often
+    heartbeat: Annotated[Seconds, Field(gt=0)] = 15.0  #: an unchanged value is repeated that often
 
 
 class LocalPage(_Strict):

@@ -1,5 +1,6 @@
 """The ingest's one commit, on both relational databases."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -144,8 +145,9 @@ def test_an_alarm_opens_one_work_order_and_the_telemetry_closes_it(cloud: Cloud)
     with cloud.database.write() as session:
         cloud.orders.claim(session, order.id, "anna", done)
         cloud.orders.complete(session, order.id, "greased", "anna", done)
-    cloud.send("data", batch(2, (31, 40.0), until=31), at=done)
+    cloud.send("data", batch(2, (10, 70.0), (20, 50.0), (31, 40.0), until=31), at=done)
     for seconds, state in ((89, WorkOrderState.DONE), (120, WorkOrderState.CLOSED)):
+        cloud.send("data", batch(seconds, until=seconds), at=NOW + timedelta(seconds=seconds))
         with cloud.database.write() as session:
             cloud.alarms.tick(session, NOW + timedelta(seconds=seconds))
         with cloud.database.read() as session:
@@ -159,10 +161,17 @@ def test_the_alarm_coming_back_reopens_the_work_order(cloud: Cloud) -> None:
     cloud.send("data", batch(1, (0, 90.0), (6, 91.0), (8, 40.0), until=9))
     with cloud.database.write() as session:
         cloud.orders.complete(session, 1, "", "anna", NOW + timedelta(seconds=10))
-    cloud.send("data", batch(2, (20, 95.0), (30, 95.0), until=30), at=NOW + timedelta(seconds=30))
+    cloud.send("data", batch(2, (15, 60.0), (20, 95.0), (30, 95.0), until=30), at=NOW + timedelta(seconds=30))
     with cloud.database.read() as session:
         [order] = session.exec(select(WorkOrder))
         assert (order.state, order.reopened) == (WorkOrderState.OPEN, 1)
+
+
+def test_an_outage_is_no_time_above_the_limit(cloud: Cloud) -> None:
+    cloud.send("data", batch(1, (0, 90.0), until=1))
+    cloud.send("data", batch(2, (600, 20.0), until=600), at=NOW + timedelta(seconds=600))
+    with cloud.database.read() as session:
+        assert session.exec(select(Alarm)).all() == []
 
 
 def test_history_makes_no_alarm(cloud: Cloud) -> None:
@@ -198,8 +207,6 @@ def test_a_lost_gateway_raises_one_alarm_and_silences_its_devices(cloud: Cloud) 
     ],
 )
 def test_a_wrong_message_is_kept_whole_and_blocks_nothing(cloud: Cloud, payload: bytes, reason: str) -> None:
-    import re
-
     acks = cloud.send_raw("data", payload, encode(batch(7, (0, 1.0))))
     assert any(ack.acked == [(7, 7)] for ack in acks)
     with cloud.database.read() as session:
