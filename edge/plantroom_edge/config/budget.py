@@ -1,5 +1,7 @@
 """Whether the requests of a serial line fit into the periods that were asked for."""
 
+import math
+
 from plantroom_edge.config.document import Document
 from plantroom_edge.config.model import Fleet, RtuBus
 from plantroom_edge.drivers.modbus.blocks import plan_blocks
@@ -29,11 +31,14 @@ def budget_mistakes(fleet: Fleet, document: Document) -> list[str]:
     for index, bus in enumerate(fleet.site.buses):
         if not isinstance(bus, RtuBus):
             continue
-        busy = sum(cycle_seconds(profile, bus) / device.period for device, profile in fleet.on(bus.id))
+        cycles = [(device, cycle_seconds(profile, bus)) for device, profile in fleet.on(bus.id)]
+        busy = sum(cycle / device.period for device, cycle in cycles)
         if busy > MOST_BUSY:
+            # one period for all: the sum of the cycles must be at most MOST_BUSY of it; rounded up to tenths
+            needed = math.ceil(sum(cycle for _device, cycle in cycles) / MOST_BUSY * 10) / 10
             text = (
-                f"bus {bus.id!r} would be busy {busy:.0%} of the time at {bus.baudrate} baud; make the periods of its "
-                f"devices {busy / MOST_BUSY:.1f} times as long, or the line faster"
+                f"bus {bus.id!r} would be busy {busy:.0%} of the time at {bus.baudrate} baud; give its devices a "
+                f"period of {needed:g}s, or make each period {math.ceil(busy / MOST_BUSY * 10) / 10:g} times as long"
             )
             mistakes.append(document.mistake(("buses", index, "id"), text))
     return mistakes

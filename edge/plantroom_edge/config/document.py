@@ -1,12 +1,10 @@
 """A YAML document that remembers the line of each value, so that a mistake can be shown where it is."""
 
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
 
 from plantroom_edge.errors import ConfigError
 
@@ -83,52 +81,3 @@ def _walk(node: yaml.Node, path: Location) -> Iterator[tuple[Location, int, bool
         for index, value in enumerate(node.value):
             yield (*path, index), value.start_mark.line + 1, False
             yield from _walk(value, (*path, index))
-
-
-def describe(error: ValidationError, document: Document, model: type[BaseModel]) -> list[str]:
-    """Every mistake that pydantic found, each with its line and what would be right."""
-    known = _field_names(model)
-    mistakes = []
-    for item in error.errors(include_url=False, include_context=True):
-        location = tuple(part for part in item["loc"] if _in_document(part))
-        name = str(location[-1]) if location else "document"
-        match item["type"]:
-            case "extra_forbidden":
-                near = get_close_matches(name, known, 1)
-                text = f"{name!r} is not known here; " + (f"did you mean {near[0]!r}?" if near else "remove it")
-            case "missing":
-                text = f"{name!r} is missing; add it"
-            case _:
-                reason = item["msg"].removeprefix("Value error, ")
-                value = item.get("input")
-                shown = f" (is {value!r})" if isinstance(value, (str, int, float, bool)) else ""
-                text = f"{'.'.join(map(str, location)) or name}: {reason[:1].lower()}{reason[1:]}{shown}"
-        mistakes.append(document.mistake(location, text))
-    return mistakes
-
-
-def _in_document(part: str | int) -> bool:
-    """pydantic adds the tag of a union to the location; tags carry a marker that no YAML key has."""
-    return not (isinstance(part, str) and part.startswith("modbus-"))
-
-
-def _field_names(model: type[BaseModel], seen: set[type[BaseModel]] | None = None) -> list[str]:
-    seen = seen if seen is not None else set()
-    if model in seen:
-        return []
-    seen.add(model)
-    names = list(model.model_fields)
-    for nested in _nested(model):
-        names += _field_names(nested, seen)
-    return sorted(set(names))
-
-
-def _nested(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
-    for field in model.model_fields.values():
-        todo: list[Any] = [field.annotation]
-        while todo:
-            kind = todo.pop()
-            if isinstance(kind, type) and issubclass(kind, BaseModel):
-                yield kind
-            else:
-                todo += getattr(kind, "__args__", ())

@@ -32,12 +32,15 @@ class Mqtt(_Strict):
 
     @model_validator(mode="after")
     def _credential(self) -> "Mqtt":
+        wrong = []
         if self.password is not None and self.password_file is not None:
-            raise ValueError("give password or password_file, not both")
+            wrong.append("give password or password_file, not both")
         if (self.cert_file is None) != (self.key_file is None):
-            raise ValueError("cert_file and key_file belong together")
+            wrong.append("cert_file and key_file belong together")
         if self.cert_file is not None and self.ca_file is None:
-            raise ValueError("a client certificate needs ca_file, the authority of the broker")
+            wrong.append("a client certificate needs ca_file, the authority of the broker")
+        if wrong:
+            raise ValueError("; also, ".join(wrong))
         return self
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from plantroom_edge.config.document import describe, read_document
+from plantroom_edge.config.document import read_document
+from plantroom_edge.config.mistake import describe
 from plantroom_edge.errors import ConfigError
 from plantroom_edge.profile.schema import Profile
 from plantroom_shared.library import library_path
@@ -49,6 +50,8 @@ class ProfileLibrary:
 def load_profile_file(path: Path, name: str) -> Profile:
     """One profile file; raises ConfigError with every mistake and its line."""
     document = read_document(path)
+    if not isinstance(document.data, dict):
+        raise ConfigError([document.mistake((), "is empty or no mapping; begin with: maker: Acme")])
     try:
         return Profile.model_validate(document.data).model_copy(update={"name": name})
     except ValidationError as error:

@@ -1,9 +1,12 @@
 """The shape of a profile file (docs: configs/profiles/README.md)."""
 
+from collections.abc import Iterator
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from plantroom_shared.ids import METRIC_PATTERN
 from plantroom_shared.messages import Action, Metric, SuggestedRule
@@ -206,21 +209,36 @@ class Profile(_Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Profile":
-        names = [register.metric for register in self.registers]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"metric {', '.join(twice)} is defined twice; metrics of a profile are unique")
-        for register in self.registers:
-            if missing := [name for name in register.factors if name not in names]:
-                raise ValueError(f"{register.metric}: factor {missing[0]!r} is no metric of this profile")
-        for rule in self.rules:
-            if rule.metric is not None and rule.metric not in names:
-                raise ValueError(f"rule {rule.key}: {rule.metric!r} is no metric of this profile")
-        for command in self.commands:
-            if command.readback is not None and command.readback not in names:
-                raise ValueError(
-                    f"command {command.action}: readback {command.readback!r} is no metric of this profile"
-                )
+        if mistakes := list(self._misfits()):
+            raise PydanticCustomError(
+                "misfit", "{first}", {"first": "; ".join(text for _place, text in mistakes), "mistakes": mistakes}
+            )
         return self
+
+    def _misfits(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """Where its parts do not fit together, and why."""
+        names: set[str] = set()
+        for index, register in enumerate(self.registers):
+            if register.metric in names:
+                text = f"metric {register.metric} is defined twice; metrics of a profile are unique"
+                yield ("registers", index, "metric"), text
+            names.add(register.metric)
+        for index, register in enumerate(self.registers):
+            for factor in register.factors:
+                if factor not in names:
+                    text = (
+                        f"{register.metric}: factor {factor!r} is no metric of this profile; {_nearest(factor, names)}"
+                    )
+                    yield ("registers", index, "factors"), text
+        for index, rule in enumerate(self.rules):
+            if rule.metric is not None and rule.metric not in names:
+                text = f"rule {rule.key}: {rule.metric!r} is no metric of this profile; {_nearest(rule.metric, names)}"
+                yield ("rules", index, "metric"), text
+        for index, command in enumerate(self.commands):
+            back = command.readback
+            if back is not None and back not in names:
+                text = f"command {command.action}: readback {back!r} is no metric of this profile; "
+                yield ("commands", index, "readback"), text + _nearest(back, names)
 
     @property
     def visible(self) -> tuple[Register, ...]:
@@ -253,6 +271,11 @@ class Profile(_Strict):
             Action(name=command.action, label=command.label, args=_arguments(command), confirms=True)
             for command in self.commands
         ]
+
+
+def _nearest(name: str, names: set[str]) -> str:
+    near = get_close_matches(name, sorted(names), 1)
+    return f"did you mean {near[0]!r}?" if near else "define it among the registers"
 
 
 def _arguments(command: Write) -> dict[str, str]:

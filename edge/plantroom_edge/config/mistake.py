@@ -1,0 +1,134 @@
+"""What pydantic found, said so that a person can mend it: where, what is wrong, what would be right."""
+
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from plantroom_edge.config.document import Document, Location
+from plantroom_shared.ids import ID_PATTERN, METRIC_PATTERN
+
+#: Custom error of a model that checks how its parts fit: its context holds all mistakes as (location, text).
+MISFIT = "misfit"
+
+_PATTERNS = {
+    ID_PATTERN: "use 1 to 63 lower-case letters, digits and hyphens, beginning with a letter or digit",
+    METRIC_PATTERN: "use lower-case letters, digits and underscores, e.g. bearing_temperature",
+}
+_BOUNDS = {
+    "less_than_equal": ("le", "too large; use at most"),
+    "less_than": ("lt", "too large; use less than"),
+    "greater_than_equal": ("ge", "too small; use at least"),
+    "greater_than": ("gt", "too small; use more than"),
+}
+_KINDS = {
+    "int": "a whole number; write digits only, e.g. 3",
+    "float": "a number; write it like 0.5",
+    "bool": "true or false; write one of them",
+    "model": "a mapping; write it as key: value lines or {key: value}",
+    "dict": "a mapping; write it as key: value lines or {key: value}",
+    "tuple": "a list; begin each item with a hyphen, or write [a, b]",
+    "list": "a list; begin each item with a hyphen, or write [a, b]",
+    "path": "a path; write it as text",
+}
+
+
+def describe(error: ValidationError, document: Document, model: type[BaseModel]) -> list[str]:
+    """Every mistake, each with its line and what would be right."""
+    mistakes: list[str] = []
+    for item in error.errors(include_url=False):
+        place: Location = tuple(part for part in item["loc"] if not _is_tag(part))
+        if item["type"] == MISFIT:
+            found: list[tuple[Location, str]] = item["ctx"]["mistakes"]
+            mistakes += [document.mistake((*place, *inside), text) for inside, text in found]
+        else:
+            mistakes.append(document.mistake(place, _text(item, place, model)))
+    return mistakes
+
+
+def _text(item: ErrorDetails, place: Location, model: type[BaseModel]) -> str:
+    kind, value, context = item["type"], item.get("input"), item.get("ctx", {})
+    name = str(place[-1]) if place else "the document"
+    path = ".".join(map(str, place)) or "the document"
+    match kind:
+        case "extra_forbidden":
+            known = _known_at(model, item["loc"][:-1])
+            near = get_close_matches(name, known, 3)
+            # of equally near ones the first letter decides: "lable" is "label" rather than "table"
+            near.sort(key=lambda candidate: candidate[0] != name[0])
+            return f"{name!r} is not known here; " + (
+                f"did you mean {near[0]!r}?" if near else f"remove it, or use one of: {', '.join(known)}"
+            )
+        case "missing":
+            return f"{name!r} is missing; add it"
+        case "union_tag_not_found":
+            return f"{path}: 'type' is missing; add one of: {', '.join(_tags(model, item['loc']))}"
+        case "union_tag_invalid":
+            near = get_close_matches(context["tag"], _tags(model, item["loc"]), 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"use {context['expected_tags']}"
+            return f"{path}: type {context['tag']!r} is not known; {hint}"
+        case "literal_error" | "enum":
+            return f"{path}: {value!r} is not possible; use {context['expected']}"
+        case "string_pattern_mismatch":
+            return f"{path}: {value!r} does not fit; {_PATTERNS.get(context['pattern'], context['pattern'])}"
+        case "string_type" if isinstance(value, bool):
+            return f"{path}: YAML reads on, off, yes and no as true or false; put the text in quotes"
+        case "string_type":
+            return f"{path}: {value!r} is no text; put it in quotes"
+        case bound if bound in _BOUNDS:
+            key, words = _BOUNDS[bound]
+            return f"{path}: {value!r} is {words} {context[key]:g}"
+        case wrong if (first := wrong.partition("_")[0]) in _KINDS and wrong.endswith(("_type", "_parsing", "_float")):
+            return f"{path}: {_short(value)} is not {_KINDS[first]}"
+        case _:
+            reason = item["msg"].removeprefix("Value error, ")
+            shown = f" (is {value!r})" if isinstance(value, (str, int, float)) else ""
+            return f"{path}: {reason[:1].lower()}{reason[1:]}{shown}"
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _is_tag(part: str | int) -> bool:
+    """pydantic puts the tag of a union of buses into the location; no key of ours begins like that."""
+    return isinstance(part, str) and part.startswith("modbus-")
+
+
+def _models_at(model: type[BaseModel], location: Sequence[str | int]) -> list[type[BaseModel]]:
+    """The models that may stand at a location."""
+    models = [model]
+    for part in location:
+        if isinstance(part, int):
+            continue
+        if _is_tag(part):
+            models = [kind for kind in models if part in get_args(kind.model_fields["type"].annotation)]
+        else:
+            models = [inner for kind in models if part in kind.model_fields for inner in _nested(kind, part)]
+    return models
+
+
+def _known_at(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
+    return sorted({name for kind in _models_at(model, location) for name in kind.model_fields})
+
+
+def _tags(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
+    return [
+        tag
+        for kind in _models_at(model, location)
+        if "type" in kind.model_fields
+        for tag in get_args(kind.model_fields["type"].annotation)
+    ]
+
+
+def _nested(model: type[BaseModel], name: str) -> Iterator[type[BaseModel]]:
+    todo: list[Any] = [model.model_fields[name].annotation]
+    while todo:
+        kind = todo.pop(0)
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield kind
+        else:
+            todo += get_args(kind)

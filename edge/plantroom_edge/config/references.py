@@ -1,0 +1,125 @@
+"""What one value alone cannot show: names that point nowhere, doubles, units and lines with two owners."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from plantroom_edge.config.document import Document
+from plantroom_edge.config.model import Device
+from plantroom_edge.errors import ConfigError
+from plantroom_edge.profile.loader import ProfileLibrary
+from plantroom_edge.profile.schema import Profile
+
+
+@dataclass(frozen=True, slots=True)
+class _Device:
+    """The names in one device entry, as far as they can be read; the schema tells the rest."""
+
+    index: int
+    id: str | None
+    bus: str | None
+    profile: str | None
+    unit: int | None
+
+
+def check_references(document: Document, library: ProfileLibrary) -> tuple[dict[str, Profile], list[str]]:
+    """The profiles that the devices name, and all mistakes. Entries that are wrong in themselves are passed over."""
+    data: Mapping[str, Any] = document.data if isinstance(document.data, dict) else {}
+    buses, devices = _entries(data, "buses"), _entries(data, "devices")
+    mistakes = [*_doubles("buses", buses, document), *_doubles("devices", devices, document)]
+    mistakes += _shared_ports(buses, document)
+    names = [str(bus["id"]) for bus in buses if isinstance(bus, dict) and "id" in bus]
+    named = list(_named(devices))
+    for device in named:
+        if device.id is not None and device.id == data.get("gateway"):
+            text = f"id {device.id!r} is the gateway's own; give the device another"
+            mistakes.append(document.mistake(("devices", device.index, "id"), text))
+        if device.bus is not None and device.bus not in names:
+            near = get_close_matches(device.bus, names, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names) or 'none; add one'}"
+            text = f"bus {device.bus!r} is not defined; {hint}"
+            mistakes.append(document.mistake(("devices", device.index, "bus"), text))
+    mistakes += _shared_units(named, document)
+    profiles, wrong = _profiles(named, document, library)
+    return profiles, mistakes + wrong
+
+
+def _entries(data: Mapping[str, Any], part: str) -> Sequence[Any]:
+    entries = data.get(part)
+    return entries if isinstance(entries, list) else []
+
+
+def _named(entries: Sequence[Any]) -> Iterator[_Device]:
+    for index, entry in enumerate(entries):
+        if isinstance(entry, dict):
+            unit = entry.get("unit", Device.model_fields["unit"].default)
+            number = int(unit) if isinstance(unit, int) or (isinstance(unit, str) and unit.isdecimal()) else None
+            yield _Device(index, _text(entry, "id"), _text(entry, "bus"), _text(entry, "profile"), number)
+
+
+def _text(entry: Mapping[str, Any], key: str) -> str | None:
+    value = entry.get(key)
+    return value if isinstance(value, str) else None
+
+
+def _doubles(part: str, entries: Sequence[Any], document: Document) -> Iterator[str]:
+    seen: dict[object, int] = {}
+    for index, entry in enumerate(entries):
+        name = entry.get("id") if isinstance(entry, dict) else None
+        if not isinstance(name, str):
+            continue
+        if name in seen:
+            first = document.line((part, seen[name], "id"))
+            text = f"id {name!r} is used twice, first in line {first}; ids are unique"
+            yield document.mistake((part, index, "id"), text)
+        seen.setdefault(name, index)
+
+
+def _shared_ports(buses: Sequence[Any], document: Document) -> Iterator[str]:
+    """A serial port has one owner."""
+    owner: dict[str, object] = {}
+    for index, bus in enumerate(buses):
+        if not isinstance(bus, dict) or bus.get("type") != "modbus-rtu" or not isinstance(bus.get("port"), str):
+            continue
+        port = bus["port"]
+        if port in owner:
+            text = f"port {port} is the line of bus {owner[port]!r} already; put its devices on that bus"
+            yield document.mistake(("buses", index, "port"), text)
+        owner.setdefault(port, bus.get("id"))
+
+
+def _shared_units(devices: Sequence[_Device], document: Document) -> Iterator[str]:
+    owner: dict[tuple[str, int], _Device] = {}
+    for device in devices:
+        if device.bus is None or device.unit is None:
+            continue
+        first = owner.setdefault((device.bus, device.unit), device)
+        if first is not device:
+            text = f"unit {device.unit} on bus {device.bus!r} is {first.id!r} already; units on a bus are unique"
+            yield document.mistake(("devices", device.index, "unit"), text)
+
+
+def _profiles(
+    devices: Sequence[_Device], document: Document, library: ProfileLibrary
+) -> tuple[dict[str, Profile], list[str]]:
+    """A profile file that is wrong is told once, a name that is not known at each device."""
+    profiles: dict[str, Profile] = {}
+    mistakes: list[str] = []
+    known = set(library.names())
+    told: set[str] = set()
+    for device in devices:
+        name = device.profile
+        if name is None or name in told:
+            continue
+        if name not in known:
+            near = get_close_matches(name, sorted(known), 3, 0.4) or sorted(known)
+            text = f"profile {name!r} is not known; nearest are: {', '.join(near)}"
+            mistakes.append(document.mistake(("devices", device.index, "profile"), text))
+            continue
+        told.add(name)
+        try:
+            profiles[name] = library.get(name)
+        except ConfigError as error:
+            mistakes += error.mistakes
+    return profiles, mistakes
