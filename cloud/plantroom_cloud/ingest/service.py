@@ -149,7 +149,8 @@ class IngestService:
     def _batches(self, session: Session, batches: list[Batch], gateway_id: str, answers: Answers, at: datetime) -> None:
         if not batches:
             return
-        gateway = session.get(Gateway, gateway_id)
+        # order matters per gateway only: another ingest process with the same gateway waits here
+        gateway = session.get(Gateway, gateway_id, with_for_update=True)
         assert gateway is not None
         fresh: list[Batch] = []
         amounts: dict[str, int] = defaultdict(int)

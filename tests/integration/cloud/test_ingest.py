@@ -1,6 +1,7 @@
 """The ingest's one commit, on both relational databases."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -237,3 +238,25 @@ def test_late_data_corrects_the_windows(cloud: Cloud) -> None:
     for every in (60, 900, 3600, 86_400):
         [window] = cloud.store.query("gw-a.pump", "t", MS, MS + 60_000, every)
         assert (window.minimum, window.mean, window.maximum, window.last, window.count) == (10.0, 30.0, 60.0, 20.0, 3)
+
+
+def test_two_ingest_processes_lose_and_reject_nothing(cloud: Cloud) -> None:
+    """Both take batches of one gateway at once, the first of a new outbox and hour among them."""
+    services = (GatewayService(), DeviceService(), AlarmService(cloud.orders), cloud.telemetry)
+    other = IngestService(cloud.database, *services)
+
+    def take(ingest: IngestService, first: int) -> list[Ack]:
+        acks = []
+        for seq in range(first, 41, 2):
+            received = Received("plantroom/v1/gw-a/data", encode(batch(seq, (seq, 1.0))), 1)
+            acks += [decode(payload, Ack) for _, payload in ingest.process([received], NOW)]
+        return acks
+
+    with ThreadPoolExecutor(2) as pool:
+        odd, even = pool.submit(take, cloud.ingest, 1), pool.submit(take, other, 2)
+        assert [ack.rejected for ack in odd.result() + even.result()] == [[]] * 40
+    with cloud.database.read() as session:
+        [stream] = ledger.streams(session, "gw-a")
+        assert (stream.received, stream.missing) == (40, 0)
+        [hour] = ledger.hours(session, "gw-a", NOW - timedelta(hours=1), NOW + timedelta(hours=1))
+        assert (hour.received, hour.duplicate) == (40, 0)
