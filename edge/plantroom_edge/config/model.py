@@ -58,13 +58,6 @@ class Pipeline(_Strict):
     heartbeat: Annotated[Seconds, Field(gt=0)] = 15.0  #: an unchanged value is repeated that often
 
 
-class LocalPage(_Strict):
-    """The read-only page of the gateway itself."""
-
-    host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65535)] = 8081
-
-
 class _Bus(_Strict):
     id: Id
     timeout: Annotated[Seconds, Field(gt=0, le=30)] = 0.5
@@ -139,7 +132,6 @@ class GatewayConfig(Site):
     data_dir: Path
     profiles_dir: Path | None = None  #: an integrator's own profiles
     outbox: OutboxBounds = OutboxBounds()
-    local_page: LocalPage | None = None
 
     def with_site(self, site: Site) -> "GatewayConfig":
         """The same gateway with another field side."""

@@ -9,7 +9,6 @@ from plantroom_edge.config.loader import load_gateway_config
 from plantroom_edge.config.model import (
     Device,
     GatewayConfig,
-    LocalPage,
     Mqtt,
     OutboxBounds,
     Pipeline,
@@ -34,7 +33,7 @@ def test_the_sample_is_right() -> None:
 
 def test_the_sample_names_every_setting() -> None:
     text = SAMPLE.read_text("utf-8")
-    models: list[type[BaseModel]] = [GatewayConfig, Mqtt, OutboxBounds, Pipeline, LocalPage]
+    models: list[type[BaseModel]] = [GatewayConfig, Mqtt, OutboxBounds, Pipeline]
     models += [TcpBus, RtuBus, RtuOverTcpBus, Device]
     for name in {field for model in models for field in model.model_fields}:
         assert re.search(rf"\b{name}\b", text), name
