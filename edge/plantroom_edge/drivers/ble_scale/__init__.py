@@ -1,0 +1,1 @@
+"""Bluetooth scales: GATT Weight Scale Service, broadcast, Nordic-UART text."""
