@@ -13,17 +13,18 @@ from typing import Any
 import msgspec
 import sdnotify
 
+from plantroom_edge.authority.authorities import Authorities
 from plantroom_edge.commands.executor import CommandExecutor
 from plantroom_edge.config.loader import load_site
-from plantroom_edge.config.model import Fleet, GatewayConfig
+from plantroom_edge.config.site import Fleet, GatewayConfig
 from plantroom_edge.driver import Driver, Sample
 from plantroom_edge.drivers.registry import DRIVERS
 from plantroom_edge.errors import ConfigError
 from plantroom_edge.health import health
 from plantroom_edge.outbox.outbox import Outbox
 from plantroom_edge.pipeline.boot import Boot
-from plantroom_edge.pipeline.deadband import MetricFilter
 from plantroom_edge.pipeline.pipeline import Pipeline
+from plantroom_edge.pipeline.sink import BusSink
 from plantroom_edge.profile.loader import ProfileLibrary
 from plantroom_edge.uplink.link import MqttLink
 from plantroom_edge.uplink.uplink import Uplink
@@ -48,8 +49,17 @@ class Agent:
         self.boot = Boot(clock)
         self.pipeline = Pipeline(config.pipeline, self.outbox, self.boot, clock)
         self.link = MqttLink(config.mqtt, config.gateway)
+        self.authorities = Authorities(self.outbox, self.pipeline, clock, lambda: self._drivers)
         self.uplink = Uplink(
-            config.gateway, self.link, self.outbox, clock, self.birth, self._command, self._desired, self.pipeline.event
+            config.gateway,
+            self.link,
+            self.outbox,
+            clock,
+            self.birth,
+            self._command,
+            self._desired,
+            self.authorities.take,
+            self.pipeline.event,
         )
         self.commands = CommandExecutor(self.outbox, clock, lambda: self._driver_of, self.pipeline.event)
         self._fleet = fleet
@@ -80,6 +90,7 @@ class Agent:
                     tasks.create_task(self.pipeline.run(), name="pipeline"),
                     tasks.create_task(self.uplink.run(), name="uplink"),
                     tasks.create_task(self.commands.run(), name="commands"),
+                    tasks.create_task(self.authorities.run(), name="authorities"),
                     tasks.create_task(self._watch_health(), name="health"),
                     tasks.create_task(self._configure(), name="configuration"),
                     tasks.create_task(self._run_buses(), name="buses"),
@@ -128,16 +139,14 @@ class Agent:
 
     def _build(self, fleet: Fleet) -> None:
         self._fleet = fleet
-        self._drivers = [DRIVERS[bus.type](bus, fleet.on(bus.id), self.clock) for bus in fleet.site.buses]
+        self._drivers = [DRIVERS[bus.type].build(bus, fleet.on(bus.id), self.clock) for bus in fleet.site.buses]
         self._driver_of = {}
         self._described = []
         for driver in self._drivers:
             for described in driver.describe():
-                self._driver_of[described.device] = driver
-                self._described.append(described)
-        for device in fleet.site.devices:
-            registers = fleet.profiles[device.profile].visible
-            self.pipeline.know(device.id, [MetricFilter(r.metric, r.deadband, r.minimum, r.maximum) for r in registers])
+                self._driver_of[described.birth.device] = driver
+                self._described.append(described.birth)
+                self.pipeline.know(described.birth.device, described.filters)
         known = health.metrics([d.bus for d in self._drivers], sorted(self._driver_of))
         self._health_metrics = [metric.name for metric in known]
         self.pipeline.know(self.config.gateway, health.filters(known))
@@ -147,13 +156,17 @@ class Agent:
     async def _run_buses(self) -> None:
         async with asyncio.TaskGroup() as group:
             self._buses = group
-            self._start_buses()
+            await self._start_buses()
             await asyncio.Event().wait()
 
-    def _start_buses(self) -> None:
+    async def _start_buses(self) -> None:
         assert self._buses is not None
+        await self.authorities.restore(self._drivers)
         self._bus_tasks = [
-            self._buses.create_task(driver.run(self.pipeline), name=f"bus {driver.bus}") for driver in self._drivers
+            self._buses.create_task(
+                driver.run(BusSink(driver.bus, self.pipeline, self.outbox)), name=f"bus {driver.bus}"
+            )
+            for driver in self._drivers
         ]
 
     async def _watch_health(self) -> None:
@@ -237,7 +250,7 @@ class Agent:
         await asyncio.gather(*tasks, return_exceptions=True)
         self._build(fleet)
         self._config_version = config_version
-        self._start_buses()
+        await self._start_buses()
         self.uplink.announce()
 
     def _share_answering(self) -> float:

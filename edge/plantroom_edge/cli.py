@@ -12,7 +12,7 @@ import msgspec
 
 from plantroom_edge.app import Agent, status_path
 from plantroom_edge.config.loader import load_gateway_config
-from plantroom_edge.config.model import Fleet, GatewayConfig
+from plantroom_edge.config.site import Fleet, GatewayConfig
 from plantroom_edge.driver import Found
 from plantroom_edge.drivers.registry import DRIVERS
 from plantroom_edge.errors import ConfigError
@@ -131,7 +131,7 @@ def outbox(path: Path, *, as_json: bool) -> None:
 async def _probe(fleet: Fleet) -> list[Found]:
     found: list[Found] = []
     for bus in fleet.site.buses:
-        found += await DRIVERS[bus.type](bus, fleet.on(bus.id), SystemClock()).probe()
+        found += await DRIVERS[bus.type].build(bus, fleet.on(bus.id), SystemClock()).probe()
     return found
 
 

@@ -5,7 +5,7 @@ told its devices, reads or listens, and hands over samples and events; it carrie
 the pipeline, the outbox or the cloud decides.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -54,8 +54,26 @@ class Found:
     milliseconds: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class MetricFilter:
+    """How one metric is reported."""
+
+    name: str
+    deadband: float = 0.0
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A device: what the birth message tells, and how each of its metrics is reported, in the same order."""
+
+    birth: BirthDevice
+    filters: Sequence[MetricFilter]
+
+
 class Sink(Protocol):
-    """Where a driver hands over; never blocks, never fails for a reason of the network or the disk."""
+    """Where a driver hands over; `sample` and `event` never block, nothing here fails for a reason of the network."""
 
     def sample(self, sample: Sample) -> None:
         """A row was read (or a row of nulls: the device went silent)."""
@@ -63,6 +81,15 @@ class Sink(Protocol):
 
     def event(self, event: Event) -> None:
         """Something happened once; stored before anything else learns of it."""
+        ...
+
+    async def record(self, events: Sequence[Event], remember: Mapping[str, str | None] | None = None) -> None:
+        """Return when the events, and what the driver wants to remember (None forgets a key), are on the disk: one
+        commit, so that after a power cut both are there or neither. Waits while the disk refuses."""
+        ...
+
+    async def recall(self, key: str) -> str | None:
+        """What this bus's driver remembered under a key, also across restarts."""
         ...
 
 
@@ -74,8 +101,18 @@ class Driver(Protocol):
         """The id of its bus."""
         ...
 
-    def describe(self) -> Sequence[BirthDevice]:
-        """Its devices as the birth message tells them."""
+    @property
+    def authorities(self) -> Collection[str]:
+        """The documents of the cloud that it decides by while the cloud is away, e.g. "allow-list"."""
+        ...
+
+    def describe(self) -> Sequence[Described]:
+        """Its devices."""
+        ...
+
+    async def authority(self, name: str, version: int, document: Mapping[str, Any]) -> str | None:
+        """Decide by this from now on; None, or why it cannot be used (then the one before stays in force). Called
+        before `run` with what the gateway remembers, and at each change."""
         ...
 
     async def run(self, sink: Sink) -> None:

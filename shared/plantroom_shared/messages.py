@@ -73,6 +73,7 @@ class BirthDevice(msgspec.Struct, omit_defaults=True, kw_only=True):
     profile: str
     kind: str = ""  #: "meter", "pump", "transformer", "ahu", "fridge", "ups", "gateway" …
     location: str = ""
+    station: str = ""  #: devices at one station belong together: a scale and the scanner beside it
     period_s: float | None = None
     metrics: list[Metric] = []
     rules: list[SuggestedRule] = []
@@ -131,3 +132,15 @@ class DesiredConfig(msgspec.Struct, omit_defaults=True, kw_only=True):
     issued_at: int
     issued_by: str
     config: dict[str, Any]
+
+
+class Authority(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """Retained on `…/authority/{name}`: a list that the gateway decides by while the cloud is away. `version` differs
+    from that of the document before. Answered by an event "authority.applied" or "authority.refused"."""
+
+    v: int
+    name: str
+    version: int
+    issued_at: int
+    issued_by: str
+    document: dict[str, Any]

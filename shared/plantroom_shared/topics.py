@@ -8,16 +8,16 @@ from plantroom_shared.ids import check_id
 
 PREFIX = "plantroom/v1"
 
-TopicKind = Literal["status", "birth", "data", "ack", "command", "config", "direct"]
+TopicKind = Literal["status", "birth", "data", "ack", "command", "config", "authority", "direct"]
 
 #: What the cloud subscribes to: everything that gateways and direct devices send.
 CLOUD_SUBSCRIPTIONS = tuple(f"{PREFIX}/+/{part}" for part in ("status", "birth", "data", "direct/+"))
 
 
-def topic(gateway: str, kind: TopicKind, device: str | None = None) -> str:
-    """`plantroom/v1/{gateway}/{kind}`, or `…/direct/{device}`."""
+def topic(gateway: str, kind: TopicKind, name: str | None = None) -> str:
+    """`plantroom/v1/{gateway}/{kind}`, or `…/direct/{device}`, `…/authority/{name}`."""
     base = f"{PREFIX}/{gateway}/{kind}"
-    return f"{base}/{device}" if device is not None else base
+    return f"{base}/{name}" if name is not None else base
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Address:
 
     gateway: str
     kind: TopicKind
-    device: str | None = None
+    device: str | None = None  #: or the name of an authority
 
 
 _KINDS: dict[str, TopicKind] = {
@@ -48,6 +48,8 @@ def parse_topic(value: str) -> Address:
                 return Address(check_id(gateway, "gateway"), _KINDS[kind])
             case [gateway, "direct", device]:
                 return Address(check_id(gateway, "gateway"), "direct", check_id(device, "device"))
+            case [gateway, "authority", name]:
+                return Address(check_id(gateway, "gateway"), "authority", check_id(name, "authority"))
             case _:
                 pass
     raise MessageRefusedError(f"topic {value!r} is not one of {PREFIX}/{{gateway}}/status|birth|data|direct/{{device}}")

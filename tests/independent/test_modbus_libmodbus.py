@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from plantroom_edge.config.model import Device, TcpBus
 from plantroom_edge.drivers.modbus.adapter import ModbusLink
 from plantroom_edge.drivers.modbus.bus import ModbusBus
+from plantroom_edge.drivers.modbus.config import ModbusDevice, TcpBus
+from plantroom_edge.drivers.modbus.profile import DataType, ModbusProfile, Register
 from plantroom_edge.drivers.modbus.reader import DeviceReader
-from plantroom_edge.profile.schema import DataType, Profile, Register
 from plantroom_shared.clock import SystemClock
 from plantroom_shared.quality import Quality
 
@@ -56,8 +56,8 @@ async def bus(program: Path) -> AsyncIterator[ModbusBus]:
 
 
 def _reader(*registers: Register) -> DeviceReader:
-    profile = Profile(maker="m", model="m", kind="k", verified="document", source="s", registers=registers)
-    return DeviceReader(Device(id="meter", profile="m/m", bus="line"), profile)
+    profile = ModbusProfile(maker="m", model="m", kind="k", verified="document", source="s", registers=registers)
+    return DeviceReader(ModbusDevice(id="meter", profile="m/m", bus="line"), profile)
 
 
 def _register(metric: str, address: int, kind: DataType = DataType.UINT16, **more: Any) -> Register:

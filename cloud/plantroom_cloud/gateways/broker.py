@@ -24,6 +24,7 @@ pattern write plantroom/v1/%u/direct/#
 pattern read plantroom/v1/%u/ack
 pattern read plantroom/v1/%u/command
 pattern read plantroom/v1/%u/config
+pattern read plantroom/v1/%u/authority/+
 """
 
 

@@ -6,11 +6,11 @@ from typing import Any, TypeVar
 import msgspec
 from pydantic import BaseModel, ValidationError
 
-from plantroom_edge.config.budget import budget_mistakes
 from plantroom_edge.config.document import Document, parse_document, read_document
 from plantroom_edge.config.mistake import describe
-from plantroom_edge.config.model import Fleet, GatewayConfig, Site
 from plantroom_edge.config.references import check_references
+from plantroom_edge.config.site import Fleet, GatewayConfig, Site
+from plantroom_edge.drivers.registry import DRIVERS
 from plantroom_edge.errors import ConfigError
 from plantroom_edge.profile.loader import ProfileLibrary
 
@@ -46,12 +46,17 @@ def load_site(config: dict[str, Any], version: str, library: ProfileLibrary) -> 
 
 
 def check_site(site: Site | None, library: ProfileLibrary, document: Document) -> tuple[Fleet | None, list[str]]:
-    """References, doubles, and the time budget of each bus; without `site` (it failed) as far as can be seen."""
+    """References, doubles, and what each bus's driver finds; without `site` (it failed) as far as can be seen."""
     profiles, mistakes = check_references(document, library)
     if site is None or mistakes:
         return None, mistakes
     fleet = Fleet(site=site, profiles=profiles)
-    return fleet, budget_mistakes(fleet, document)
+    found = [
+        document.mistake(("buses", index, key), text)
+        for index, bus in enumerate(site.buses)
+        for key, text in DRIVERS[bus.type].check(bus, fleet.on(bus.id))
+    ]
+    return fleet, found
 
 
 def _validate(document: Document, model: type[M]) -> tuple[M | None, list[str]]:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from plantroom_edge.config.document import Document, Location
+from plantroom_edge.drivers.registry import DRIVERS
 from plantroom_shared.ids import ID_PATTERN, METRIC_PATTERN
 
 #: Custom error of a model that checks how its parts fit: its context holds all mistakes as (location, text).
@@ -94,8 +95,8 @@ def _short(value: object) -> str:
 
 
 def _is_tag(part: str | int) -> bool:
-    """pydantic puts the tag of a union of buses into the location; no key of ours begins like that."""
-    return isinstance(part, str) and part.startswith("modbus-")
+    """pydantic puts the tag of a union (of buses, of devices) into the location."""
+    return part in DRIVERS or part in {kind.name for kind in DRIVERS.values()}
 
 
 def _models_at(model: type[BaseModel], location: Sequence[str | int]) -> list[type[BaseModel]]:
@@ -105,22 +106,28 @@ def _models_at(model: type[BaseModel], location: Sequence[str | int]) -> list[ty
         if isinstance(part, int):
             continue
         if _is_tag(part):
-            models = [kind for kind in models if part in get_args(kind.model_fields["type"].annotation)]
+            models = [kind for kind in models if part in _own_tags(kind)]
         else:
             models = [inner for kind in models if part in kind.model_fields for inner in _nested(kind, part)]
     return models
 
 
 def _known_at(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
-    return sorted({name for kind in _models_at(model, location) for name in kind.model_fields})
+    fields = (item for kind in _models_at(model, location) for item in kind.model_fields.items())
+    return sorted({name for name, field in fields if not field.exclude})
 
 
 def _tags(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
+    return [tag for kind in _models_at(model, location) for tag in _own_tags(kind)]
+
+
+def _own_tags(model: type[BaseModel]) -> list[str]:
+    """What tells the model apart in its union: the type of a bus, the driver of a device."""
     return [
         tag
-        for kind in _models_at(model, location)
-        if "type" in kind.model_fields
-        for tag in get_args(kind.model_fields["type"].annotation)
+        for name in ("type", "driver")
+        if name in model.model_fields
+        for tag in get_args(model.model_fields[name].annotation)
     ]
 
 

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from plantroom_edge.config.document import Document
-from plantroom_edge.config.model import Device
+from plantroom_edge.drivers.registry import DRIVERS, DriverKind
 from plantroom_edge.errors import ConfigError
 from plantroom_edge.profile.loader import ProfileLibrary
 from plantroom_edge.profile.schema import Profile
@@ -20,7 +20,8 @@ class _Device:
     id: str | None
     bus: str | None
     profile: str | None
-    unit: int | None
+    kind: DriverKind | None  #: of its bus
+    address: object  #: what is unique on its bus, e.g. the unit
 
 
 def check_references(document: Document, library: ProfileLibrary) -> tuple[dict[str, Profile], list[str]]:
@@ -30,7 +31,8 @@ def check_references(document: Document, library: ProfileLibrary) -> tuple[dict[
     mistakes = [*_doubles("buses", buses, document), *_doubles("devices", devices, document)]
     mistakes += _shared_ports(buses, document)
     names = [str(bus["id"]) for bus in buses if isinstance(bus, dict) and "id" in bus]
-    named = list(_named(devices))
+    types = {str(bus.get("id")): str(bus.get("type")) for bus in buses if isinstance(bus, dict)}
+    named = list(_named(devices, types))
     for device in named:
         if device.id is not None and device.id == data.get("gateway"):
             text = f"id {device.id!r} is the gateway's own; give the device another"
@@ -40,7 +42,7 @@ def check_references(document: Document, library: ProfileLibrary) -> tuple[dict[
             hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names) or 'none; add one'}"
             text = f"bus {device.bus!r} is not defined; {hint}"
             mistakes.append(document.mistake(("devices", device.index, "bus"), text))
-    mistakes += _shared_units(named, document)
+    mistakes += _shared_addresses(named, document)
     profiles, wrong = _profiles(named, document, library)
     return profiles, mistakes + wrong
 
@@ -50,12 +52,22 @@ def _entries(data: Mapping[str, Any], part: str) -> Sequence[Any]:
     return entries if isinstance(entries, list) else []
 
 
-def _named(entries: Sequence[Any]) -> Iterator[_Device]:
+def _named(entries: Sequence[Any], types: Mapping[str, str]) -> Iterator[_Device]:
     for index, entry in enumerate(entries):
         if isinstance(entry, dict):
-            unit = entry.get("unit", Device.model_fields["unit"].default)
-            number = int(unit) if isinstance(unit, int) or (isinstance(unit, str) and unit.isdecimal()) else None
-            yield _Device(index, _text(entry, "id"), _text(entry, "bus"), _text(entry, "profile"), number)
+            bus = _text(entry, "bus")
+            kind = DRIVERS.get(types.get(bus or "", ""))
+            address = _address(entry, kind)
+            yield _Device(index, _text(entry, "id"), bus, _text(entry, "profile"), kind, address)
+
+
+def _address(entry: Mapping[str, Any], kind: DriverKind | None) -> object:
+    if kind is None or kind.address is None:
+        return None
+    value = entry.get(kind.address, kind.device.model_fields[kind.address].default)
+    if isinstance(value, str):
+        return int(value) if value.isdecimal() else value.casefold()
+    return value if isinstance(value, int) else None
 
 
 def _text(entry: Mapping[str, Any], key: str) -> str | None:
@@ -80,24 +92,25 @@ def _shared_ports(buses: Sequence[Any], document: Document) -> Iterator[str]:
     """A serial port has one owner."""
     owner: dict[str, object] = {}
     for index, bus in enumerate(buses):
-        if not isinstance(bus, dict) or bus.get("type") != "modbus-rtu" or not isinstance(bus.get("port"), str):
+        port = bus.get("port") if isinstance(bus, dict) else None
+        if not isinstance(port, str) or not port.startswith("/"):
             continue
-        port = bus["port"]
         if port in owner:
             text = f"port {port} is the line of bus {owner[port]!r} already; put its devices on that bus"
             yield document.mistake(("buses", index, "port"), text)
         owner.setdefault(port, bus.get("id"))
 
 
-def _shared_units(devices: Sequence[_Device], document: Document) -> Iterator[str]:
-    owner: dict[tuple[str, int], _Device] = {}
+def _shared_addresses(devices: Sequence[_Device], document: Document) -> Iterator[str]:
+    owner: dict[tuple[str, object], _Device] = {}
     for device in devices:
-        if device.bus is None or device.unit is None:
+        if device.bus is None or device.kind is None or device.kind.address is None or device.address is None:
             continue
-        first = owner.setdefault((device.bus, device.unit), device)
+        key = device.kind.address
+        first = owner.setdefault((device.bus, device.address), device)
         if first is not device:
-            text = f"unit {device.unit} on bus {device.bus!r} is {first.id!r} already; units on a bus are unique"
-            yield document.mistake(("devices", device.index, "unit"), text)
+            text = f"{key} {device.address} on bus {device.bus!r} is {first.id!r} already; a bus has each {key} once"
+            yield document.mistake(("devices", device.index, key), text)
 
 
 def _profiles(
@@ -119,7 +132,14 @@ def _profiles(
             continue
         told.add(name)
         try:
-            profiles[name] = library.get(name)
+            profile = profiles[name] = library.get(name)
         except ConfigError as error:
             mistakes += error.mistakes
+            continue
+        if device.kind is not None and profile.driver != device.kind.name:
+            text = (
+                f"profile {name!r} is for the driver {profile.driver}, bus {device.bus!r} has {device.kind.name}; "
+                "name a profile or a bus that fits"
+            )
+            mistakes.append(document.mistake(("devices", device.index, "profile"), text))
     return profiles, mistakes

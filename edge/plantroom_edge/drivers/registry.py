@@ -1,18 +1,48 @@
-"""The drivers there are: bus type → what makes the driver of such a bus."""
+"""The drivers there are: bus type → how such a bus is described, checked and driven."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from plantroom_edge.config.model import Device
+from plantroom_edge.config.model import BusConfig, DeviceConfig
 from plantroom_edge.driver import Driver
+from plantroom_edge.drivers.modbus.budget import check_budget
+from plantroom_edge.drivers.modbus.config import ModbusDevice, RtuBus, RtuOverTcpBus, TcpBus
 from plantroom_edge.drivers.modbus.driver import ModbusDriver
+from plantroom_edge.drivers.modbus.profile import ModbusProfile
 from plantroom_edge.profile.schema import Profile
 from plantroom_shared.clock import Clock
 
-DriverFactory = Callable[[Any, Sequence[tuple[Device, Profile]], Clock], Driver]
+#: The enabled devices of a bus, each with its profile; a driver gets those of its own shapes.
+Devices = Sequence[tuple[Any, Any]]
 
-DRIVERS: dict[str, DriverFactory] = {
-    "modbus-tcp": ModbusDriver,
-    "modbus-rtu": ModbusDriver,
-    "modbus-rtu-over-tcp": ModbusDriver,
+
+def _nothing(_bus: Any, _devices: Devices) -> Iterable[tuple[str, str]]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class DriverKind:
+    """A driver as configuration and agent know it."""
+
+    name: str  #: as profiles name it with the key `driver`
+    bus: type[BusConfig]
+    device: type[DeviceConfig]
+    profile: type[Profile]
+    build: Callable[[Any, Devices, Clock], Driver]
+    address: str | None = None  #: key of a device entry that is unique on a bus
+    check: Callable[[Any, Devices], Iterable[tuple[str, str]]] = _nothing  #: (key of the bus entry, mistake)
+
+
+def _modbus(bus: type[BusConfig]) -> DriverKind:
+    return DriverKind("modbus", bus, ModbusDevice, ModbusProfile, ModbusDriver, "unit", check_budget)
+
+
+DRIVERS: dict[str, DriverKind] = {
+    "modbus-tcp": _modbus(TcpBus),
+    "modbus-rtu": _modbus(RtuBus),
+    "modbus-rtu-over-tcp": _modbus(RtuOverTcpBus),
 }
+
+#: Driver name → the shape of its profiles.
+PROFILES: dict[str, type[Profile]] = {kind.name: kind.profile for kind in DRIVERS.values()}

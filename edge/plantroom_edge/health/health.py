@@ -5,7 +5,7 @@ from pathlib import Path
 
 import psutil
 
-from plantroom_edge.pipeline.deadband import MetricFilter
+from plantroom_edge.driver import MetricFilter
 from plantroom_shared.batch import Value
 from plantroom_shared.messages import BirthDevice, Metric
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from plantroom_edge.config.model import OutboxBounds
 from plantroom_edge.outbox.payload import Payload, decode_payload, encode_payload
-from plantroom_edge.outbox.store import Depth, OutboxStore, Stored, salvage
+from plantroom_edge.outbox.store import Depth, OutboxStore, Statement, Stored, salvage
 from plantroom_edge.outbox.thinning import thin
 from plantroom_shared.batch import Event, Stream
 from plantroom_shared.clock import Clock
@@ -55,13 +55,13 @@ class Outbox:
         await self._run(self._store.close)
         self._thread.shutdown()
 
-    async def append(self, batches: Sequence[tuple[Stream, Payload]]) -> None:
+    async def append(self, batches: Sequence[tuple[Stream, Payload]], also: Sequence[Statement] = ()) -> None:
         """Commit; waits and tries again while the disk refuses (the caller holds what it has)."""
         rows = [(stream, payload.taken_ms(), encode_payload(payload)) for stream, payload in batches]
         while True:
             try:
                 await self._make_room()
-                await self._run(lambda: self._store.append(rows))
+                await self._run(lambda: self._store.append(rows, also))
             except sqlite3.OperationalError as error:  # disk full, or the file system went read-only
                 if not self.failing:
                     _log.error("outbox: cannot be written: %s; trying again", error)
@@ -96,6 +96,14 @@ class Outbox:
 
     async def set_meta(self, key: str, value: str) -> None:
         await self._run(lambda: self._store.set_meta(key, value))
+
+    async def recall(self, owner: str, key: str) -> str | None:
+        """What an owner remembered, also across restarts."""
+        return await self._run(lambda: self._store.recall(owner, key))
+
+    async def recall_all(self, owner: str) -> dict[str, str]:
+        """All that an owner remembered."""
+        return await self._run(lambda: self._store.recall_all(owner))
 
     async def begin_command(self, command_id: str) -> str | None:
         """None when the command is new (and now remembered), else the state it has."""

@@ -2,7 +2,7 @@
 
 import secrets
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,12 @@ CREATE TABLE IF NOT EXISTS batch (
     live_until INTEGER, payload BLOB NOT NULL, PRIMARY KEY (stream, seq)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS command (
     id TEXT PRIMARY KEY, received_ms INTEGER NOT NULL, state TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS memory (
+    owner TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (owner, key)) WITHOUT ROWID;
 """
+
+#: A statement and its values.
+Statement = tuple[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +82,8 @@ class OutboxStore:
             self._db.close()
             self._db = None
 
-    def append(
-        self, batches: Sequence[tuple[Stream, int, bytes]], also: tuple[str, tuple[str, ...]] | None = None
-    ) -> list[Stored]:
-        """Commit batches (stream, time taken, payload) in one transaction; all or none."""
+    def append(self, batches: Sequence[tuple[Stream, int, bytes]], also: Sequence[Statement] = ()) -> list[Stored]:
+        """Commit batches (stream, time taken, payload) and more in one transaction; all or none."""
         db = self._opened()
         following = dict(self._next)
         stored = []
@@ -97,8 +100,8 @@ class OutboxStore:
                 "INSERT OR REPLACE INTO meta VALUES (?, ?)",
                 [(f"seq.{stream}", str(number - 1)) for stream, number in following.items()],
             )
-            if also is not None:
-                db.execute(*also)
+            for statement, values in also:
+                db.execute(statement, values)
             db.execute("COMMIT")
         except BaseException:
             if db.in_transaction:
@@ -162,6 +165,15 @@ class OutboxStore:
     def set_meta(self, key: str, value: str) -> None:
         self._opened().execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
+    def recall(self, owner: str, key: str) -> str | None:
+        """What an owner remembered."""
+        row = self._opened().execute("SELECT value FROM memory WHERE owner = ? AND key = ?", (owner, key)).fetchone()
+        return None if row is None else str(row[0])
+
+    def recall_all(self, owner: str) -> dict[str, str]:
+        """All that an owner remembered."""
+        return dict(self._opened().execute("SELECT key, value FROM memory WHERE owner = ?", (owner,)).fetchall())
+
     def begin_command(self, command_id: str, at_ms: int) -> str | None:
         """Remember a command before it acts; the state it already has, or None when it is new."""
         db = self._opened()
@@ -175,7 +187,7 @@ class OutboxStore:
         """Remember its end and append the event that tells it, in one transaction."""
         self.append(
             [("events", at_ms, payload)],
-            also=("UPDATE command SET state = ? WHERE id = ?", (state, command_id)),
+            also=[("UPDATE command SET state = ? WHERE id = ?", (state, command_id))],
         )
 
     def reusable(self) -> int:
@@ -192,6 +204,16 @@ class OutboxStore:
     def _opened(self) -> sqlite3.Connection:
         assert self._db is not None, "the outbox is not open"
         return self._db
+
+
+def memorise(owner: str, remember: Mapping[str, str | None]) -> list[Statement]:
+    """What makes the memory of an owner so; None forgets a key."""
+    return [
+        ("DELETE FROM memory WHERE owner = ? AND key = ?", (owner, key))
+        if value is None
+        else ("INSERT OR REPLACE INTO memory VALUES (?, ?, ?)", (owner, key, value))
+        for key, value in remember.items()
+    ]
 
 
 def salvage(path: Path, to: OutboxStore) -> tuple[int, str]:

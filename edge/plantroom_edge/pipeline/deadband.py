@@ -1,21 +1,10 @@
 """Report on change beyond the dead-band, and at least every heartbeat."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from plantroom_edge.driver import Sample
+from plantroom_edge.driver import MetricFilter, Sample
 from plantroom_shared.batch import Value
 from plantroom_shared.quality import Quality
-
-
-@dataclass(frozen=True, slots=True)
-class MetricFilter:
-    """How one metric is reported."""
-
-    name: str
-    deadband: float = 0.0
-    minimum: float | None = None
-    maximum: float | None = None
 
 
 class DeviceFilter:

@@ -2,14 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from plantroom_edge.config.model import Pipeline as PipelineConfig
-from plantroom_edge.driver import Sample
+from plantroom_edge.driver import MetricFilter, Sample
 from plantroom_edge.outbox.outbox import Outbox
 from plantroom_edge.outbox.payload import Payload
+from plantroom_edge.outbox.store import memorise
 from plantroom_edge.pipeline.boot import Boot
-from plantroom_edge.pipeline.deadband import DeviceFilter, MetricFilter
+from plantroom_edge.pipeline.deadband import DeviceFilter
 from plantroom_shared.batch import DeviceRows, Event, Mark, Stream, Value
 from plantroom_shared.clock import Clock
 
@@ -55,6 +56,14 @@ class Pipeline:
     def event(self, event: Event) -> None:
         self._events.append(event)
         self._urgent.set()
+
+    async def record(self, owner: str, events: Sequence[Event], remember: Mapping[str, str | None]) -> None:
+        """Return when the events, those before them, and what `owner` remembers are committed, in one transaction."""
+        waiting, self._events = [*self._events, *events], []
+        batches: list[tuple[Stream, Payload]] = []
+        if waiting:
+            batches.append(("events", Payload(boot=self._boot.id, clock=self._boot.clock_quality(), events=waiting)))
+        await self._outbox.append(batches, memorise(owner, remember))
 
     async def run(self) -> None:
         """Flush every `flush` seconds, events at once, until cancelled; then flush what is left."""

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from plantroom_edge.config.document import read_document
 from plantroom_edge.config.mistake import describe
+from plantroom_edge.drivers.registry import PROFILES
 from plantroom_edge.errors import ConfigError
 from plantroom_edge.profile.schema import Profile
 from plantroom_shared.library import library_path
@@ -52,7 +53,13 @@ def load_profile_file(path: Path, name: str) -> Profile:
     document = read_document(path)
     if not isinstance(document.data, dict):
         raise ConfigError([document.mistake((), "is empty or no mapping; begin with: maker: Acme")])
+    driver = document.data.get("driver", "modbus")
+    shape = PROFILES.get(driver) if isinstance(driver, str) else None
+    if shape is None:
+        near = get_close_matches(str(driver), PROFILES, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(PROFILES)}"
+        raise ConfigError([document.mistake(("driver",), f"driver {driver!r} is not known; {hint}")])
     try:
-        return Profile.model_validate(document.data).model_copy(update={"name": name})
+        return shape.model_validate(document.data).model_copy(update={"name": name})
     except ValidationError as error:
-        raise ConfigError(describe(error, document, Profile)) from error
+        raise ConfigError(describe(error, document, shape)) from error

@@ -1,169 +1,24 @@
-"""The shape of a profile file (docs: configs/profiles/README.md)."""
+"""What every profile says, whatever drives the device (docs: configs/profiles/README.md)."""
 
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
 from difflib import get_close_matches
-from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from plantroom_shared.ids import METRIC_PATTERN
 from plantroom_shared.messages import Action, Metric, SuggestedRule
 
 MetricName = Annotated[str, Field(pattern=METRIC_PATTERN)]
-#: Protocol address as on the wire: 0-based, never 40001-style.
-RegisterAddress = Annotated[int, Field(ge=0, le=0xFFFF)]
 
 
-class Table(StrEnum):
-    """The four Modbus tables (Modbus Application Protocol V1.1b3 §4.3)."""
+class Strict(BaseModel):
+    """Unknown keys are mistakes; nothing changes once it was checked."""
 
-    COIL = "coil"  # FC 1
-    DISCRETE = "discrete"  # FC 2
-    HOLDING = "holding"  # FC 3
-    INPUT = "input"  # FC 4
-
-
-class DataType(StrEnum):
-    """How the registers of a value are read."""
-
-    BOOL = "bool"
-    INT16 = "int16"
-    UINT16 = "uint16"
-    INT32 = "int32"
-    UINT32 = "uint32"
-    INT64 = "int64"
-    UINT64 = "uint64"
-    FLOAT32 = "float32"
-    FLOAT64 = "float64"
-    STRING = "string"
-
-    @property
-    def registers(self) -> int:
-        """16-bit registers (or bits of a bit table) of one value; a string says its own length."""
-        return _REGISTERS[self]
-
-
-_REGISTERS = {
-    DataType.BOOL: 1,
-    DataType.INT16: 1,
-    DataType.UINT16: 1,
-    DataType.INT32: 2,
-    DataType.UINT32: 2,
-    DataType.FLOAT32: 2,
-    DataType.INT64: 4,
-    DataType.UINT64: 4,
-    DataType.FLOAT64: 4,
-    DataType.STRING: 1,
-}
-
-#: Order of the bytes of a 32-bit value as they come, A the most significant; 64-bit values alike by pairs.
-WordOrder = Literal["ABCD", "CDAB", "BADC", "DCBA"]
-
-
-class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Register(_Strict):
-    """One value of a device. value = raw × scale × (product of the factor registers) + offset."""
-
-    metric: MetricName
-    address: RegisterAddress
-    label: str
-    table: Table = Table.HOLDING
-    type: DataType = DataType.FLOAT32
-    words: WordOrder = "ABCD"
-    length: int = Field(default=1, ge=1, le=125)  #: registers of a string
-    bit: int | None = Field(default=None, ge=0, le=15)  #: one bit of a uint16: the value is true or false
-    scale: float = 1.0
-    offset: float = 0.0
-    factors: tuple[MetricName, ...] = ()  #: metrics to multiply with, e.g. CT and VT ratio
-    unit: str = ""
-    kind: Literal["gauge", "counter", "state", "text", "bits"] = "gauge"
-    sentinels: tuple[int, ...] = ()  #: raw values that mean "no value"
-    states: dict[int, str] = {}
-    minimum: float | None = None  #: physical limits: outside is marked, not cut
-    maximum: float | None = None
-    deadband: float = Field(default=0.0, ge=0)
-    group: str = ""
-    hidden: bool = False  #: needed as a factor only
-    every: int = Field(default=1, ge=1)  #: read in each n-th cycle
-
-    @model_validator(mode="after")
-    def _fits(self) -> "Register":
-        bits = self.table in (Table.COIL, Table.DISCRETE)
-        if bits and self.type is not DataType.BOOL:
-            raise ValueError(f"a {self.table} holds one bit: use type bool")
-        if self.bit is not None and self.type is not DataType.UINT16:
-            raise ValueError("a single bit is cut from a register of type uint16")
-        if self.type is DataType.BOOL and not bits:
-            raise ValueError("a bool stands in a coil or discrete input; for a bit of a register use uint16 with bit")
-        if self.states and self.kind != "state":
-            raise ValueError("states need kind: state")
-        if self.minimum is not None and self.maximum is not None and self.minimum >= self.maximum:
-            raise ValueError("minimum must be below maximum")
-        return self
-
-    @property
-    def count(self) -> int:
-        """Registers or bits that it takes."""
-        return self.length if self.type is DataType.STRING else self.type.registers
-
-
-class Identity(_Strict):
-    """What must stand at an address for this profile to be right."""
-
-    address: RegisterAddress
-    table: Literal[Table.HOLDING, Table.INPUT] = Table.HOLDING
-    equals: tuple[int, ...] | None = None  #: raw registers
-    begins_with: str | None = None  #: text in the registers
-
-    @model_validator(mode="after")
-    def _one(self) -> "Identity":
-        if (self.equals is None) == (self.begins_with is None):
-            raise ValueError("say either equals (raw registers) or begins_with (text)")
-        return self
-
-
-class Limits(_Strict):
-    """What the device can take."""
-
-    max_registers: int = Field(default=125, ge=1, le=125)
-    max_gap: int = Field(default=8, ge=0, le=125)  #: unused registers read along to save a request
-    quiet_ms: int = Field(default=0, ge=0, le=1000)  #: silence it needs between two requests
-
-
-class Write(_Strict):
-    """A command: one register or coil, written once and read back."""
-
-    action: MetricName
-    label: str
-    address: RegisterAddress
-    table: Literal[Table.HOLDING, Table.COIL] = Table.HOLDING
-    type: DataType = DataType.UINT16
-    words: WordOrder = "ABCD"
-    function: Literal[5, 6, 15, 16] | None = None  #: default: 5 for a coil, 6 for one register, 16 for more
-    value: float | bool | None = None  #: fixed; without it the command takes the argument "value"
-    scale: float = Field(default=1.0, gt=0)
-    minimum: float | None = None
-    maximum: float | None = None
-    unit: str = ""
-    readback: MetricName | None = None  #: metric that shows it worked; without one the register itself is read back
-
-    @model_validator(mode="after")
-    def _bounded(self) -> "Write":
-        if self.value is None and self.type is not DataType.BOOL and None in (self.minimum, self.maximum):
-            raise ValueError("a command with an argument needs minimum and maximum")
-        if (self.table is Table.COIL) != (self.type is DataType.BOOL):
-            raise ValueError("type bool and table coil belong together")
-        if self.type is DataType.STRING:
-            raise ValueError("strings cannot be written")
-        return self
-
-
-class Rule(_Strict):
+class Rule(Strict):
     """An alarm rule that the profile's author suggests."""
 
     key: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
@@ -192,95 +47,32 @@ class Rule(_Strict):
         return self
 
 
-class Profile(_Strict):
-    """A kind of device."""
+class Profile(Strict, ABC):
+    """A kind of device. Each driver has a shape of its own; the key `driver` of the file chooses it."""
 
     name: str = ""  #: "vendor/model", set by the loader from the file's place
+    driver: str
     maker: str
     model: str
     kind: str
     verified: Literal["document", "two sources", "hardware"]
     source: str
-    limits: Limits = Limits()
-    identity: Identity | None = None
-    registers: tuple[Register, ...] = Field(min_length=1)
-    commands: tuple[Write, ...] = ()
     rules: tuple[Rule, ...] = ()
 
-    @model_validator(mode="after")
-    def _consistent(self) -> "Profile":
-        if mistakes := list(self._misfits()):
-            raise PydanticCustomError(
-                "misfit", "{first}", {"first": "; ".join(text for _place, text in mistakes), "mistakes": mistakes}
-            )
-        return self
-
-    def _misfits(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
-        """Where its parts do not fit together, and why."""
-        names: set[str] = set()
-        for index, register in enumerate(self.registers):
-            if register.metric in names:
-                text = f"metric {register.metric} is defined twice; metrics of a profile are unique"
-                yield ("registers", index, "metric"), text
-            names.add(register.metric)
-        for index, register in enumerate(self.registers):
-            for factor in register.factors:
-                if factor not in names:
-                    text = (
-                        f"{register.metric}: factor {factor!r} is no metric of this profile; {_nearest(factor, names)}"
-                    )
-                    yield ("registers", index, "factors"), text
-        for index, rule in enumerate(self.rules):
-            if rule.metric is not None and rule.metric not in names:
-                text = f"rule {rule.key}: {rule.metric!r} is no metric of this profile; {_nearest(rule.metric, names)}"
-                yield ("rules", index, "metric"), text
-        for index, command in enumerate(self.commands):
-            back = command.readback
-            if back is not None and back not in names:
-                text = f"command {command.action}: readback {back!r} is no metric of this profile; "
-                yield ("commands", index, "readback"), text + _nearest(back, names)
-
-    @property
-    def visible(self) -> tuple[Register, ...]:
-        """The registers whose values are reported, in order: a Sample's columns."""
-        return tuple(register for register in self.registers if not register.hidden)
-
+    @abstractmethod
     def metrics(self) -> list[Metric]:
+        """As the birth message tells them; a Sample's values stand in this order."""
+
+    @abstractmethod
+    def actions(self) -> list[Action]:
         """As the birth message tells them."""
-        return [
-            Metric(
-                name=register.metric,
-                label=register.label,
-                unit=register.unit,
-                kind="bits" if register.bit is not None or register.type is DataType.BOOL else register.kind,
-                minimum=register.minimum,
-                maximum=register.maximum,
-                states={str(raw): text for raw, text in register.states.items()},
-                group=register.group,
-            )
-            for register in self.visible
-        ]
 
     def suggested_rules(self) -> list[SuggestedRule]:
         """As the birth message tells them."""
         return [SuggestedRule(**(rule.model_dump() | {"states": list(rule.states)})) for rule in self.rules]
 
-    def actions(self) -> list[Action]:
-        """As the birth message tells them."""
-        return [
-            Action(name=command.action, label=command.label, args=_arguments(command), confirms=True)
-            for command in self.commands
-        ]
 
-
-def _nearest(name: str, names: set[str]) -> str:
+def nearest(name: str, names: set[str], otherwise: str) -> str:
+    """What a person may have meant."""
     near = get_close_matches(name, sorted(names), 1)
-    return f"did you mean {near[0]!r}?" if near else "define it among the registers"
-
-
-def _arguments(command: Write) -> dict[str, str]:
-    if command.value is not None:
-        return {}
-    if command.type is DataType.BOOL:
-        return {"value": "true or false"}
-    return {"value": f"number {command.minimum:g} to {command.maximum:g} {command.unit}".strip()}
+    return f"did you mean {near[0]!r}?" if near else otherwise

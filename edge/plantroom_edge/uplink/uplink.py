@@ -15,8 +15,8 @@ from plantroom_shared.batch import Batch, Event, Stream
 from plantroom_shared.clock import Clock
 from plantroom_shared.encoding import decode, encode
 from plantroom_shared.errors import MessageRefusedError
-from plantroom_shared.messages import VERSION, Ack, Birth, Command, DesiredConfig, Status
-from plantroom_shared.topics import topic
+from plantroom_shared.messages import VERSION, Ack, Authority, Birth, Command, DesiredConfig, Status
+from plantroom_shared.topics import parse_topic, topic
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +37,7 @@ class Uplink:
         birth: Callable[[], Birth],
         on_command: Callable[[Command], None],
         on_config: Callable[[DesiredConfig], None],
+        on_authority: Callable[[Authority], None],
         on_event: Callable[[Event], None],
     ) -> None:
         self._gateway = gateway
@@ -46,6 +47,7 @@ class Uplink:
         self._birth = birth
         self._on_command = on_command
         self._on_config = on_config
+        self._on_authority = on_authority
         self._on_event = on_event
         self._window = Window()
         self._room = asyncio.Event()
@@ -72,6 +74,7 @@ class Uplink:
     async def _session(self, connected: Callable[[], None]) -> None:
         will = (topic(self._gateway, "status"), encode(self._status("offline")))
         subscriptions = [topic(self._gateway, kind) for kind in ("ack", "command", "config")]
+        subscriptions.append(topic(self._gateway, "authority", "+"))
         try:
             async with self._link.connect(will, subscriptions) as connection:
                 await self._introduce(connection)
@@ -174,7 +177,7 @@ class Uplink:
 
     async def _receive(self, connection: Connection) -> None:
         async for where, payload in connection.messages():
-            kind = where.rsplit("/", 1)[-1]
+            kind = parse_topic(where).kind
             try:
                 if kind == "ack":
                     await self._acknowledged(decode(payload, Ack))
@@ -182,6 +185,8 @@ class Uplink:
                     self._on_command(decode(payload, Command))
                 elif kind == "config":
                     self._on_config(decode(payload, DesiredConfig))
+                elif kind == "authority":
+                    self._on_authority(decode(payload, Authority))
             except MessageRefusedError as error:
                 _log.warning("uplink: message on %s refused: %s", where, error.reason)
 

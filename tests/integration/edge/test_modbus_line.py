@@ -1,47 +1,26 @@
 """The Modbus driver against a simulated device on a real pseudo-terminal or TCP connection."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import plantroom_sim.server as sim
-from plantroom_edge.config.model import Device, RtuBus, TcpBus
 from plantroom_edge.driver import Sample
 from plantroom_edge.drivers.modbus.adapter import ModbusLink, NoAnswerError
 from plantroom_edge.drivers.modbus.bus import ModbusBus
+from plantroom_edge.drivers.modbus.config import ModbusDevice, RtuBus, TcpBus
 from plantroom_edge.drivers.modbus.driver import ModbusDriver
+from plantroom_edge.drivers.modbus.profile import DataType, ModbusProfile, Register, Write
 from plantroom_edge.drivers.modbus.reader import DeviceReader
-from plantroom_edge.profile.schema import DataType, Profile, Register, Write
-from plantroom_shared.batch import Event
 from plantroom_shared.clock import SystemClock
 from plantroom_sim.device import SimDevice
 from plantroom_sim.registers import Map, Point
 from plantroom_sim.waveform import Constant
+from tests.fakes.sink import MemorySink
 
 LIMIT_S = 10
-
-
-class _Sink:
-    """Keeps what came; `until` waits for a condition on it."""
-
-    def __init__(self) -> None:
-        self.samples: list[Sample] = []
-        self._changed = asyncio.Event()
-
-    def sample(self, sample: Sample) -> None:
-        self.samples.append(sample)
-        self._changed.set()
-
-    def event(self, event: Event) -> None:
-        """Not looked at."""
-
-    async def until(self, condition: Callable[[list[Sample]], bool]) -> None:
-        async with asyncio.timeout(LIMIT_S):
-            while not condition(self.samples):
-                self._changed.clear()
-                await self._changed.wait()
 
 
 def _sim(unit: int) -> SimDevice:
@@ -57,15 +36,17 @@ def _register(metric: str, address: int, kind: DataType = DataType.UINT16, **mor
 A, B, C = _register("a", 0), _register("b", 50), _register("c", 60, DataType.FLOAT32, words="CDAB")
 
 
-def _profile(*registers: Register) -> Profile:
+def _profile(*registers: Register) -> ModbusProfile:
     command = Write(action="set", label="set", address=0, minimum=0, maximum=99)
-    return Profile(
+    return ModbusProfile(
         maker="m", model="m", kind="k", verified="document", source="s", registers=registers, commands=(command,)
     )
 
 
-def _device(unit: int) -> Device:
-    return Device.model_validate({"id": f"unit{unit}", "profile": "m/m", "bus": "line", "unit": unit, "period": "50ms"})
+def _device(unit: int) -> ModbusDevice:
+    return ModbusDevice.model_validate(
+        {"id": f"unit{unit}", "profile": "m/m", "bus": "line", "unit": unit, "period": "50ms"}
+    )
 
 
 @asynccontextmanager
@@ -84,8 +65,8 @@ async def _line(path: Path, *devices: SimDevice) -> AsyncIterator[RtuBus]:
 
 
 @asynccontextmanager
-async def _driving(bus: RtuBus | TcpBus, *units: int) -> AsyncIterator[tuple[ModbusDriver, _Sink]]:
-    sink = _Sink()
+async def _driving(bus: RtuBus | TcpBus, *units: int) -> AsyncIterator[tuple[ModbusDriver, MemorySink]]:
+    sink = MemorySink()
     driver = ModbusDriver(bus, [(_device(unit), _profile(A, B, C)) for unit in units], SystemClock())
     running = asyncio.create_task(driver.run(sink), name="driver")
     try:
@@ -97,7 +78,7 @@ async def _driving(bus: RtuBus | TcpBus, *units: int) -> AsyncIterator[tuple[Mod
 
 async def test_reads_right_over_a_serial_line(tmp_path: Path) -> None:
     async with _line(tmp_path / "tty", _sim(1)) as bus, _driving(bus, 1) as (_, sink):
-        await sink.until(lambda samples: [11, 22, 1.5] in [sample.values for sample in samples])
+        await sink.until(lambda sink: [11, 22, 1.5] in [sample.values for sample in sink.samples])
 
 
 async def test_reads_right_over_tcp() -> None:
@@ -106,7 +87,7 @@ async def test_reads_right_over_tcp() -> None:
     try:
         bus = TcpBus(id="line", type="modbus-tcp", host="127.0.0.1", port=server.port)
         async with _driving(bus, 1) as (_, sink):
-            await sink.until(lambda samples: [11, 22, 1.5] in [sample.values for sample in samples])
+            await sink.until(lambda sink: [11, 22, 1.5] in [sample.values for sample in sink.samples])
     finally:
         await server.close()
 
@@ -139,7 +120,7 @@ async def test_a_late_answer_is_never_taken_for_another_value(tmp_path: Path) ->
 async def test_a_write_reaches_the_device_once(tmp_path: Path) -> None:
     device = _sim(1)
     async with _line(tmp_path / "tty", device) as bus, _driving(bus, 1) as (driver, sink):
-        await sink.until(bool)
+        await sink.until(lambda sink: bool(sink.samples))
         outcome = await asyncio.wait_for(driver.command("unit1", "set", {"value": 42}), LIMIT_S)
         assert (outcome.state, outcome.readback) == ("done", 42)
         assert device.counts.writes == 1
@@ -155,5 +136,5 @@ async def test_a_dead_unit_keeps_the_others_polled(tmp_path: Path) -> None:
         return gone is not None and sum(sample.values == [11, 22, 1.5] for sample in samples[gone:]) >= 10
 
     async with _line(tmp_path / "tty", _sim(1), dead) as bus, _driving(bus, 1, 2) as (_, sink):
-        await sink.until(alive)
+        await sink.until(lambda sink: alive(sink.samples))
         assert [s.values for s in sink.samples if s.device == "unit2"] == [[None, None, None]]

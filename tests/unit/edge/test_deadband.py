@@ -1,7 +1,7 @@
 """Report on change beyond the dead-band, and at least every heartbeat."""
 
-from plantroom_edge.driver import Sample
-from plantroom_edge.pipeline.deadband import DeviceFilter, MetricFilter
+from plantroom_edge.driver import MetricFilter, Sample
+from plantroom_edge.pipeline.deadband import DeviceFilter
 from plantroom_shared.quality import Quality
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from plantroom_edge.drivers.modbus.blocks import Block, bisect, plan_blocks
-from plantroom_edge.profile.schema import DataType, Limits, Register, Table
+from plantroom_edge.drivers.modbus.profile import DataType, Limits, Register, Table
 
 
 def _register(address: int, kind: DataType = DataType.UINT16, **more: Any) -> Register:

@@ -8,7 +8,7 @@ import pytest
 from plantroom_edge.drivers.modbus.adapter import ModbusLink, NoAnswerError
 from plantroom_edge.drivers.modbus.blocks import Block
 from plantroom_edge.drivers.modbus.bus import RESYNC_LENGTHS, ModbusBus, answer_bytes, resync_length
-from plantroom_edge.profile.schema import Table
+from plantroom_edge.drivers.modbus.profile import Table
 
 
 class _Clock:

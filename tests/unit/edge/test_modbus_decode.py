@@ -7,7 +7,7 @@ import pytest
 
 from plantroom_edge.drivers.modbus.blocks import Block, plan_blocks
 from plantroom_edge.drivers.modbus.decode import BlockDecoder
-from plantroom_edge.profile.schema import DataType, Limits, Register, Table
+from plantroom_edge.drivers.modbus.profile import DataType, Limits, Register, Table
 from plantroom_shared.quality import Quality
 
 

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from plantroom_edge.config.model import Device, TcpBus
-from plantroom_edge.driver import Outcome, Sample
+from plantroom_edge.driver import Outcome
 from plantroom_edge.drivers.modbus.adapter import ModbusLink
+from plantroom_edge.drivers.modbus.config import ModbusDevice, TcpBus
 from plantroom_edge.drivers.modbus.driver import UTILISATION_WINDOW_S, ModbusDriver
-from plantroom_edge.profile.schema import DataType, Profile, Register, Write
-from plantroom_shared.batch import Event
+from plantroom_edge.drivers.modbus.profile import DataType, ModbusProfile, Register, Write
 from plantroom_shared.clock import SystemClock
+from tests.fakes.sink import MemorySink
 
 
 class _Clock(SystemClock):
@@ -22,16 +22,8 @@ class _Clock(SystemClock):
         return self.now
 
 
-class _Sink:
-    def sample(self, sample: Sample) -> None:
-        """Not looked at."""
-
-    def event(self, event: Event) -> None:
-        """Not looked at."""
-
-
 def _driver(clock: SystemClock) -> ModbusDriver:
-    profile = Profile(
+    profile = ModbusProfile(
         maker="m",
         model="m",
         kind="meter",
@@ -41,7 +33,7 @@ def _driver(clock: SystemClock) -> ModbusDriver:
         commands=(Write(action="set", label="set", address=0, minimum=0, maximum=9),),
     )
     bus = TcpBus(id="line", type="modbus-tcp", host="127.0.0.1", port=502)
-    return ModbusDriver(bus, [(Device(id="meter", profile="m/m", bus="line"), profile)], clock)
+    return ModbusDriver(bus, [(ModbusDevice(id="meter", profile="m/m", bus="line"), profile)], clock)
 
 
 def test_a_command_under_way_is_unconfirmed_when_the_driver_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,7 +55,7 @@ def test_a_command_under_way_is_unconfirmed_when_the_driver_is_stopped(monkeypat
             monkeypatch.setattr(ModbusLink, name, replacement)
         driver = _driver(SystemClock())
         async with asyncio.timeout(5):
-            running = asyncio.create_task(driver.run(_Sink()), name="driver")
+            running = asyncio.create_task(driver.run(MemorySink()), name="driver")
             command = asyncio.create_task(driver.command("meter", "set", {"value": 3}), name="command")
             await sent.wait()
             running.cancel()

@@ -3,12 +3,12 @@
 import asyncio
 from typing import Any, cast
 
-from plantroom_edge.config.model import Device
 from plantroom_edge.drivers.modbus.adapter import ExceptionAnswerError
 from plantroom_edge.drivers.modbus.blocks import Block
 from plantroom_edge.drivers.modbus.bus import ModbusBus
+from plantroom_edge.drivers.modbus.config import ModbusDevice
+from plantroom_edge.drivers.modbus.profile import DataType, Limits, ModbusProfile, Register
 from plantroom_edge.drivers.modbus.reader import DeviceReader
-from plantroom_edge.profile.schema import DataType, Limits, Profile, Register
 from plantroom_shared.quality import Quality
 
 
@@ -36,10 +36,10 @@ def _register(metric: str, address: int, **more: Any) -> Register:
 
 
 def _reader(*registers: Register) -> DeviceReader:
-    profile = Profile(
+    profile = ModbusProfile(
         maker="m", model="m", kind="meter", verified="document", source="s", registers=registers, limits=Limits()
     )
-    return DeviceReader(Device(id="meter", profile="m/m", bus="line"), profile)
+    return DeviceReader(ModbusDevice(id="meter", profile="m/m", bus="line"), profile)
 
 
 def _read(reader: DeviceReader, bus: _Bus) -> tuple[list[Any], dict[int | None, Quality]]:

@@ -6,17 +6,10 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from plantroom_edge.config.loader import load_gateway_config
-from plantroom_edge.config.model import (
-    Device,
-    GatewayConfig,
-    Mqtt,
-    OutboxBounds,
-    Pipeline,
-    RtuBus,
-    RtuOverTcpBus,
-    TcpBus,
-)
+from plantroom_edge.config.model import Mqtt, OutboxBounds, Pipeline
 from plantroom_edge.config.quantity import parse_duration, parse_size
+from plantroom_edge.config.site import GatewayConfig
+from plantroom_edge.drivers.modbus.config import ModbusDevice, RtuBus, RtuOverTcpBus, TcpBus
 
 SAMPLE = Path(__file__).parents[3] / "configs" / "samples" / "gateway.yaml"
 README = Path(__file__).parents[3] / "configs" / "profiles" / "README.md"
@@ -34,7 +27,7 @@ def test_the_sample_is_right() -> None:
 def test_the_sample_names_every_setting() -> None:
     text = SAMPLE.read_text("utf-8")
     models: list[type[BaseModel]] = [GatewayConfig, Mqtt, OutboxBounds, Pipeline]
-    models += [TcpBus, RtuBus, RtuOverTcpBus, Device]
+    models += [TcpBus, RtuBus, RtuOverTcpBus, ModbusDevice]
     for name in {field for model in models for field in model.model_fields}:
         assert re.search(rf"\b{name}\b", text), name
 
@@ -52,7 +45,7 @@ def test_the_defaults_in_the_sample_are_true() -> None:
         assert parse(found[1]) == model.model_fields[name].default
     assert f"# port: {Mqtt.model_fields['port'].default}" in text
     assert "(default 5s)" in text
-    assert Device.model_fields["period"].default == 5
+    assert ModbusDevice.model_fields["period"].default == 5
 
 
 def test_the_examples_of_the_profile_readme_work(tmp_path: Path) -> None:

@@ -16,9 +16,9 @@ from pymodbus.exceptions import ModbusException
 from pymodbus.pdu import ModbusPDU
 from serial import SerialException
 
-from plantroom_edge.config.model import RtuBus, RtuOverTcpBus, TcpBus
+from plantroom_edge.drivers.modbus.config import RtuBus, RtuOverTcpBus, TcpBus
+from plantroom_edge.drivers.modbus.profile import Table
 from plantroom_edge.errors import EdgeError
-from plantroom_edge.profile.schema import Table
 
 #: pymodbus logs each time-out as an error; we count and report them ourselves.
 logging.getLogger("pymodbus").setLevel(logging.CRITICAL)

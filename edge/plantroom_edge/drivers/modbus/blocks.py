@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from plantroom_edge.profile.schema import Limits, Register, Table
+from plantroom_edge.drivers.modbus.profile import Limits, Register, Table
 
 #: Modbus Application Protocol V1.1b3 §6.1: bits of one request.
 MOST_BITS = 2000

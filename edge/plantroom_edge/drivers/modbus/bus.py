@@ -15,8 +15,8 @@ from plantroom_edge.drivers.modbus.adapter import (
     StrangeAnswerError,
 )
 from plantroom_edge.drivers.modbus.blocks import Block
+from plantroom_edge.drivers.modbus.profile import Table
 from plantroom_edge.drivers.modbus.unit import Unit
-from plantroom_edge.profile.schema import Table
 from plantroom_shared.clock import Clock
 
 T = TypeVar("T")

@@ -9,8 +9,8 @@ from plantroom_edge.drivers.modbus.blocks import Block
 from plantroom_edge.drivers.modbus.bus import ModbusBus
 from plantroom_edge.drivers.modbus.decode import BlockDecoder
 from plantroom_edge.drivers.modbus.encode import encode_registers
+from plantroom_edge.drivers.modbus.profile import DataType, ModbusProfile, Register, Table, Write
 from plantroom_edge.drivers.modbus.reader import DeviceReader
-from plantroom_edge.profile.schema import DataType, Profile, Register, Table, Write
 from plantroom_shared.batch import Value
 from plantroom_shared.clock import Clock
 from plantroom_shared.quality import Quality
@@ -20,7 +20,7 @@ READBACK_TRIES = 5
 READBACK_PAUSE_S = 0.2
 
 
-def find_command(profile: Profile, action: str) -> Write | None:
+def find_command(profile: ModbusProfile, action: str) -> Write | None:
     """The command of that name, or None."""
     return next((command for command in profile.commands if command.action == action), None)
 

@@ -5,7 +5,7 @@ import struct
 from collections.abc import Callable, Sequence
 
 from plantroom_edge.drivers.modbus.blocks import Block
-from plantroom_edge.profile.schema import DataType, Register, Table
+from plantroom_edge.drivers.modbus.profile import DataType, Register, Table
 from plantroom_shared.batch import Value
 from plantroom_shared.quality import Quality
 

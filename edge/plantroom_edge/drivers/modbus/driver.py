@@ -7,16 +7,16 @@ import logging
 import struct
 import uuid
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from plantroom_edge.config.model import Device, RtuBus, RtuOverTcpBus, TcpBus
-from plantroom_edge.driver import Found, Outcome, Sample, Sink
+from plantroom_edge.driver import Described, Found, MetricFilter, Outcome, Sample, Sink
 from plantroom_edge.drivers.modbus.adapter import ExceptionAnswerError, LinkLostError, ModbusLink, NoAnswerError
 from plantroom_edge.drivers.modbus.bus import ModbusBus
 from plantroom_edge.drivers.modbus.command import carry_out, find_command
+from plantroom_edge.drivers.modbus.config import ModbusDevice, RtuBus, RtuOverTcpBus, TcpBus
+from plantroom_edge.drivers.modbus.profile import ModbusProfile
 from plantroom_edge.drivers.modbus.reader import DeviceReader, WrongIdentityError
-from plantroom_edge.profile.schema import Profile
 from plantroom_shared.backoff import Backoff, keep_connected
 from plantroom_shared.batch import Event, Value
 from plantroom_shared.clock import Clock
@@ -55,7 +55,7 @@ class ModbusDriver:
     """Owns one bus: reads each device once a period, carries out commands before anything else."""
 
     def __init__(
-        self, bus: TcpBus | RtuBus | RtuOverTcpBus, devices: Sequence[tuple[Device, Profile]], clock: Clock
+        self, bus: TcpBus | RtuBus | RtuOverTcpBus, devices: Sequence[tuple[ModbusDevice, ModbusProfile]], clock: Clock
     ) -> None:
         self._config = bus
         self._clock = clock
@@ -70,22 +70,15 @@ class ModbusDriver:
     def bus(self) -> str:
         return self._config.id
 
-    def describe(self) -> Sequence[BirthDevice]:
-        return [
-            BirthDevice(
-                device=reader.device.id,
-                label=reader.device.label or f"{reader.profile.maker} {reader.profile.model}",
-                profile=reader.device.profile,
-                kind=reader.profile.kind,
-                location=reader.device.location,
-                period_s=reader.device.period,
-                metrics=reader.profile.metrics(),
-                rules=reader.profile.suggested_rules(),
-                actions=reader.profile.actions(),
-                identity={"maker": reader.profile.maker, "model": reader.profile.model},
-            )
-            for reader in self._readers.values()
-        ]
+    @property
+    def authorities(self) -> Collection[str]:
+        return ()
+
+    async def authority(self, name: str, version: int, document: Mapping[str, Any]) -> str | None:  # noqa: ARG002
+        return f"bus {self.bus!r} decides nothing by {name!r}"
+
+    def describe(self) -> Sequence[Described]:
+        return [Described(_birth(reader), _filters(reader)) for reader in self._readers.values()]
 
     async def run(self, sink: Sink) -> None:
         backoff = Backoff(first=0.5, longest=10.0)
@@ -262,3 +255,24 @@ def _rank(reader: DeviceReader) -> int:
 
 def _base(error: Exception) -> type[Exception]:
     return next(kind for kind in _QUALITY if isinstance(error, kind))
+
+
+def _birth(reader: DeviceReader) -> BirthDevice:
+    device, profile = reader.device, reader.profile
+    return BirthDevice(
+        device=device.id,
+        label=device.label or f"{profile.maker} {profile.model}",
+        profile=device.profile,
+        kind=profile.kind,
+        location=device.location,
+        station=device.station,
+        period_s=device.period,
+        metrics=profile.metrics(),
+        rules=profile.suggested_rules(),
+        actions=profile.actions(),
+        identity={"maker": profile.maker, "model": profile.model},
+    )
+
+
+def _filters(reader: DeviceReader) -> list[MetricFilter]:
+    return [MetricFilter(r.metric, r.deadband, r.minimum, r.maximum) for r in reader.profile.visible]

@@ -2,7 +2,7 @@
 
 import struct
 
-from plantroom_edge.profile.schema import DataType, Write
+from plantroom_edge.drivers.modbus.profile import DataType, Write
 
 _CODES = {
     DataType.INT16: "h",

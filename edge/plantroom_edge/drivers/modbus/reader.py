@@ -3,12 +3,12 @@
 import math
 from collections.abc import Sequence
 
-from plantroom_edge.config.model import Device
 from plantroom_edge.drivers.modbus.adapter import ILLEGAL_ADDRESS, ExceptionAnswerError, StrangeAnswerError
 from plantroom_edge.drivers.modbus.blocks import Block, bisect, plan_blocks
 from plantroom_edge.drivers.modbus.bus import ModbusBus
+from plantroom_edge.drivers.modbus.config import ModbusDevice
 from plantroom_edge.drivers.modbus.decode import BlockDecoder
-from plantroom_edge.profile.schema import Identity, Profile
+from plantroom_edge.drivers.modbus.profile import Identity, ModbusProfile
 from plantroom_shared.batch import Value
 from plantroom_shared.quality import Quality
 
@@ -23,7 +23,7 @@ class WrongIdentityError(Exception):
 class DeviceReader:
     """Reads one device by its profile; the values come in the order of `profile.visible`."""
 
-    def __init__(self, device: Device, profile: Profile) -> None:
+    def __init__(self, device: ModbusDevice, profile: ModbusProfile) -> None:
         self.device = device
         self.profile = profile
         self.illegal: set[str] = set()  #: metrics that this device does not have

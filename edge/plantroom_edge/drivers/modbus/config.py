@@ -1,0 +1,46 @@
+"""What gateway.yaml says of a Modbus bus and of a device on it."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from plantroom_edge.config.model import BusConfig, DeviceConfig, PortNumber
+from plantroom_edge.config.quantity import Seconds
+
+
+class _ModbusBus(BusConfig):
+    timeout: Annotated[Seconds, Field(gt=0, le=30)] = 0.5
+
+
+class TcpBus(_ModbusBus):
+    """A Modbus TCP endpoint."""
+
+    type: Literal["modbus-tcp"]
+    host: str
+    port: PortNumber = 502
+
+
+class RtuBus(_ModbusBus):
+    """A serial line."""
+
+    type: Literal["modbus-rtu"]
+    port: str
+    baudrate: Annotated[int, Field(ge=300, le=921_600)] = 9600
+    parity: Literal["N", "E", "O"] = "N"
+    stopbits: Literal[1, 2] = 1
+
+
+class RtuOverTcpBus(_ModbusBus):
+    """A serial line behind a transparent converter."""
+
+    type: Literal["modbus-rtu-over-tcp"]
+    host: str
+    port: PortNumber
+
+
+class ModbusDevice(DeviceConfig):
+    """A unit on a bus."""
+
+    driver: Literal["modbus"] = Field(default="modbus", exclude=True, repr=False)
+    unit: Annotated[int, Field(ge=0, le=247)] = 1
+    period: Annotated[Seconds, Field(ge=0.02)] = 5.0
