@@ -16,9 +16,13 @@ STAMP = VENDOR / "stamp"
 FILES = {
     "@tabler/core/dist/css/tabler.min.css": "tabler.min.css",
     "@tabler/core/dist/js/tabler.min.js": "tabler.min.js",
+    "dejavu-fonts-ttf/ttf/DejaVuSans.ttf": "DejaVuSans.ttf",
+    "dejavu-fonts-ttf/ttf/DejaVuSans-Bold.ttf": "DejaVuSans-Bold.ttf",
     "echarts/dist/echarts.min.js": "echarts.min.js",
     "htmx-ext-sse/sse.js": "htmx-sse.js",
     "htmx.org/dist/htmx.min.js": "htmx.min.js",
+    "zxing-wasm/dist/iife/reader/index.js": "zxing-reader.js",
+    "zxing-wasm/dist/reader/zxing_reader.wasm": "zxing_reader.wasm",
 }
 
 
