@@ -1,14 +1,26 @@
 """Column types that SQLite and PostgreSQL keep alike."""
 
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect
+from sqlalchemy import JSON, DateTime, Dialect, Enum
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
 
 #: JSON document: jsonb on PostgreSQL.
 Document = JSON().with_variant(JSONB(), "postgresql")
+
+
+def word(kind: type[StrEnum]) -> Enum:
+    """A word of a list, kept as its text: a list may grow without a change of the schema."""
+    return Enum(
+        kind,
+        native_enum=False,
+        create_constraint=False,
+        length=40,
+        values_callable=lambda members: [member.value for member in members],
+    )
 
 
 class UtcDateTime(TypeDecorator[datetime]):

@@ -20,7 +20,7 @@ from starlette.routing import Mount, Route
 
 from plantroom_cloud.app import create_app
 from plantroom_cloud.columns import ms_from_utc
-from plantroom_cloud.gateways.models import GatewayCommand, GatewayConfig
+from plantroom_cloud.gateways.models import GatewayAuthority, GatewayCommand, GatewayConfig
 from plantroom_cloud.gateways.service import expire_commands
 from plantroom_cloud.ingest.connection import BrokerConnection
 from plantroom_cloud.services import Services
@@ -29,7 +29,7 @@ from plantroom_cloud.telemetry.store import LEVELS, StoreUnavailableError
 from plantroom_cloud.users.service import trim_sessions
 from plantroom_shared.backoff import Backoff
 from plantroom_shared.encoding import encode
-from plantroom_shared.messages import VERSION, Command, DesiredConfig
+from plantroom_shared.messages import VERSION, Authority, Command, DesiredConfig
 from plantroom_shared.topics import topic
 
 _log = logging.getLogger(__name__)
@@ -148,24 +148,25 @@ class Server:
         with self._services.database.read() as session:
             waiting = session.exec(select(GatewayCommand.id).where(GatewayCommand.state == "queued")).first()
             wanted = session.exec(select(GatewayConfig.id).where(GatewayConfig.state == "queued")).first()
-        if waiting is None and wanted is None:
+            decided = session.exec(select(GatewayAuthority.name).where(GatewayAuthority.state == "queued")).first()
+        if waiting is None and wanted is None and decided is None:
             return
         with self._services.database.write() as session:
-            for row in session.exec(
+            for order in session.exec(
                 select(GatewayCommand).where(GatewayCommand.state == "queued").order_by(col(GatewayCommand.issued_at))
             ):
                 command = Command(
-                    id=row.id,
-                    device=row.device,
-                    action=row.action,
-                    args=row.args,
-                    issued_by=row.issued_by,
-                    issued_at=ms_from_utc(row.issued_at),
-                    expires_at=ms_from_utc(row.expires_at),
+                    id=order.id,
+                    device=order.device,
+                    action=order.action,
+                    args=order.args,
+                    issued_by=order.issued_by,
+                    issued_at=ms_from_utc(order.issued_at),
+                    expires_at=ms_from_utc(order.expires_at),
                 )
-                if self._broker.publish(topic(row.gateway_id, "command"), encode(command)):
-                    row.state = "sent"
-                    session.add(row)
+                if self._broker.publish(topic(order.gateway_id, "command"), encode(command)):
+                    order.state = "sent"
+                    session.add(order)
             for config in session.exec(select(GatewayConfig).where(GatewayConfig.state == "queued")):
                 desired = DesiredConfig(
                     v=VERSION,
@@ -177,6 +178,19 @@ class Server:
                 if self._broker.publish(topic(config.gateway_id, "config"), encode(desired), retain=True):
                     config.state = "sent"
                     session.add(config)
+            for row in session.exec(select(GatewayAuthority).where(GatewayAuthority.state == "queued")):
+                authority = Authority(
+                    v=VERSION,
+                    name=row.name,
+                    version=row.version,
+                    issued_at=ms_from_utc(row.issued_at),
+                    issued_by=row.issued_by,
+                    document=row.document,
+                )
+                where = topic(row.gateway_id, "authority", row.name)
+                if self._broker.publish(where, encode(authority), retain=True):
+                    row.state = "applied" if row.applied_version == row.version else "sent"
+                    session.add(row)
 
     async def _timers(self) -> None:
         scheduler = AsyncIOScheduler(timezone="UTC")
@@ -192,6 +206,8 @@ class Server:
         try:
             async with self._engine:
                 await asyncio.to_thread(self._in_write, self._services.alarms.tick)
+            for ticker in self._services.tickers:
+                await asyncio.to_thread(self._in_write, ticker.tick)
             await asyncio.to_thread(self._in_write, expire_commands)
         except OperationalError as error:
             self._services.alarms.forget()

@@ -1,14 +1,18 @@
 """The composition of the control plane."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
+
+from sqlmodel import Session
 
 from plantroom_cloud.alarms.service import AlarmService
 from plantroom_cloud.config import CloudConfig
 from plantroom_cloud.database import Database
 from plantroom_cloud.devices.service import DeviceService
 from plantroom_cloud.gateways.service import GatewayService
-from plantroom_cloud.ingest.service import IngestService
+from plantroom_cloud.ingest.service import EventConsumer, IngestService
 from plantroom_cloud.telemetry.influx import InfluxServer, InfluxTelemetryStore
 from plantroom_cloud.telemetry.service import TelemetryService
 from plantroom_cloud.telemetry.sqlite import SqliteTelemetryStore
@@ -16,6 +20,14 @@ from plantroom_cloud.telemetry.store import TelemetryStore
 from plantroom_cloud.users.service import UserService
 from plantroom_cloud.workorders.service import WorkOrderService
 from plantroom_shared.clock import Clock
+
+
+class Ticker(Protocol):
+    """A domain with clocks."""
+
+    def tick(self, session: Session, at: datetime) -> None:
+        """About once a second, in a transaction of its own."""
+        ...
 
 
 @dataclass
@@ -32,6 +44,7 @@ class Services:
     alarms: AlarmService
     telemetry: TelemetryService
     ingest: IngestService
+    tickers: Sequence[Ticker] = ()
 
     def now(self) -> datetime:
         """UTC."""
@@ -44,7 +57,8 @@ def build(config: CloudConfig, clock: Clock) -> Services:
     gateways, devices, work_orders = GatewayService(), DeviceService(), WorkOrderService()
     alarms = AlarmService(work_orders)
     telemetry = TelemetryService(database, _store(config))
-    ingest = IngestService(database, gateways, devices, alarms, telemetry)
+    consumers: list[EventConsumer] = [gateways, devices]
+    ingest = IngestService(database, gateways, devices, alarms, telemetry, consumers)
     return Services(config, clock, database, UserService(), gateways, devices, work_orders, alarms, telemetry, ingest)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Column, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from plantroom_cloud.columns import Document, UtcDateTime
+from plantroom_cloud.columns import Document, UtcDateTime, word
 
 
 class Severity(StrEnum):
@@ -32,6 +32,7 @@ class RuleKind(StrEnum):
     NO_DATA = "no-data"
     GATEWAY_LOST = "gateway-lost"
     EVENT = "event"  #: raised by a gateway's own report, e.g. a corrupt outbox
+    REPORTED = "reported"  #: raised and returned by a domain: a bag overdue, a patrol point missed
 
 
 class AlarmRule(SQLModel, table=True):
@@ -45,8 +46,8 @@ class AlarmRule(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     name: str
-    kind: RuleKind
-    severity: Severity
+    kind: RuleKind = Field(sa_type=word(RuleKind))
+    severity: Severity = Field(sa_type=word(Severity))
     device_id: str | None = Field(default=None, foreign_key="device.id", index=True)
     profile: str | None = Field(default=None, index=True)
     key: str | None = None  #: of a suggested rule: unique within its profile
@@ -94,13 +95,13 @@ class Alarm(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     rule_id: int = Field(foreign_key="alarm_rule.id", index=True)
-    source: str = Field(index=True)  #: device id "gw-a.pump-1", or gateway id "gw-a"
-    gateway_id: str = Field(foreign_key="gateway.id", index=True)
+    source: str = Field(index=True)  #: device id "gw-a.pump-1", gateway id "gw-a", or what a domain names: "bag:7F3K"
+    gateway_id: str | None = Field(default=None, foreign_key="gateway.id", index=True)
     site_id: str = Field(foreign_key="site.id", index=True)
     device_id: str | None = Field(default=None, foreign_key="device.id", index=True)
     name: str  #: of the rule, when it was raised
-    severity: Severity
-    state: AlarmState
+    severity: Severity = Field(sa_type=word(Severity))
+    state: AlarmState = Field(sa_type=word(AlarmState))
     active: bool  #: the condition holds
     raised_at: datetime = Field(sa_type=UtcDateTime, index=True)  #: event time
     detected_at: datetime = Field(sa_type=UtcDateTime)  #: our clock
@@ -111,6 +112,7 @@ class Alarm(SQLModel, table=True):
     value: Any = Field(default=None, sa_column=Column(Document))
     limit: float | None = None
     unit: str = ""
+    detail: str = ""  #: what a domain says of this occurrence
     team_id: str | None = None
     cause: str = ""
     consequence: str = ""
@@ -127,7 +129,7 @@ class AlarmTransition(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     alarm_id: int = Field(foreign_key="alarm.id", index=True)
     at: datetime = Field(sa_type=UtcDateTime)
-    from_state: AlarmState
-    to_state: AlarmState
+    from_state: AlarmState = Field(sa_type=word(AlarmState))
+    to_state: AlarmState = Field(sa_type=word(AlarmState))
     actor: str = "system"
     note: str = ""

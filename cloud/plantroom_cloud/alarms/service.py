@@ -17,6 +17,7 @@ from plantroom_cloud.alarms.models import (
     RuleState,
     Severity,
 )
+from plantroom_cloud.alarms.reported import ReportedRule
 from plantroom_cloud.alarms.transitions import AlarmEvent, next_state
 from plantroom_cloud.columns import ms_from_utc, utc_from_ms
 from plantroom_cloud.devices.models import Device, DeviceLatest, device_key
@@ -52,6 +53,11 @@ class AlarmService:
         self._until: dict[str, int] = {}  # gateway → watermark, ms
         self._loaded_at: datetime | None = None
         self._fingerprint: tuple[Any, ...] = ()
+        self._reported: dict[str, ReportedRule] = {}
+
+    def declare(self, rule: ReportedRule) -> None:
+        """A rule whose condition a domain judges; at build time."""
+        self._reported[rule.key] = rule
 
     def ensure_system_rules(self, session: Session, at: datetime) -> None:
         """The rules that every installation has."""
@@ -79,6 +85,81 @@ class AlarmService:
                         updated_at=at,
                     )
                 )
+
+        for reported in self._reported.values():
+            self._reported_rule(session, reported.key, at)
+
+    def _reported_rule(self, session: Session, key: str, at: datetime) -> AlarmRule:
+        known = session.exec(select(AlarmRule).where(AlarmRule.profile == "system", AlarmRule.key == key)).first()
+        if known is not None:
+            return known
+        wanted = self._reported[key]
+        rule = AlarmRule(
+            name=wanted.name,
+            kind=RuleKind.REPORTED,
+            severity=Severity(wanted.severity),
+            profile="system",
+            key=key,
+            cause=wanted.cause,
+            consequence=wanted.consequence,
+            response=wanted.response,
+            work_order=wanted.work_order,
+            proving_s=wanted.proving_s,
+            created_by="system",
+            updated_at=at,
+        )
+        session.add(rule)
+        session.flush()
+        return rule
+
+    def report(
+        self,
+        session: Session,
+        key: str,
+        source: str,
+        active: bool,
+        moment: datetime,
+        at: datetime,
+        *,
+        site_id: str,
+        gateway_id: str | None = None,
+        device_id: str | None = None,
+        detail: str = "",
+        value: Any = None,
+        limit: float | None = None,
+        unit: str = "",
+    ) -> Alarm | None:
+        """A domain found a declared condition to hold (or not) on `source` since `moment`; the alarm that is active
+        then. Saying so again changes nothing. A disabled rule raises nothing."""
+        rule = self._reported_rule(session, key, at)
+        assert rule.id is not None
+        if not active:
+            self._return(session, rule.id, source, moment, at)
+            return None
+        if not rule.enabled:
+            return None
+        alarm = Alarm(
+            rule_id=rule.id,
+            source=source,
+            gateway_id=gateway_id,
+            site_id=site_id,
+            device_id=device_id,
+            name=rule.name,
+            severity=rule.severity,
+            state=next_state(AlarmState.NORMAL, AlarmEvent.RAISE),
+            active=True,
+            raised_at=moment,
+            detected_at=at,
+            value=value,
+            limit=limit,
+            unit=unit,
+            detail=detail,
+            team_id=rule.team_id,
+            cause=rule.cause,
+            consequence=rule.consequence,
+            response=rule.response,
+        )
+        return self._open(session, alarm, rule, at)
 
     def ensure_suggested(self, session: Session, birth: Birth, at: datetime) -> None:
         """The rules that profiles suggest, made once per profile; a person may change or disable them."""
@@ -330,17 +411,28 @@ class AlarmService:
             response=rule.response,
             evidence=[[moment, value] for moment, value in evidence],
         )
+        self._open(session, alarm, rule, at)
+
+    def _open(self, session: Session, alarm: Alarm, rule: AlarmRule, at: datetime) -> Alarm:
+        """Unique by index: where one is active already, that one is it."""
+        active = select(Alarm).where(
+            Alarm.rule_id == alarm.rule_id, Alarm.source == alarm.source, col(Alarm.active).is_(True)
+        )
+        known = session.exec(active).first()
+        if known is not None:
+            return known
         try:
             with session.begin_nested():
                 session.add(alarm)
                 session.flush()
-        except IntegrityError:  # one is active already: another worker was first
-            return
+        except IntegrityError:  # another worker was first
+            return session.exec(active).one()
         assert alarm.id is not None
         self._tell(session, alarm, AlarmState.NORMAL, alarm.state, "system", "", alarm.raised_at)
         record_change(session, "alarm", str(alarm.id), at)
         if rule.work_order:
             self._work_orders.open_for_alarm(session, alarm, rule.proving_s, at)
+        return alarm
 
     def _return(self, session: Session, rule_id: int, source: str, moment: datetime, at: datetime) -> None:
         alarm = session.exec(

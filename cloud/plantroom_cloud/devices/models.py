@@ -24,6 +24,7 @@ class Device(SQLModel, table=True):
     profile: str = Field(default="", index=True)
     kind: str = ""
     location: str = ""
+    station: str = ""  #: devices at one station belong together
     period_s: float | None = None
     #: list of plantroom_shared.messages.Metric / Action as JSON
     metrics: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(Document, nullable=False))

@@ -32,6 +32,7 @@ class DeviceService:
                 id=key, gateway_id=birth.gateway, name=born.device, registered_at=at
             )
             device.label, device.profile, device.kind = born.label or born.device, born.profile, born.kind
+            device.station = born.station
             device.location, device.period_s, device.removed_at = born.location, born.period_s, None
             device.metrics = [msgspec.to_builtins(metric) for metric in born.metrics]
             device.actions = [msgspec.to_builtins(action) for action in born.actions]

@@ -87,3 +87,20 @@ class GatewayCommand(SQLModel, table=True):
     detail: str = ""
     readback: Any = Field(default=None, sa_column=Column(Document))
     answered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class GatewayAuthority(SQLModel, table=True):
+    """What a gateway decides by while we are away (its newest version), and what it said to it."""
+
+    __tablename__ = "gateway_authority"
+
+    gateway_id: str = Field(primary_key=True, foreign_key="gateway.id")
+    name: str = Field(primary_key=True)  #: "allow-list", "patrol-points"
+    version: int
+    document: dict[str, Any] = Field(sa_column=Column(Document, nullable=False))
+    issued_at: datetime = Field(sa_type=UtcDateTime)
+    issued_by: str
+    state: str = "queued"  #: "queued", "sent", "applied", "refused"
+    detail: str = ""
+    applied_version: int | None = None  #: what is in force at the gateway
+    answered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 
 from plantroom_cloud.errors import ConflictError, InvalidError, NotFoundError
 from plantroom_cloud.gateways.ledger import declare_lost
-from plantroom_cloud.gateways.models import Gateway, GatewayCommand, GatewayConfig
+from plantroom_cloud.gateways.models import Gateway, GatewayAuthority, GatewayCommand, GatewayConfig
 from plantroom_cloud.stream.service import record_change
 from plantroom_shared.batch import Event
 from plantroom_shared.ids import check_id
@@ -83,6 +83,9 @@ class GatewayService:
         gateway.config_version = birth.config_version
         gateway.label = birth.label or gateway.label
         session.add(gateway)
+        for row in session.exec(select(GatewayAuthority).where(GatewayAuthority.gateway_id == gateway.id)):
+            row.state = "queued"  # a new broker or a new outbox file may not know it
+            session.add(row)
         record_change(session, "gateway", gateway.id, at)
 
     def apply_event(self, session: Session, gateway_id: str, event: Event, at: datetime) -> None:
@@ -95,6 +98,8 @@ class GatewayService:
                 self._config_answer(session, gateway_id, event.kind.removeprefix("config."), data, at)
             case "telemetry.thinned" | "telemetry.evicted":
                 declare_lost(session, gateway_id, event.kind, data, at)
+            case "authority.applied" | "authority.refused":
+                self._authority_answer(session, gateway_id, event.kind.removeprefix("authority."), data, at)
             case _:
                 pass
 
@@ -154,6 +159,44 @@ class GatewayService:
         session.add(row)
         record_change(session, "config", gateway_id, at)
         return row
+
+    def set_authority(
+        self, session: Session, gateway_id: str, name: str, document: dict[str, Any], actor: str, at: datetime
+    ) -> int:
+        """What the gateway is to decide by from now on; its version. An unchanged document keeps its version."""
+        self.get(session, gateway_id)
+        check_id(name, "authority")
+        row = session.get(GatewayAuthority, (gateway_id, name), with_for_update=True)
+        if row is not None and row.document == document:
+            return row.version
+        if row is None:
+            row = GatewayAuthority(
+                gateway_id=gateway_id, name=name, version=0, document=document, issued_at=at, issued_by=actor
+            )
+        row.version += 1
+        row.document, row.issued_at, row.issued_by = document, at, actor
+        row.state, row.detail = "queued", ""
+        session.add(row)
+        record_change(session, "authority", gateway_id, at)
+        return row.version
+
+    def authority(self, session: Session, gateway_id: str, name: str) -> GatewayAuthority | None:
+        """The newest version and what the gateway said to it."""
+        return session.get(GatewayAuthority, (gateway_id, name))
+
+    def _authority_answer(
+        self, session: Session, gateway_id: str, state: str, data: dict[str, Any], at: datetime
+    ) -> None:
+        row = session.get(GatewayAuthority, (gateway_id, str(data.get("name", ""))))
+        version = data.get("version")
+        if row is None or not isinstance(version, int):
+            return
+        if state == "applied":
+            row.applied_version = version
+        if version == row.version:
+            row.state, row.detail, row.answered_at = state, str(data.get("reason", "")), at
+        session.add(row)
+        record_change(session, "authority", gateway_id, at)
 
     def _command_result(self, session: Session, data: dict[str, Any], at: datetime) -> None:
         command = session.get(GatewayCommand, str(data.get("id", "")))

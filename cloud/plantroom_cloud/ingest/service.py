@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlmodel import Session
@@ -21,7 +21,7 @@ from plantroom_cloud.gateways.service import GatewayService
 from plantroom_cloud.ingest.connection import Received
 from plantroom_cloud.quarantine.service import keep
 from plantroom_cloud.telemetry.service import TelemetryService
-from plantroom_shared.batch import LATEST_MS, Batch, DeviceRows, Value
+from plantroom_shared.batch import LATEST_MS, Batch, DeviceRows, Event, Value
 from plantroom_shared.encoding import MAX_MESSAGE_BYTES, decode, decode_batch, encode
 from plantroom_shared.errors import MessageRefusedError, PlantroomError
 from plantroom_shared.ids import check_metric
@@ -53,6 +53,15 @@ class Answers:
         return found
 
 
+class EventConsumer(Protocol):
+    """A domain that takes events."""
+
+    def apply_event(self, session: Session, gateway_id: str, event: Event, at: datetime) -> None:
+        """Take one that is its own, pass over the others; in the transaction that also writes the ledger, so exactly
+        once. Raises ValueError for one that cannot be right: its batch is quarantined."""
+        ...
+
+
 class IngestService:
     """Processes groups of messages; each group is one relational transaction."""
 
@@ -63,12 +72,14 @@ class IngestService:
         devices: DeviceService,
         alarms: AlarmService,
         telemetry: TelemetryService,
+        consumers: Sequence[EventConsumer],
     ) -> None:
         self._database = database
         self._gateways = gateways
         self._devices = devices
         self._alarms = alarms
         self._telemetry = telemetry
+        self._consumers = consumers
 
     def process(self, messages: Sequence[Received], at: datetime) -> list[tuple[str, bytes]]:
         """Commit a group; the acknowledgements to publish. A message that breaks the group is found by halving and
@@ -172,8 +183,8 @@ class IngestService:
                 amounts["values_received"] += values
                 self._telemetry.journal(session, gateway_id, batch.telemetry, values, at)
             for event in batch.events:
-                self._gateways.apply_event(session, gateway_id, event, at)
-                self._devices.apply_event(session, gateway_id, event, at)
+                for consumer in self._consumers:
+                    consumer.apply_event(session, gateway_id, event, at)
             if batch.complete_until is not None:
                 until = utc_from_ms(batch.complete_until)
                 gateway.complete_until = max(until, gateway.complete_until or until)

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Column
 from sqlmodel import Field, SQLModel
 
-from plantroom_cloud.columns import Document, UtcDateTime
+from plantroom_cloud.columns import Document, UtcDateTime, word
 
 
 class Role(StrEnum):
@@ -36,7 +36,7 @@ class User(SQLModel, table=True):
     display_name: str = ""
     email: str = ""
     password_hash: str
-    role: Role
+    role: Role = Field(sa_type=word(Role))
     team_id: str | None = Field(default=None, foreign_key="team.id")
     sites: list[str] = Field(default_factory=list, sa_column=Column(Document, nullable=False))  #: empty: all sites
     active: bool = True

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Column
 from sqlmodel import Field, SQLModel
 
-from plantroom_cloud.columns import Document, UtcDateTime
+from plantroom_cloud.columns import Document, UtcDateTime, word
 
 
 class WorkOrderState(StrEnum):
@@ -30,7 +30,7 @@ class WorkOrder(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     kind: str = "corrective"
     title: str
-    state: WorkOrderState = WorkOrderState.OPEN
+    state: WorkOrderState = Field(default=WorkOrderState.OPEN, sa_type=word(WorkOrderState))
     priority: str  #: severity of the alarm: "critical", "high", "medium", "low"
     site_id: str = Field(foreign_key="site.id", index=True)
     device_id: str | None = Field(default=None, foreign_key="device.id", index=True)

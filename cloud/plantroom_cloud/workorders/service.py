@@ -39,7 +39,7 @@ class WorkOrderService:
             else:
                 self._entry(session, recurring, "note", recurring.state, recurring.state, "telemetry", note, at)
             return recurring
-        where = alarm.device_id or alarm.gateway_id
+        where = alarm.device_id or alarm.gateway_id or alarm.source
         order = WorkOrder(
             title=f"{alarm.name}: {where}",
             priority=str(alarm.severity.value),
@@ -77,13 +77,16 @@ class WorkOrderService:
         team_id: str | None,
         actor: str,
         at: datetime,
+        *,
+        kind: str = "corrective",
     ) -> WorkOrder:
-        """By a person."""
+        """By a person, or by a domain that plans work; raises InvalidError."""
         if not title.strip():
             raise InvalidError("title: say in a few words what is to be done")
         if priority not in ("critical", "high", "medium", "low"):
             raise InvalidError(f"priority {priority!r}: use critical, high, medium or low")
         order = WorkOrder(
+            kind=kind,
             title=title.strip(),
             description=description,
             site_id=site_id,
@@ -266,6 +269,8 @@ class WorkOrderService:
 
 
 def _describe(alarm: Alarm) -> str:
+    if alarm.detail:
+        return alarm.detail
     if alarm.metric is None:
         return alarm.name
     text = f"{alarm.metric} was {alarm.value} {alarm.unit}".rstrip()

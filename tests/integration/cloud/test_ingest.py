@@ -42,7 +42,8 @@ class Cloud:
         self.store.open()
         self.telemetry = TelemetryService(database, self.store)
         gateways = GatewayService()
-        self.ingest = IngestService(database, gateways, DeviceService(), self.alarms, self.telemetry)
+        devices = DeviceService()
+        self.ingest = IngestService(database, gateways, devices, self.alarms, self.telemetry, [gateways, devices])
         with database.write() as session:
             session.add(Site(id="main", name="Main"))
             session.flush()
@@ -242,8 +243,9 @@ def test_late_data_corrects_the_windows(cloud: Cloud) -> None:
 
 def test_two_ingest_processes_lose_and_reject_nothing(cloud: Cloud) -> None:
     """Both take batches of one gateway at once, the first of a new outbox and hour among them."""
-    services = (GatewayService(), DeviceService(), AlarmService(cloud.orders), cloud.telemetry)
-    other = IngestService(cloud.database, *services)
+    gateways, devices = GatewayService(), DeviceService()
+    alarms = AlarmService(cloud.orders)
+    other = IngestService(cloud.database, gateways, devices, alarms, cloud.telemetry, [gateways, devices])
 
     def take(ingest: IngestService, first: int) -> list[Ack]:
         acks = []
