@@ -13,6 +13,7 @@ from plantroom_cloud.database import Database
 from plantroom_cloud.devices.service import DeviceService
 from plantroom_cloud.gateways.service import GatewayService
 from plantroom_cloud.ingest.service import EventConsumer, IngestService
+from plantroom_cloud.sites.service import SiteService
 from plantroom_cloud.telemetry.influx import InfluxServer, InfluxTelemetryStore
 from plantroom_cloud.telemetry.service import TelemetryService
 from plantroom_cloud.telemetry.sqlite import SqliteTelemetryStore
@@ -38,6 +39,7 @@ class Services:
     clock: Clock
     database: Database
     users: UserService
+    sites: SiteService
     gateways: GatewayService
     devices: DeviceService
     work_orders: WorkOrderService
@@ -59,7 +61,9 @@ def build(config: CloudConfig, clock: Clock) -> Services:
     telemetry = TelemetryService(database, _store(config))
     consumers: list[EventConsumer] = [gateways, devices]
     ingest = IngestService(database, gateways, devices, alarms, telemetry, consumers)
-    return Services(config, clock, database, UserService(), gateways, devices, work_orders, alarms, telemetry, ingest)
+    return Services(
+        config, clock, database, UserService(), SiteService(), gateways, devices, work_orders, alarms, telemetry, ingest
+    )
 
 
 def _store(config: CloudConfig) -> TelemetryStore:

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
-from sqlmodel import Session, col, delete, func, select
+from sqlmodel import Session
 
 from plantroom_cloud.database import Database
 from plantroom_cloud.devices.models import device_key
 from plantroom_cloud.quarantine.service import keep
+from plantroom_cloud.telemetry import repository
 from plantroom_cloud.telemetry.models import JournalEntry
 from plantroom_cloud.telemetry.sqlite import SqliteTelemetryStore
 from plantroom_cloud.telemetry.store import LEVELS, Point, TelemetryStore
@@ -40,7 +41,7 @@ class TelemetryService:
     def drain(self, at: datetime) -> int:
         """Move what waits into the store; how many batches. Raises StoreUnavailableError."""
         with self._database.read() as session:
-            entries = list(session.exec(select(JournalEntry).order_by(col(JournalEntry.id)).limit(ENTRIES_AT_ONCE)))
+            entries = repository.oldest(session, ENTRIES_AT_ONCE)
         if not entries:
             return 0
         blocks = [
@@ -50,8 +51,7 @@ class TelemetryService:
         with self._database.write() as session:
             for line in refused:
                 keep(session, "telemetry store", "", f"the store refused a line: {line[:200]}", line.encode(), at)
-            ids = [entry.id for entry in entries]
-            session.exec(delete(JournalEntry).where(col(JournalEntry.id).in_(ids)))
+            repository.delete_entries(session, [entry.id for entry in entries])
         return len(entries)
 
     def roll_up(self) -> None:
@@ -61,7 +61,7 @@ class TelemetryService:
 
     def waiting(self, session: Session) -> int:
         """Batches in the journal."""
-        return session.exec(select(func.count(col(JournalEntry.id)))).one()
+        return repository.count(session)
 
     def series(
         self, device_id: str, metric: str, start: int, end: int, every_s: int | None
