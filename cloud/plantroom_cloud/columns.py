@@ -4,12 +4,15 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, Enum
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Enum, Integer
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
 
 #: JSON document: jsonb on PostgreSQL.
 Document = JSON().with_variant(JSONB(), "postgresql")
+
+#: A number that counts up for years: 64 bits on PostgreSQL, the row id on SQLite.
+BigId = BigInteger().with_variant(Integer(), "sqlite")
 
 
 def word(kind: type[StrEnum]) -> Enum:

@@ -2,10 +2,10 @@
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from plantroom_cloud.errors import CloudError
 
@@ -45,7 +45,20 @@ class Telemetry(_Strict):
     token: str = ""
     token_file: Path | None = None
     raw_days: int = Field(default=90, ge=1)
-    rollup_days: int = Field(default=1830, ge=1)
+    minute_days: int = Field(default=400, ge=1)  #: windows of 1 minute
+    quarter_hour_days: int = Field(default=1_830, ge=1)  #: of 15 minutes
+    hour_days: int = Field(default=3_660, ge=1)
+    day_days: int = Field(default=7_320, ge=1)
+    journal_mb: int = Field(default=2_000, ge=1)  #: what waits while the store is away; beyond it gateways keep theirs
+
+    @model_validator(mode="after")
+    def _longer_windows_last_longer(self) -> Self:
+        """A window is made of shorter ones: they must be there."""
+        kept = (self.raw_days, self.minute_days, self.quarter_hour_days, self.hour_days, self.day_days)
+        if list(kept) != sorted(kept):
+            names = "raw_days, minute_days, quarter_hour_days, hour_days, day_days"
+            raise ValueError(f"{names}: each must be at least as long as the one before it; they are {kept}")
+        return self
 
 
 class Web(_Strict):

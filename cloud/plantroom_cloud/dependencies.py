@@ -9,10 +9,11 @@ from sqlmodel import Session
 
 from plantroom_cloud.errors import ForbiddenError, UnauthenticatedError
 from plantroom_cloud.services import Services
-from plantroom_cloud.users.models import RANK, Role, User
+from plantroom_cloud.users.models import Role, User
 
 COOKIE = "plantroom_session"
 _SAFE = ("GET", "HEAD", "OPTIONS")
+_RANK = {Role.REQUESTER: 0, Role.VIEWER: 1, Role.TECHNICIAN: 2, Role.DISPATCHER: 3, Role.MANAGER: 4, Role.ADMIN: 5}
 
 
 def _services(request: Request) -> Services:
@@ -76,7 +77,7 @@ def at_least(role: Role) -> Callable[[User], User]:
     """A dependency: the person has this role or a higher one."""
 
     def check(user: CurrentUser) -> User:
-        if RANK[user.role] < RANK[role]:
+        if _RANK[user.role] < _RANK[role]:
             raise ForbiddenError(f"this needs the role {role}; yours is {user.role}")
         return user
 

@@ -4,15 +4,16 @@ import asyncio
 import contextlib
 import logging
 import signal
+import time
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import uvicorn
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from prometheus_client import Counter, Gauge, make_asgi_app
 from sqlalchemy.exc import OperationalError
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -20,11 +21,12 @@ from starlette.routing import Mount, Route
 
 from plantroom_cloud.app import create_app
 from plantroom_cloud.columns import ms_from_utc
+from plantroom_cloud.gateways.models import GatewayAuthority, GatewayCommand, GatewayConfig
 from plantroom_cloud.gateways.service import expire_commands
 from plantroom_cloud.ingest.connection import BrokerConnection
 from plantroom_cloud.services import Services
 from plantroom_cloud.stream.service import trim
-from plantroom_cloud.telemetry.store import LEVELS, StoreUnavailableError
+from plantroom_cloud.telemetry.store import StoreUnavailableError
 from plantroom_cloud.users.service import trim_sessions
 from plantroom_shared.backoff import Backoff
 from plantroom_shared.encoding import encode
@@ -34,9 +36,12 @@ from plantroom_shared.topics import topic
 _log = logging.getLogger(__name__)
 
 MESSAGES_AT_ONCE = 200
+#: How often windows are computed while there is more to move.
+ROLL_UP_S = 2.0
 RECEIVED = Counter("plantroom_messages_received_total", "Messages taken from the broker")
 GROUPS = Counter("plantroom_groups_committed_total", "Groups committed")
-JOURNAL = Gauge("plantroom_journal_batches", "Batches that wait for the telemetry store")
+JOURNAL = Gauge("plantroom_journal_entries", "Groups of batches that wait for the telemetry store")
+JOURNAL_BYTES = Gauge("plantroom_journal_bytes", "What waits for the telemetry store")
 CONNECTED = Gauge("plantroom_broker_connected", "1 while the broker is connected")
 
 
@@ -116,14 +121,13 @@ class Server:
 
     async def _write_telemetry(self) -> None:
         backoff = Backoff(first=0.5, longest=15)
-        rolled = 0
+        writer, rolled_at = self._services.telemetry_writer, 0.0
         while True:
             try:
-                moved = await asyncio.to_thread(self._services.telemetry.drain, self._services.now())
-                rolled += 1
-                if rolled >= 25:
-                    rolled = 0
-                    await asyncio.to_thread(self._services.telemetry.roll_up)
+                moved = await asyncio.to_thread(writer.drain, self._services.now())
+                if not moved or time.monotonic() - rolled_at >= ROLL_UP_S:
+                    moved += await asyncio.to_thread(writer.roll_up, self._services.now())
+                    rolled_at = time.monotonic()
             except (StoreUnavailableError, OperationalError) as error:
                 if not backoff.tries:
                     _log.warning("telemetry store: %s; the journal keeps what comes meanwhile", error)
@@ -144,17 +148,16 @@ class Server:
                     await asyncio.to_thread(self._publish_now)
 
     def _publish_now(self) -> None:
-        gateways = self._services.gateways
         with self._services.database.read() as session:
-            waiting = [
-                *gateways.queued_commands(session),
-                *gateways.queued_configs(session),
-                *gateways.queued_authorities(session),
-            ]
-        if not waiting:
+            waiting = session.exec(select(GatewayCommand.id).where(GatewayCommand.state == "queued")).first()
+            wanted = session.exec(select(GatewayConfig.id).where(GatewayConfig.state == "queued")).first()
+            decided = session.exec(select(GatewayAuthority.name).where(GatewayAuthority.state == "queued")).first()
+        if waiting is None and wanted is None and decided is None:
             return
         with self._services.database.write() as session:
-            for order in gateways.queued_commands(session):
+            for order in session.exec(
+                select(GatewayCommand).where(GatewayCommand.state == "queued").order_by(col(GatewayCommand.issued_at))
+            ):
                 command = Command(
                     id=order.id,
                     device=order.device,
@@ -167,7 +170,7 @@ class Server:
                 if self._broker.publish(topic(order.gateway_id, "command"), encode(command)):
                     order.state = "sent"
                     session.add(order)
-            for config in gateways.queued_configs(session):
+            for config in session.exec(select(GatewayConfig).where(GatewayConfig.state == "queued")):
                 desired = DesiredConfig(
                     v=VERSION,
                     version=config.version,
@@ -178,7 +181,7 @@ class Server:
                 if self._broker.publish(topic(config.gateway_id, "config"), encode(desired), retain=True):
                     config.state = "sent"
                     session.add(config)
-            for row in gateways.queued_authorities(session):
+            for row in session.exec(select(GatewayAuthority).where(GatewayAuthority.state == "queued")):
                 authority = Authority(
                     v=VERSION,
                     name=row.name,
@@ -213,16 +216,15 @@ class Server:
             self._services.alarms.forget()
             _log.warning("database: %s", error.orig)
         with self._services.database.read() as session:
-            JOURNAL.set(self._services.telemetry.waiting(session))
+            waiting = self._services.telemetry.backlog(session)
+        JOURNAL.set(waiting.entries)
+        JOURNAL_BYTES.set(waiting.size)
 
     async def _clean(self) -> None:
         await asyncio.to_thread(self._in_write, trim)
         await asyncio.to_thread(self._in_write, trim_sessions)
-        now, keep = self._services.now(), self._services.config.telemetry
-        raw = ms_from_utc(now - timedelta(days=keep.raw_days))
-        rollups = ms_from_utc(now - timedelta(days=keep.rollup_days))
         try:
-            await asyncio.to_thread(self._services.telemetry.store.forget_before, raw, dict.fromkeys(LEVELS, rollups))
+            await asyncio.to_thread(self._services.telemetry.store.forget, ms_from_utc(self._services.now()))
         except StoreUnavailableError as error:
             _log.info("retention waits: %s", error)
 

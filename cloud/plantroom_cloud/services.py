@@ -8,16 +8,17 @@ from typing import Protocol
 from sqlmodel import Session
 
 from plantroom_cloud.alarms.service import AlarmService
-from plantroom_cloud.config import CloudConfig
+from plantroom_cloud.config import CloudConfig, Telemetry
 from plantroom_cloud.database import Database
 from plantroom_cloud.devices.service import DeviceService
 from plantroom_cloud.gateways.service import GatewayService
 from plantroom_cloud.ingest.service import EventConsumer, IngestService
-from plantroom_cloud.sites.service import SiteService
 from plantroom_cloud.telemetry.influx import InfluxServer, InfluxTelemetryStore
+from plantroom_cloud.telemetry.rollup import LEVELS
 from plantroom_cloud.telemetry.service import TelemetryService
 from plantroom_cloud.telemetry.sqlite import SqliteTelemetryStore
-from plantroom_cloud.telemetry.store import TelemetryStore
+from plantroom_cloud.telemetry.store import Retention, TelemetryStore
+from plantroom_cloud.telemetry.writer import TelemetryWriter
 from plantroom_cloud.users.service import UserService
 from plantroom_cloud.workorders.service import WorkOrderService
 from plantroom_shared.clock import Clock
@@ -39,12 +40,12 @@ class Services:
     clock: Clock
     database: Database
     users: UserService
-    sites: SiteService
     gateways: GatewayService
     devices: DeviceService
     work_orders: WorkOrderService
     alarms: AlarmService
     telemetry: TelemetryService
+    telemetry_writer: TelemetryWriter
     ingest: IngestService
     tickers: Sequence[Ticker] = ()
 
@@ -58,18 +59,27 @@ def build(config: CloudConfig, clock: Clock) -> Services:
     database = Database(config.database_url)
     gateways, devices, work_orders = GatewayService(), DeviceService(), WorkOrderService()
     alarms = AlarmService(work_orders)
-    telemetry = TelemetryService(database, _store(config))
+    store = _store(config)
+    telemetry = TelemetryService(database, store, config.telemetry.journal_mb * 1_000_000)
+    writer = TelemetryWriter(database, store, config.telemetry.raw_days)
     consumers: list[EventConsumer] = [gateways, devices]
     ingest = IngestService(database, gateways, devices, alarms, telemetry, consumers)
     return Services(
-        config, clock, database, UserService(), SiteService(), gateways, devices, work_orders, alarms, telemetry, ingest
+        config, clock, database, UserService(), gateways, devices, work_orders, alarms, telemetry, writer, ingest
     )
 
 
 def _store(config: CloudConfig) -> TelemetryStore:
     telemetry = config.telemetry
     if telemetry.store == "sqlite":
-        return SqliteTelemetryStore(telemetry.path)
+        return SqliteTelemetryStore(telemetry.path, retention(telemetry))
     return InfluxTelemetryStore(
-        InfluxServer(telemetry.url, telemetry.database, telemetry.username, telemetry.password, telemetry.token)
+        InfluxServer(telemetry.url, telemetry.database, telemetry.username, telemetry.password, telemetry.token),
+        retention(telemetry),
     )
+
+
+def retention(telemetry: Telemetry) -> Retention:
+    """How long each level is kept."""
+    windows = (telemetry.minute_days, telemetry.quarter_hour_days, telemetry.hour_days, telemetry.day_days)
+    return Retention(telemetry.raw_days, dict(zip(LEVELS, windows, strict=True)))

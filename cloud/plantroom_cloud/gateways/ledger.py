@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
-from plantroom_cloud.gateways import repository
 from plantroom_cloud.gateways.models import LedgerHour, LedgerRange
 
 
@@ -48,13 +47,30 @@ class Ranges:
 
 def load_ranges(session: Session, gateway_id: str, outbox: str, stream: str) -> Ranges:
     """What came, declared losses apart."""
-    rows = repository.stream_ranges(session, gateway_id, outbox, stream)
+    rows = session.exec(
+        select(LedgerRange).where(
+            LedgerRange.gateway_id == gateway_id,
+            LedgerRange.outbox == outbox,
+            LedgerRange.stream == stream,
+            col(LedgerRange.declared).is_(False),
+        )
+    )
     return Ranges(sorted((row.first, row.last) for row in rows))
 
 
 def save_ranges(session: Session, gateway_id: str, outbox: str, stream: str, ranges: Ranges) -> None:
     """Nearly always one row changes its end."""
-    rows = {row.first: row for row in repository.stream_ranges(session, gateway_id, outbox, stream)}
+    rows = {
+        row.first: row
+        for row in session.exec(
+            select(LedgerRange).where(
+                LedgerRange.gateway_id == gateway_id,
+                LedgerRange.outbox == outbox,
+                LedgerRange.stream == stream,
+                col(LedgerRange.declared).is_(False),
+            )
+        )
+    }
     for first, last in ranges.items:
         row = rows.pop(first, None)
         if row is None:
@@ -112,7 +128,7 @@ class StreamReport:
 def streams(session: Session, gateway_id: str) -> list[StreamReport]:
     """All outboxes that this gateway ever had."""
     groups: dict[tuple[str, str], list[LedgerRange]] = {}
-    for row in repository.ranges(session, gateway_id):
+    for row in session.exec(select(LedgerRange).where(LedgerRange.gateway_id == gateway_id)):
         groups.setdefault((row.outbox, row.stream), []).append(row)
     return [_report(outbox, stream, rows) for (outbox, stream), rows in sorted(groups.items())]
 
@@ -130,4 +146,7 @@ def _total(rows: Iterable[LedgerRange]) -> int:
 
 def hours(session: Session, gateway_id: str, start: datetime, end: datetime) -> list[LedgerHour]:
     """The hours between, oldest first."""
-    return repository.hours(session, gateway_id, start, end)
+    query = select(LedgerHour).where(
+        LedgerHour.gateway_id == gateway_id, LedgerHour.hour >= start, LedgerHour.hour < end
+    )
+    return list(session.exec(query.order_by(col(LedgerHour.hour))))

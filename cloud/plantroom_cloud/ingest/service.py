@@ -178,10 +178,7 @@ class IngestService:
             amounts["received"] += 1
             amounts["late"] += batch.historical
             amounts["events_received"] += len(batch.events)
-            if batch.telemetry:
-                values = batch.value_count()
-                amounts["values_received"] += values
-                self._telemetry.journal(session, gateway_id, batch.telemetry, values, at)
+            amounts["values_received"] += batch.value_count()
             for event in batch.events:
                 for consumer in self._consumers:
                     consumer.apply_event(session, gateway_id, event, at)
@@ -191,6 +188,10 @@ class IngestService:
         gateway.last_batch_at = at
         session.add(gateway)
         session.flush()
+        for late in (False, True):
+            rows = [block for batch in fresh if batch.historical is late for block in batch.telemetry]
+            if rows:
+                self._telemetry.journal(session, gateway_id, rows, amounts["values_received"], at, late=late)
         self._devices.merge_latest(session, gateway_id, [rows for batch in fresh for rows in batch.telemetry], at)
         self._alarms.process(session, gateway_id, fresh, at)
         for (outbox, stream), ranges in known.items():
@@ -201,7 +202,7 @@ class IngestService:
         values, moment = read_direct(payload, at)
         self._devices.register_direct(session, gateway_id, device, values, at)
         rows = DeviceRows(device=device, times=[moment], values={metric: [value] for metric, value in values.items()})
-        self._telemetry.journal(session, gateway_id, [rows], len(values), at)
+        self._telemetry.journal(session, gateway_id, [rows], len(values), at, late=False)
         session.flush()
         self._devices.merge_latest(session, gateway_id, [rows], at)
         self._alarms.process_direct(session, gateway_id, rows, at)

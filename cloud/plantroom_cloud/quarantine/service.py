@@ -3,10 +3,9 @@
 import hashlib
 from datetime import datetime
 
-from sqlmodel import Session
+from sqlmodel import Session, col, func, select
 
 from plantroom_cloud.errors import NotFoundError
-from plantroom_cloud.quarantine import repository
 from plantroom_cloud.quarantine.models import QuarantinedMessage
 from plantroom_cloud.stream.service import record_change
 
@@ -17,14 +16,18 @@ MOST_KEPT = 10_000
 def keep(session: Session, topic: str, gateway_id: str, reason: str, payload: bytes, at: datetime) -> None:
     """Keep a message; the same one again only counts up."""
     digest = hashlib.sha256(topic.encode() + b"\0" + payload).hexdigest()
-    known = repository.by_digest(session, digest)
+    known = session.exec(select(QuarantinedMessage).where(QuarantinedMessage.digest == digest)).first()
     if known is not None:
         known.times += 1
         known.last_at = at
         session.add(known)
     else:
         if count(session) >= MOST_KEPT:
-            oldest = repository.oldest_dismissed(session)
+            oldest = session.exec(
+                select(QuarantinedMessage)
+                .where(col(QuarantinedMessage.dismissed_at).is_not(None))
+                .order_by(col(QuarantinedMessage.id))
+            ).first()
             if oldest is not None:
                 session.delete(oldest)
         session.add(
@@ -44,12 +47,16 @@ def keep(session: Session, topic: str, gateway_id: str, reason: str, payload: by
 
 def count(session: Session) -> int:
     """How many are kept and not dismissed."""
-    return repository.count(session)
+    query = select(func.count(col(QuarantinedMessage.id))).where(col(QuarantinedMessage.dismissed_at).is_(None))
+    return session.exec(query).one()
 
 
 def waiting(session: Session, before_id: int | None = None, limit: int = 100) -> list[QuarantinedMessage]:
     """Those that nobody has dismissed, newest first."""
-    return repository.waiting(session, before_id, limit)
+    query = select(QuarantinedMessage).where(col(QuarantinedMessage.dismissed_at).is_(None))
+    if before_id is not None:
+        query = query.where(col(QuarantinedMessage.id) < before_id)
+    return list(session.exec(query.order_by(col(QuarantinedMessage.id).desc()).limit(limit)))
 
 
 def dismiss(session: Session, message_id: int, actor: str, at: datetime) -> QuarantinedMessage:

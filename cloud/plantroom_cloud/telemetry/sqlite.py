@@ -1,14 +1,15 @@
 """The embedded telemetry store: one SQLite file, enough for a building."""
 
-import math
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from math import isfinite
 from pathlib import Path
 
-from plantroom_cloud.telemetry.store import LEVELS, Point, StoreUnavailableError
-from plantroom_shared.batch import DeviceRows
+from plantroom_cloud.telemetry.rollup import Point
+from plantroom_cloud.telemetry.store import Refused, Retention, Series, StoreUnavailableError
+from plantroom_shared.batch import DeviceRows, Value
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS series (
@@ -19,170 +20,201 @@ CREATE TABLE IF NOT EXISTS rollup (
     level INTEGER NOT NULL, series INTEGER NOT NULL, start INTEGER NOT NULL, minimum REAL NOT NULL, mean REAL NOT NULL,
     maximum REAL NOT NULL, last REAL NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (level, series, start))
     WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS due (
-    series INTEGER NOT NULL, start INTEGER NOT NULL, PRIMARY KEY (series, start)) WITHOUT ROWID;
+DROP TABLE IF EXISTS due;
 """
 
-#: A minute from its raw values; numbers only.
-_MINUTE = """
-INSERT OR REPLACE INTO rollup (level, series, start, minimum, mean, maximum, last, count)
-SELECT 60, d.series, d.start, min(r.value), avg(r.value), max(r.value),
-       (SELECT value FROM raw WHERE series = d.series AND time < d.start + 60000 AND time >= d.start
-        AND typeof(value) <> 'text' ORDER BY time DESC LIMIT 1), count(*)
-FROM due d JOIN raw r ON r.series = d.series AND r.time >= d.start AND r.time < d.start + 60000
-WHERE typeof(r.value) <> 'text' GROUP BY d.series, d.start
+#: Values that one statement stores: fewer steps through Python.
+AT_ONCE = 50
+_INSERT = "INSERT OR REPLACE INTO raw VALUES "
+#: Numbers only; the last value of a window is found by its time.
+_COMPUTED = """
+SELECT w.start, w.minimum, w.mean, w.maximum, r.value, w.count
+FROM (SELECT time / :size * :size AS start, min(value) AS minimum, avg(value) AS mean, max(value) AS maximum,
+             max(time) AS latest, count(*) AS count
+      FROM raw WHERE series = :series AND time >= :start AND time < :end AND typeof(value) <> 'text'
+      GROUP BY time / :size) w
+JOIN raw r ON r.series = :series AND r.time = w.latest ORDER BY w.start
 """
-
-#: A longer window from the next shorter ones.
-_LONGER = """
-INSERT OR REPLACE INTO rollup (level, series, start, minimum, mean, maximum, last, count)
-SELECT :level, d.series, d.start / :ms * :ms AS begin, min(r.minimum), sum(r.mean * r.count) / sum(r.count),
-       max(r.maximum),
-       (SELECT last FROM rollup WHERE level = :below AND series = d.series AND start >= d.start / :ms * :ms
-        AND start < d.start / :ms * :ms + :ms ORDER BY start DESC LIMIT 1), sum(r.count)
-FROM (SELECT DISTINCT series, start / :ms * :ms AS start FROM due) d
-JOIN rollup r ON r.level = :below AND r.series = d.series AND r.start >= d.start AND r.start < d.start + :ms
-GROUP BY d.series, d.start
-"""
+#: Rows that one step of the retention deletes, so that writing is never kept waiting for long.
+FORGET_AT_ONCE = 50_000
+DAY_MS = 86_400_000
 
 
 class SqliteTelemetryStore:
-    """One writer, many readers (WAL). Windows are computed from what is stored, so late data corrects them."""
+    """One writer, many readers (WAL)."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, retention: Retention) -> None:
         self._path = path
+        self._retention = retention
         self._lock = threading.Lock()
         self._db: sqlite3.Connection | None = None
         self._series: dict[tuple[str, str], int] = {}
         self._readers = threading.local()
 
     def open(self) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = self._connect()
-        self._db.executescript(_SCHEMA)
-        self._series = {(d, m): i for i, d, m in self._db.execute("SELECT id, device, metric FROM series")}
+        with self._lock:
+            if self._db is not None:
+                return
+            try:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._db = self._connect(32_000)
+                self._db.executescript(_SCHEMA)
+                self._load_series(self._db)
+            except sqlite3.OperationalError as error:
+                raise StoreUnavailableError(f"telemetry file {self._path}: {error}") from error
 
     def close(self) -> None:
-        if self._db is not None:
-            self._db.close()
-            self._db = None
-
-    def write(self, blocks: Sequence[tuple[str, DeviceRows]]) -> list[str]:
         with self._lock:
-            db = self._opened()
-            try:
-                db.execute("BEGIN IMMEDIATE")
-                for device, rows in blocks:
-                    for metric, column in rows.values.items():
-                        series = self._series_id(db, device, metric)
-                        values = [
-                            (series, time, float(value) if not isinstance(value, str) else value)
-                            for time, value in zip(rows.times, column, strict=True)
-                            if value is not None and not (isinstance(value, float) and not math.isfinite(value))
-                        ]
-                        db.executemany("INSERT OR REPLACE INTO raw VALUES (?, ?, ?)", values)
-                        starts = {time // 60_000 * 60_000 for _, time, _ in values}
-                        db.executemany("INSERT OR IGNORE INTO due VALUES (?, ?)", [(series, start) for start in starts])
-                db.execute("COMMIT")
-            except sqlite3.OperationalError as error:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                self._series.clear()
-                self._series = {(d, m): i for i, d, m in db.execute("SELECT id, device, metric FROM series")}
-                raise StoreUnavailableError(f"telemetry file: {error}") from error
+            if self._db is not None:
+                self._db.close()
+                self._db = None
+
+    def write(self, blocks: Sequence[tuple[str, DeviceRows]]) -> list[Refused]:
+        with self._writing() as db:
+            values: list[int | float | str] = []
+            for device, rows in blocks:
+                times = rows.times
+                for metric, column in rows.values.items():
+                    series = self._series.get((device, metric)) or self._new_series(db, device, metric)
+                    for time, value in zip(times, column, strict=True):
+                        kept = value if type(value) is float and -1e308 < value < 1e308 else _kept(value)
+                        if kept is not None:
+                            values += (series, time, kept)
+            step = 3 * AT_ONCE
+            whole = len(values) // step * step
+            db.executemany(
+                _INSERT + ",".join(["(?,?,?)"] * AT_ONCE), (values[at : at + step] for at in range(0, whole, step))
+            )
+            db.executemany(_INSERT + "(?,?,?)", (values[at : at + 3] for at in range(whole, len(values), 3)))
         return []
 
-    def roll_up(self) -> None:
-        """Compute the windows that changed; call it every few seconds."""
+    def raw(self, device: str, metric: str, start: int, end: int, most: int) -> list[Point]:
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT time, value FROM raw WHERE series = ? AND time >= ? AND time < ? AND typeof(value) <> 'text' "
+                "ORDER BY time LIMIT ?",
+                (self._id(db, device, metric), start, end, most),
+            )
+            return [Point(time, value, value, value, value, 1) for time, value in rows]
+
+    def computed(self, devices: Sequence[str], metrics: Sequence[str], start: int, end: int, every_s: int) -> Series:
+        found: Series = {}
+        with self._reading() as db:
+            for device in devices:
+                for metric in metrics:
+                    bounds = {"series": self._id(db, device, metric), "start": start, "end": end}
+                    rows = db.execute(_COMPUTED, {**bounds, "size": every_s * 1000})
+                    if points := [Point(*row) for row in rows]:
+                        found[device, metric] = points
+        return found
+
+    def windows(self, level_s: int, devices: Sequence[str], metrics: Sequence[str], start: int, end: int) -> Series:
+        found: Series = {}
+        with self._reading() as db:
+            for device in devices:
+                for metric in metrics:
+                    rows = db.execute(
+                        "SELECT start, minimum, mean, maximum, last, count FROM rollup "
+                        "WHERE level = ? AND series = ? AND start >= ? AND start < ? ORDER BY start",
+                        (level_s, self._id(db, device, metric), start, end),
+                    )
+                    if points := [Point(*row) for row in rows]:
+                        found[device, metric] = points
+        return found
+
+    def save_windows(self, level_s: int, series: Series) -> None:
+        with self._writing() as db:
+            for (device, metric), points in series.items():
+                number = self._series.get((device, metric)) or self._new_series(db, device, metric)
+                db.executemany(
+                    "INSERT OR REPLACE INTO rollup VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    [(level_s, number, p.time, p.minimum, p.mean, p.maximum, p.last, p.count) for p in points],
+                )
+
+    def forget(self, now_ms: int) -> None:
+        """By series, in small steps: the primary key begins with it."""
+        days: list[tuple[str, tuple[int, ...], int | None]] = [("raw", (), self._retention.raw_days)]
+        days += [("rollup", (level,), kept) for level, kept in self._retention.windows_days.items()]
+        for table, level, kept in days:
+            if kept is None:
+                continue
+            column, first = ("time", "") if table == "raw" else ("start", "level = ? AND ")
+            for series in sorted(self._series.values()):
+                gone = FORGET_AT_ONCE
+                while gone >= FORGET_AT_ONCE:
+                    with self._writing() as db:
+                        bound = (*level, series, now_ms - kept * DAY_MS)
+                        last = db.execute(
+                            f"SELECT max({column}), count(*) FROM (SELECT {column} FROM {table} "
+                            f"WHERE {first}series = ? AND {column} < ? ORDER BY {column} LIMIT {FORGET_AT_ONCE})",
+                            bound,
+                        ).fetchone()
+                        gone = last[1]
+                        if gone:
+                            db.execute(
+                                f"DELETE FROM {table} WHERE {first}series = ? AND {column} <= ?",
+                                (*level, series, last[0]),
+                            )
+
+    def _new_series(self, db: sqlite3.Connection, device: str, metric: str) -> int:
+        cursor = db.execute("INSERT INTO series (device, metric) VALUES (?, ?)", (device, metric))
+        assert cursor.lastrowid is not None
+        self._series[device, metric] = cursor.lastrowid
+        return cursor.lastrowid
+
+    def _load_series(self, db: sqlite3.Connection) -> None:
+        self._series = {(d, m): i for i, d, m in db.execute("SELECT id, device, metric FROM series")}
+
+    def _id(self, db: sqlite3.Connection, device: str, metric: str) -> int:
+        row = db.execute("SELECT id FROM series WHERE device = ? AND metric = ?", (device, metric)).fetchone()
+        return -1 if row is None else int(row[0])
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
-            db = self._opened()
+            db = self._db
+            if db is None:
+                raise StoreUnavailableError(f"telemetry file {self._path} is not open")
             try:
                 db.execute("BEGIN IMMEDIATE")
-                db.execute(_MINUTE)
-                for below, level in pairwise(LEVELS):
-                    db.execute(_LONGER, {"level": level, "below": below, "ms": level * 1000})
-                db.execute("DELETE FROM due")
+                yield db
                 db.execute("COMMIT")
             except sqlite3.OperationalError as error:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                raise StoreUnavailableError(f"telemetry file: {error}") from error
+                self._undo(db)
+                raise StoreUnavailableError(f"telemetry file {self._path}: {error}") from error
+            except BaseException:
+                self._undo(db)
+                raise
 
-    def query(self, device_id: str, metric: str, start: int, end: int, every_s: int | None) -> list[Point]:
-        db = self._reader()
-        row = db.execute("SELECT id FROM series WHERE device = ? AND metric = ?", (device_id, metric)).fetchone()
-        if row is None:
-            return []
-        if every_s is None:
-            raw = db.execute(
-                "SELECT time, value FROM raw WHERE series = ? AND time >= ? AND time < ? AND typeof(value) <> 'text' "
-                "ORDER BY time",
-                (row[0], start, end),
-            )
-            return [Point(time, value, value, value, value, 1) for time, value in raw]
-        level = max((known for known in LEVELS if known <= every_s and every_s % known == 0), default=None)
-        if level is None:
-            return _windows(self.query(device_id, metric, start, end, None), every_s)
-        stored = db.execute(
-            "SELECT start, minimum, mean, maximum, last, count FROM rollup "
-            "WHERE level = ? AND series = ? AND start >= ? AND start < ? ORDER BY start",
-            (level, row[0], start // (level * 1000) * level * 1000, end),
-        )
-        points = [Point(*values) for values in stored]
-        return points if level == every_s else _windows(points, every_s)
+    def _undo(self, db: sqlite3.Connection) -> None:
+        with suppress(sqlite3.OperationalError):  # what brought us here is said already
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            self._load_series(db)  # numbers given out in the transaction are gone with it
 
-    def forget_before(self, raw_before: int, rollups_before: dict[int, int]) -> None:
-        with self._lock:
-            db = self._opened()
-            db.execute("BEGIN IMMEDIATE")
-            for series in set(self._series.values()):
-                db.execute("DELETE FROM raw WHERE series = ? AND time < ?", (series, raw_before))
-                for level, before in rollups_before.items():
-                    db.execute(
-                        "DELETE FROM rollup WHERE level = ? AND series = ? AND start < ?", (level, series, before)
-                    )
-            db.execute("COMMIT")
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        try:
+            if not hasattr(self._readers, "db"):
+                self._readers.db = self._connect(4_000)
+            yield self._readers.db
+        except sqlite3.OperationalError as error:
+            raise StoreUnavailableError(f"telemetry file {self._path}: {error}") from error
 
-    def _series_id(self, db: sqlite3.Connection, device: str, metric: str) -> int:
-        known = self._series.get((device, metric))
-        if known is None:
-            cursor = db.execute("INSERT INTO series (device, metric) VALUES (?, ?)", (device, metric))
-            assert cursor.lastrowid is not None
-            known = self._series[device, metric] = cursor.lastrowid
-        return known
-
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self, cache_kb: int) -> sqlite3.Connection:
         db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=15)
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")
-        db.execute("PRAGMA cache_size=-32000")
+        db.execute(f"PRAGMA cache_size=-{cache_kb}")
         return db
 
-    def _reader(self) -> sqlite3.Connection:
-        if not hasattr(self._readers, "db"):
-            self._readers.db = self._connect()
-        reader: sqlite3.Connection = self._readers.db
-        return reader
 
-    def _opened(self) -> sqlite3.Connection:
-        assert self._db is not None, "the telemetry store is not open"
-        return self._db
-
-
-def _windows(points: Iterable[Point], every_s: int) -> list[Point]:
-    """Points to windows of `every_s` seconds."""
-    size = every_s * 1000
-    groups: dict[int, list[Point]] = {}
-    for point in points:
-        groups.setdefault(point.time // size * size, []).append(point)
-    return [
-        Point(
-            start,
-            min(p.minimum for p in group),
-            sum(p.mean * p.count for p in group) / sum(p.count for p in group),
-            max(p.maximum for p in group),
-            group[-1].last,
-            sum(p.count for p in group),
-        )
-        for start, group in sorted(groups.items())
-    ]
+def _kept(value: Value) -> float | str | None:
+    """Numbers and booleans as floats; what is no finite number is left out."""
+    if value is None or isinstance(value, str):
+        return value
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if isfinite(number) else None
