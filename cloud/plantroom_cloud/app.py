@@ -11,20 +11,48 @@ from starlette.middleware.base import RequestResponseEndpoint
 from starlette.middleware.gzip import GZipMiddleware
 
 from plantroom_cloud.alarms import api as alarms_api
+from plantroom_cloud.alarms import pages as alarms_pages
 from plantroom_cloud.devices import api as devices_api
+from plantroom_cloud.devices import pages as devices_pages
 from plantroom_cloud.errors import CloudError, TooManyRequestsError, UnauthenticatedError
 from plantroom_cloud.gateways import api as gateways_api
-from plantroom_cloud.overview import pages
+from plantroom_cloud.gateways import pages as gateways_pages
+from plantroom_cloud.overview import pages as overview_pages
 from plantroom_cloud.quarantine import api as quarantine_api
+from plantroom_cloud.quarantine import pages as quarantine_pages
 from plantroom_cloud.services import Services
+from plantroom_cloud.sites import api as sites_api
 from plantroom_cloud.stream import api as stream_api
 from plantroom_cloud.users import api as users_api
+from plantroom_cloud.users import pages as users_pages
 from plantroom_cloud.web.render import render
 from plantroom_cloud.workorders import api as workorders_api
+from plantroom_cloud.workorders import pages as workorders_pages
 from plantroom_shared.errors import PlantroomError
 
 STATIC = Path(__file__).parent / "web" / "static"
 MOST_BODY_BYTES = 2_000_000
+
+_API = (
+    users_api,
+    sites_api,
+    devices_api,
+    gateways_api,
+    alarms_api,
+    workorders_api,
+    quarantine_api,
+    stream_api,
+)
+#: Each declares its routes (`router`) and its entries of the menu (`NAV`).
+_PAGES = (
+    users_pages,
+    overview_pages,
+    devices_pages,
+    gateways_pages,
+    alarms_pages,
+    workorders_pages,
+    quarantine_pages,
+)
 
 _POLICY = (
     "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; script-src 'self'; "
@@ -36,17 +64,9 @@ def create_app(services: Services) -> FastAPI:
     """Routes, errors, headers."""
     app = FastAPI(title="Plantroom", version="1", openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None)
     app.state.services = services
-    for router in (
-        users_api.router,
-        devices_api.router,
-        gateways_api.router,
-        alarms_api.router,
-        workorders_api.router,
-        quarantine_api.router,
-        stream_api.router,
-        pages.router,
-    ):
-        app.include_router(router)
+    app.state.nav = [entry for pages in _PAGES for entry in pages.NAV]
+    for domain in (*_API, *_PAGES):
+        app.include_router(domain.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(GZipMiddleware, minimum_size=2000)
 

@@ -15,18 +15,15 @@ from typing import Any
 
 import click
 import structlog
-from influxdb_client.client.exceptions import InfluxDBError
-from influxdb_client.client.influxdb_client import InfluxDBClient
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from plantroom_cloud.config import CloudConfig, load_cloud_config
 from plantroom_cloud.gateways.broker import CLOUD_USER, hash_password, new_password, write_broker_files
-from plantroom_cloud.gateways.models import Gateway
 from plantroom_cloud.migration import migrate as migrate_database
 from plantroom_cloud.serve import Server
 from plantroom_cloud.services import Services, build
-from plantroom_cloud.sites.models import Site
-from plantroom_cloud.users.models import Role, User
+from plantroom_cloud.telemetry.influx_setup import ensure_bucket
+from plantroom_cloud.users.models import Role
 from plantroom_shared.clock import SystemClock
 from plantroom_shared.errors import PlantroomError
 
@@ -113,11 +110,9 @@ def user_add(name: str, role: str, password: str, path: Path) -> None:
 @_clear_errors
 def user_list(path: Path, *, as_json: bool) -> None:
     """Who there is."""
-    with _services(path).database.read() as session:
-        rows = [
-            {"name": u.name, "role": u.role.value, "active": u.active}
-            for u in session.exec(select(User).order_by(col(User.id)))
-        ]
+    services = _services(path)
+    with services.database.read() as session:
+        rows = [{"name": u.name, "role": u.role.value, "active": u.active} for u in services.users.list(session)]
     click.echo(
         json.dumps(rows) if as_json else "\n".join(f"{r['name']}  {r['role']}" for r in rows) or "There is nobody."
     )
@@ -157,13 +152,11 @@ def gateway_add(gateway_id: str, site: str, site_name: str, label: str, out: Pat
     migrate_database(services.database)
     password = new_password()
     with services.database.write() as session:
-        if session.get(Site, site) is None:
-            session.add(Site(id=site, name=site_name or site))
-            session.flush()
+        services.sites.ensure(session, site, site_name)
         services.gateways.enrol(session, gateway_id, site, label, hash_password(password), services.now())
         services.users.audit(session, "cli", "gateway.add", f"gateway/{gateway_id}", {"site": site}, services.now())
         session.flush()
-        _write_broker_files(session, services.config)
+        _write_broker_files(session, services)
     out.mkdir(parents=True, exist_ok=True)
     secret = out / f"{gateway_id}.password"
     secret.touch(mode=0o600)
@@ -198,7 +191,7 @@ def gateway_revoke(gateway_id: str, path: Path) -> None:
         services.gateways.revoke(session, gateway_id, services.now())
         services.users.audit(session, "cli", "gateway.revoke", f"gateway/{gateway_id}", {}, services.now())
         session.flush()
-        _write_broker_files(session, services.config)
+        _write_broker_files(session, services)
     click.echo(f"{gateway_id} is revoked.")
 
 
@@ -214,19 +207,9 @@ def influx() -> None:
 @_clear_errors
 def influx_setup(org: str, admin_token: str, path: Path) -> None:
     """Make the bucket with its retention and a token for us, by influxdb-client."""
-    config = load_cloud_config(path)
-    telemetry = config.telemetry
-    try:
-        with InfluxDBClient(url=telemetry.url, token=admin_token, org=org) as client:
-            buckets = client.buckets_api()
-            bucket = buckets.find_bucket_by_name(telemetry.database) or buckets.create_bucket(
-                bucket_name=telemetry.database,
-                org=org,
-                retention_rules={"type": "expire", "everySeconds": telemetry.raw_days * 86_400},
-            )
-    except (InfluxDBError, OSError) as error:
-        raise click.ClickException(f"InfluxDB at {telemetry.url}: {error}") from error
-    click.echo(f"Bucket {bucket.name} is there. Put the token into telemetry.token_file of {path}.")
+    telemetry = load_cloud_config(path).telemetry
+    ensure_bucket(telemetry.url, org, admin_token, telemetry.database, telemetry.raw_days)
+    click.echo(f"Bucket {telemetry.database} is there. Put the token into telemetry.token_file of {path}.")
 
 
 @main.command(epilog="Example: plantroom-cloud backup plantroom.tar.gz -c cloud.yaml")
@@ -275,8 +258,10 @@ def _services(path: Path) -> Services:
     return build(load_cloud_config(path), SystemClock())
 
 
-def _write_broker_files(session: Session, config: CloudConfig) -> None:
-    hashes = {g.id: g.password_hash for g in session.exec(select(Gateway)) if g.revoked_at is None and g.password_hash}
+def _write_broker_files(session: Session, services: Services) -> None:
+    known = services.gateways.list(session)
+    hashes = {g.id: g.password_hash for g in known if g.revoked_at is None and g.password_hash}
+    config = services.config
     password = config.mqtt.read_password()
     if not password:
         raise click.ClickException("mqtt.password or mqtt.password_file is missing: the control plane needs its own")

@@ -9,11 +9,10 @@ from sqlmodel import Session
 
 from plantroom_cloud.errors import ForbiddenError, UnauthenticatedError
 from plantroom_cloud.services import Services
-from plantroom_cloud.users.models import Role, User
+from plantroom_cloud.users.models import RANK, Role, User
 
 COOKIE = "plantroom_session"
 _SAFE = ("GET", "HEAD", "OPTIONS")
-_RANK = {Role.REQUESTER: 0, Role.VIEWER: 1, Role.TECHNICIAN: 2, Role.DISPATCHER: 3, Role.MANAGER: 4, Role.ADMIN: 5}
 
 
 def _services(request: Request) -> Services:
@@ -77,7 +76,7 @@ def at_least(role: Role) -> Callable[[User], User]:
     """A dependency: the person has this role or a higher one."""
 
     def check(user: CurrentUser) -> User:
-        if _RANK[user.role] < _RANK[role]:
+        if RANK[user.role] < RANK[role]:
             raise ForbiddenError(f"this needs the role {role}; yours is {user.role}")
         return user
 

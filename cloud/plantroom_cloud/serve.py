@@ -13,7 +13,7 @@ import uvicorn
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from prometheus_client import Counter, Gauge, make_asgi_app
 from sqlalchemy.exc import OperationalError
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -21,7 +21,6 @@ from starlette.routing import Mount, Route
 
 from plantroom_cloud.app import create_app
 from plantroom_cloud.columns import ms_from_utc
-from plantroom_cloud.gateways.models import GatewayAuthority, GatewayCommand, GatewayConfig
 from plantroom_cloud.gateways.service import expire_commands
 from plantroom_cloud.ingest.connection import BrokerConnection
 from plantroom_cloud.services import Services
@@ -148,16 +147,17 @@ class Server:
                     await asyncio.to_thread(self._publish_now)
 
     def _publish_now(self) -> None:
+        gateways = self._services.gateways
         with self._services.database.read() as session:
-            waiting = session.exec(select(GatewayCommand.id).where(GatewayCommand.state == "queued")).first()
-            wanted = session.exec(select(GatewayConfig.id).where(GatewayConfig.state == "queued")).first()
-            decided = session.exec(select(GatewayAuthority.name).where(GatewayAuthority.state == "queued")).first()
-        if waiting is None and wanted is None and decided is None:
+            waiting = [
+                *gateways.queued_commands(session),
+                *gateways.queued_configs(session),
+                *gateways.queued_authorities(session),
+            ]
+        if not waiting:
             return
         with self._services.database.write() as session:
-            for order in session.exec(
-                select(GatewayCommand).where(GatewayCommand.state == "queued").order_by(col(GatewayCommand.issued_at))
-            ):
+            for order in gateways.queued_commands(session):
                 command = Command(
                     id=order.id,
                     device=order.device,
@@ -170,7 +170,7 @@ class Server:
                 if self._broker.publish(topic(order.gateway_id, "command"), encode(command)):
                     order.state = "sent"
                     session.add(order)
-            for config in session.exec(select(GatewayConfig).where(GatewayConfig.state == "queued")):
+            for config in gateways.queued_configs(session):
                 desired = DesiredConfig(
                     v=VERSION,
                     version=config.version,
@@ -181,7 +181,7 @@ class Server:
                 if self._broker.publish(topic(config.gateway_id, "config"), encode(desired), retain=True):
                     config.state = "sent"
                     session.add(config)
-            for row in session.exec(select(GatewayAuthority).where(GatewayAuthority.state == "queued")):
+            for row in gateways.queued_authorities(session):
                 authority = Authority(
                     v=VERSION,
                     name=row.name,

@@ -13,6 +13,7 @@ from plantroom_cloud.database import Database
 from plantroom_cloud.devices.service import DeviceService
 from plantroom_cloud.gateways.service import GatewayService
 from plantroom_cloud.ingest.service import EventConsumer, IngestService
+from plantroom_cloud.sites.service import SiteService
 from plantroom_cloud.telemetry.influx import InfluxServer, InfluxTelemetryStore
 from plantroom_cloud.telemetry.rollup import LEVELS
 from plantroom_cloud.telemetry.service import TelemetryService
@@ -40,6 +41,7 @@ class Services:
     clock: Clock
     database: Database
     users: UserService
+    sites: SiteService
     gateways: GatewayService
     devices: DeviceService
     work_orders: WorkOrderService
@@ -65,7 +67,18 @@ def build(config: CloudConfig, clock: Clock) -> Services:
     consumers: list[EventConsumer] = [gateways, devices]
     ingest = IngestService(database, gateways, devices, alarms, telemetry, consumers)
     return Services(
-        config, clock, database, UserService(), gateways, devices, work_orders, alarms, telemetry, writer, ingest
+        config,
+        clock,
+        database,
+        UserService(),
+        SiteService(),
+        gateways,
+        devices,
+        work_orders,
+        alarms,
+        telemetry,
+        writer,
+        ingest,
     )
 
 

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
-from sqlmodel import col, select
 
 from plantroom_cloud.alarms.models import AlarmRule, AlarmState, RuleKind, Severity
 from plantroom_cloud.dependencies import (
@@ -149,9 +148,9 @@ def acknowledge(
 
 
 @router.get("/alarm-rules", tags=["alarm rules"])
-def list_rules(_user: Viewer, session: ReadSession) -> Page[RuleOut]:
-    """All rules."""
-    return Page(items=[RuleOut.model_validate(r) for r in session.exec(select(AlarmRule).order_by(col(AlarmRule.id)))])
+def list_rules(_user: Viewer, session: ReadSession, services: ServicesDep) -> Page[RuleOut]:
+    """All rules, those of one profile together."""
+    return Page(items=[RuleOut.model_validate(rule) for rule in services.alarms.rules(session)])
 
 
 @router.post("/alarm-rules", status_code=201, tags=["alarm rules"])

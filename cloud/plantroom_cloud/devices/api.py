@@ -1,11 +1,11 @@
-"""/api/v1/sites, /devices, /profiles."""
+"""/api/v1/devices and /api/v1/profiles."""
 
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict
-from sqlmodel import Session, col, select
+from pydantic import BaseModel
+from sqlmodel import Session
 
 from plantroom_cloud.columns import ms_from_utc, utc_from_ms
 from plantroom_cloud.dependencies import At, Manager, ReadSession, ServicesDep, Viewer, WriteSession, may_see
@@ -16,20 +16,9 @@ from plantroom_cloud.gateways.api import CommandIn, CommandOut, send_command
 from plantroom_cloud.gateways.models import Gateway
 from plantroom_cloud.listing import Page
 from plantroom_cloud.services import Services
-from plantroom_cloud.sites.models import Site
 from plantroom_cloud.users.models import User
 
 router = APIRouter(prefix="/api/v1", tags=["devices"])
-
-
-class SiteOut(BaseModel):
-    """A site."""
-
-    model_config = ConfigDict(from_attributes=True)
-    id: str
-    name: str
-    timezone: str
-    address: str
 
 
 class DeviceOut(BaseModel):
@@ -87,13 +76,6 @@ class SeriesOut(BaseModel):
     points: list[PointOut]
 
 
-@router.get("/sites")
-def list_sites(user: Viewer, session: ReadSession) -> Page[SiteOut]:
-    """All that the person may see."""
-    rows = session.exec(select(Site).order_by(col(Site.id)))
-    return Page(items=[SiteOut.model_validate(site) for site in rows if may_see(user, site.id)])
-
-
 @router.get("/devices")
 def list_devices(
     user: Viewer, session: ReadSession, services: ServicesDep, at: At, kind: str | None = None
@@ -109,14 +91,14 @@ def list_devices(
 def get_device(device_id: str, user: Viewer, session: ReadSession, services: ServicesDep, at: At) -> DeviceOut:
     """One device."""
     device, gateway = visible(session, services, user, device_id)
-    return _out(device, session.get(DeviceLatest, device_id), gateway, at)
+    return _out(device, services.devices.latest(session, [device_id]).get(device_id), gateway, at)
 
 
 @router.get("/devices/{device_id}/latest")
 def latest(device_id: str, user: Viewer, session: ReadSession, services: ServicesDep) -> Page[ValueOut]:
     """The newest value of each metric."""
     visible(session, services, user, device_id)
-    row = session.get(DeviceLatest, device_id)
+    row = services.devices.latest(session, [device_id]).get(device_id)
     items = [
         ValueOut(metric=metric, time=utc_from_ms(value["t"]), value=value["v"], quality=value["q"])
         for metric, value in sorted((row.values if row else {}).items())
@@ -128,7 +110,7 @@ def latest(device_id: str, user: Viewer, session: ReadSession, services: Service
 def get_health(device_id: str, user: Viewer, session: ReadSession, services: ServicesDep, at: At) -> HealthOut:
     """How it is, and why."""
     device, gateway = visible(session, services, user, device_id)
-    row = session.get(DeviceLatest, device_id)
+    row = services.devices.latest(session, [device_id]).get(device_id)
     word, reason = health(device, row, gateway, at)
     return HealthOut(health=word, reason=reason, last_reading_at=row.last_reading_at if row else None)
 

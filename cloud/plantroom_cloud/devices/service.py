@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from plantroom_cloud.columns import ms_from_utc, utc_from_ms
+from plantroom_cloud.devices import repository
 from plantroom_cloud.devices.models import Device, DeviceLatest, device_key
 from plantroom_cloud.errors import NotFoundError
 from plantroom_cloud.gateways.models import Gateway
@@ -24,7 +25,7 @@ class DeviceService:
 
     def register(self, session: Session, birth: Birth, at: datetime) -> list[Device]:
         """Take over what the gateway has; what is no longer there is marked removed, its history stays."""
-        known = {device.id: device for device in session.exec(select(Device).where(Device.gateway_id == birth.gateway))}
+        known = repository.of_gateway(session, birth.gateway)
         devices = []
         for born in birth.devices:
             key = device_key(birth.gateway, born.device)
@@ -81,17 +82,11 @@ class DeviceService:
 
     def list(self, session: Session, sites: Sequence[str] = ()) -> list[Device]:
         """Those in use, gateways themselves included."""
-        query = select(Device).where(col(Device.removed_at).is_(None)).order_by(col(Device.id))
-        if sites:
-            query = query.join(Gateway).where(col(Gateway.site_id).in_(sites))
-        return [*session.exec(query)]
+        return repository.in_use(session, sites)
 
     def latest(self, session: Session, device_ids: Sequence[str] | None = None) -> dict[str, DeviceLatest]:
         """The newest values by device id."""
-        query = select(DeviceLatest)
-        if device_ids is not None:
-            query = query.where(col(DeviceLatest.device_id).in_(device_ids))
-        return {row.device_id: row for row in session.exec(query)}
+        return repository.latest(session, device_ids)
 
     def merge_latest(self, session: Session, gateway_id: str, blocks: Sequence[DeviceRows], at: datetime) -> None:
         """Newer values replace older ones; late rows change nothing that is newer."""
@@ -102,7 +97,7 @@ class DeviceService:
         if not by_device:
             return
         known = self.latest(session, list(by_device))
-        existing = set(session.exec(select(Device.id).where(col(Device.id).in_(list(by_device)))))
+        existing = repository.existing(session, list(by_device))
         for key, parts in by_device.items():
             if key not in existing:
                 continue

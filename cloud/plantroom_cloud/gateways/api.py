@@ -5,13 +5,13 @@ from typing import Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from plantroom_cloud.dependencies import At, Manager, ReadSession, ServicesDep, Viewer, WriteSession, may_see
 from plantroom_cloud.devices.models import Device, device_key
 from plantroom_cloud.errors import InvalidError, NotFoundError
 from plantroom_cloud.gateways import ledger
-from plantroom_cloud.gateways.models import Gateway, GatewayCommand, GatewayConfig
+from plantroom_cloud.gateways.models import Gateway
 from plantroom_cloud.listing import Page
 from plantroom_cloud.services import Services
 from plantroom_cloud.users.models import User
@@ -154,12 +154,7 @@ def get_ledger(
 def list_configs(gateway_id: str, user: Viewer, session: ReadSession, services: ServicesDep) -> Page[ConfigOut]:
     """Configurations sent, newest first."""
     visible(session, services, user, gateway_id)
-    rows = session.exec(
-        select(GatewayConfig)
-        .where(GatewayConfig.gateway_id == gateway_id)
-        .order_by(col(GatewayConfig.id).desc())
-        .limit(50)
-    )
+    rows = services.gateways.configs(session, gateway_id)
     return Page(items=[ConfigOut.model_validate(row) for row in rows])
 
 
@@ -178,12 +173,7 @@ def put_config(
 def list_commands(gateway_id: str, user: Viewer, session: ReadSession, services: ServicesDep) -> Page[CommandOut]:
     """Commands sent, newest first."""
     visible(session, services, user, gateway_id)
-    rows = session.exec(
-        select(GatewayCommand)
-        .where(GatewayCommand.gateway_id == gateway_id)
-        .order_by(col(GatewayCommand.issued_at).desc())
-        .limit(100)
-    )
+    rows = services.gateways.commands(session, gateway_id)
     return Page(items=[CommandOut.model_validate(row) for row in rows])
 
 

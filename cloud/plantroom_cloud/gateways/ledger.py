@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
+from plantroom_cloud.gateways import repository
 from plantroom_cloud.gateways.models import LedgerHour, LedgerRange
 
 
@@ -47,30 +48,13 @@ class Ranges:
 
 def load_ranges(session: Session, gateway_id: str, outbox: str, stream: str) -> Ranges:
     """What came, declared losses apart."""
-    rows = session.exec(
-        select(LedgerRange).where(
-            LedgerRange.gateway_id == gateway_id,
-            LedgerRange.outbox == outbox,
-            LedgerRange.stream == stream,
-            col(LedgerRange.declared).is_(False),
-        )
-    )
+    rows = repository.stream_ranges(session, gateway_id, outbox, stream)
     return Ranges(sorted((row.first, row.last) for row in rows))
 
 
 def save_ranges(session: Session, gateway_id: str, outbox: str, stream: str, ranges: Ranges) -> None:
     """Nearly always one row changes its end."""
-    rows = {
-        row.first: row
-        for row in session.exec(
-            select(LedgerRange).where(
-                LedgerRange.gateway_id == gateway_id,
-                LedgerRange.outbox == outbox,
-                LedgerRange.stream == stream,
-                col(LedgerRange.declared).is_(False),
-            )
-        )
-    }
+    rows = {row.first: row for row in repository.stream_ranges(session, gateway_id, outbox, stream)}
     for first, last in ranges.items:
         row = rows.pop(first, None)
         if row is None:
@@ -128,7 +112,7 @@ class StreamReport:
 def streams(session: Session, gateway_id: str) -> list[StreamReport]:
     """All outboxes that this gateway ever had."""
     groups: dict[tuple[str, str], list[LedgerRange]] = {}
-    for row in session.exec(select(LedgerRange).where(LedgerRange.gateway_id == gateway_id)):
+    for row in repository.ranges(session, gateway_id):
         groups.setdefault((row.outbox, row.stream), []).append(row)
     return [_report(outbox, stream, rows) for (outbox, stream), rows in sorted(groups.items())]
 
@@ -146,7 +130,4 @@ def _total(rows: Iterable[LedgerRange]) -> int:
 
 def hours(session: Session, gateway_id: str, start: datetime, end: datetime) -> list[LedgerHour]:
     """The hours between, oldest first."""
-    query = select(LedgerHour).where(
-        LedgerHour.gateway_id == gateway_id, LedgerHour.hour >= start, LedgerHour.hour < end
-    )
-    return list(session.exec(query.order_by(col(LedgerHour.hour))))
+    return repository.hours(session, gateway_id, start, end)

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from plantroom_cloud.errors import ConflictError, InvalidError, NotFoundError
+from plantroom_cloud.gateways import repository
 from plantroom_cloud.gateways.ledger import declare_lost
 from plantroom_cloud.gateways.models import Gateway, GatewayAuthority, GatewayCommand, GatewayConfig
 from plantroom_cloud.stream.service import record_change
@@ -56,10 +57,7 @@ class GatewayService:
 
     def list(self, session: Session, sites: Sequence[str] = ()) -> list[Gateway]:
         """All, or those of some sites."""
-        query = select(Gateway).order_by(col(Gateway.id))
-        if sites:
-            query = query.where(col(Gateway.site_id).in_(sites))
-        return [*session.exec(query)]
+        return repository.gateways(session, sites)
 
     def apply_status(self, session: Session, status: Status, at: datetime) -> None:
         """Online, or its last will."""
@@ -83,7 +81,7 @@ class GatewayService:
         gateway.config_version = birth.config_version
         gateway.label = birth.label or gateway.label
         session.add(gateway)
-        for row in session.exec(select(GatewayAuthority).where(GatewayAuthority.gateway_id == gateway.id)):
+        for row in repository.authorities(session, gateway.id):
             row.state = "queued"  # a new broker or a new outbox file may not know it
             session.add(row)
         record_change(session, "gateway", gateway.id, at)
@@ -145,11 +143,7 @@ class GatewayService:
         unknown = sorted(set(config) - {"buses", "devices", "pipeline"})
         if unknown:
             raise InvalidError(f"{', '.join(unknown)}: a configuration has buses, devices and pipeline")
-        for older in session.exec(
-            select(GatewayConfig).where(
-                GatewayConfig.gateway_id == gateway_id, col(GatewayConfig.state).in_(("queued", "sent"))
-            )
-        ):
+        for older in repository.unanswered_configs(session, gateway_id):
             older.state = "superseded"
             session.add(older)
         version = f"{at:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:4]}"
@@ -184,6 +178,26 @@ class GatewayService:
         """The newest version and what the gateway said to it."""
         return session.get(GatewayAuthority, (gateway_id, name))
 
+    def commands(self, session: Session, gateway_id: str, limit: int = 100) -> Sequence[GatewayCommand]:
+        """What was asked of its devices, newest first."""
+        return repository.commands(session, gateway_id, limit)
+
+    def configs(self, session: Session, gateway_id: str, limit: int = 50) -> Sequence[GatewayConfig]:
+        """Configurations desired, newest first."""
+        return repository.configs(session, gateway_id, limit)
+
+    def queued_commands(self, session: Session) -> Sequence[GatewayCommand]:
+        """Those that wait to be published, oldest first."""
+        return repository.queued_commands(session)
+
+    def queued_configs(self, session: Session) -> Sequence[GatewayConfig]:
+        """Those that wait to be published."""
+        return repository.queued_configs(session)
+
+    def queued_authorities(self, session: Session) -> Sequence[GatewayAuthority]:
+        """Those that wait to be published."""
+        return repository.queued_authorities(session)
+
     def _authority_answer(
         self, session: Session, gateway_id: str, state: str, data: dict[str, Any], at: datetime
     ) -> None:
@@ -208,11 +222,7 @@ class GatewayService:
         record_change(session, "command", command.id, at)
 
     def _config_answer(self, session: Session, gateway_id: str, state: str, data: dict[str, Any], at: datetime) -> None:
-        row = session.exec(
-            select(GatewayConfig).where(
-                GatewayConfig.gateway_id == gateway_id, GatewayConfig.version == str(data.get("version"))
-            )
-        ).first()
+        row = repository.config(session, gateway_id, str(data.get("version")))
         if row is None:
             return
         row.state, row.answered_at = state, at
@@ -223,10 +233,7 @@ class GatewayService:
 
 def expire_commands(session: Session, at: datetime) -> None:
     """Commands that nobody answered in time: the gateway will refuse them should they still come."""
-    overdue = select(GatewayCommand).where(
-        col(GatewayCommand.state).in_(("queued", "sent")), GatewayCommand.expires_at < at - timedelta(seconds=60)
-    )
-    for command in session.exec(overdue):
+    for command in repository.unanswered_commands(session, at - timedelta(seconds=60)):
         command.state = "expired" if command.state == "queued" else "unconfirmed"
         command.detail = "no answer came in time"
         session.add(command)

@@ -3,9 +3,10 @@
 import hashlib
 from datetime import datetime
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session
 
 from plantroom_cloud.errors import NotFoundError
+from plantroom_cloud.quarantine import repository
 from plantroom_cloud.quarantine.models import QuarantinedMessage
 from plantroom_cloud.stream.service import record_change
 
@@ -16,18 +17,14 @@ MOST_KEPT = 10_000
 def keep(session: Session, topic: str, gateway_id: str, reason: str, payload: bytes, at: datetime) -> None:
     """Keep a message; the same one again only counts up."""
     digest = hashlib.sha256(topic.encode() + b"\0" + payload).hexdigest()
-    known = session.exec(select(QuarantinedMessage).where(QuarantinedMessage.digest == digest)).first()
+    known = repository.by_digest(session, digest)
     if known is not None:
         known.times += 1
         known.last_at = at
         session.add(known)
     else:
         if count(session) >= MOST_KEPT:
-            oldest = session.exec(
-                select(QuarantinedMessage)
-                .where(col(QuarantinedMessage.dismissed_at).is_not(None))
-                .order_by(col(QuarantinedMessage.id))
-            ).first()
+            oldest = repository.oldest_dismissed(session)
             if oldest is not None:
                 session.delete(oldest)
         session.add(
@@ -47,16 +44,12 @@ def keep(session: Session, topic: str, gateway_id: str, reason: str, payload: by
 
 def count(session: Session) -> int:
     """How many are kept and not dismissed."""
-    query = select(func.count(col(QuarantinedMessage.id))).where(col(QuarantinedMessage.dismissed_at).is_(None))
-    return session.exec(query).one()
+    return repository.count(session)
 
 
 def waiting(session: Session, before_id: int | None = None, limit: int = 100) -> list[QuarantinedMessage]:
     """Those that nobody has dismissed, newest first."""
-    query = select(QuarantinedMessage).where(col(QuarantinedMessage.dismissed_at).is_(None))
-    if before_id is not None:
-        query = query.where(col(QuarantinedMessage.id) < before_id)
-    return list(session.exec(query.order_by(col(QuarantinedMessage.id).desc()).limit(limit)))
+    return repository.waiting(session, before_id, limit)
 
 
 def dismiss(session: Session, message_id: int, actor: str, at: datetime) -> QuarantinedMessage:

@@ -2,8 +2,9 @@
 
 from datetime import datetime, timedelta
 
-from sqlmodel import Session, col, delete, func, select
+from sqlmodel import Session
 
+from plantroom_cloud.stream import repository
 from plantroom_cloud.stream.models import Change
 
 KEPT = timedelta(hours=1)
@@ -16,14 +17,14 @@ def record_change(session: Session, kind: str, ref: str, at: datetime) -> None:
 
 def changes_after(session: Session, last_id: int, limit: int = 500) -> list[Change]:
     """What changed since, oldest first."""
-    return list(session.exec(select(Change).where(col(Change.id) > last_id).order_by(col(Change.id)).limit(limit)))
+    return repository.after(session, last_id, limit)
 
 
 def newest_id(session: Session) -> int:
     """Where a new follower begins."""
-    return session.exec(select(func.max(Change.id))).one() or 0
+    return repository.newest_id(session)
 
 
 def trim(session: Session, at: datetime) -> None:
     """Forget what no follower can still need."""
-    session.exec(delete(Change).where(col(Change.at) < at - KEPT))
+    repository.delete_before(session, at - KEPT)

@@ -21,6 +21,10 @@ class Role(StrEnum):
     REQUESTER = "requester"
 
 
+#: Each role may do what those of a lower rank may.
+RANK = {role: rank for rank, role in enumerate(reversed(Role))}
+
+
 class Team(SQLModel, table=True):
     """Who alarms and work orders go to, e.g. "HVAC"."""
 

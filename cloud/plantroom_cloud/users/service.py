@@ -3,13 +3,14 @@
 import hashlib
 import secrets
 from collections import defaultdict, deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from sqlmodel import Session, col, delete, func, select
+from sqlmodel import Session
 
 from plantroom_cloud.errors import (
     ConflictError,
@@ -18,6 +19,7 @@ from plantroom_cloud.errors import (
     TooManyRequestsError,
     UnauthenticatedError,
 )
+from plantroom_cloud.users import repository
 from plantroom_cloud.users.models import ApiToken, AuditEntry, FirstLogin, LoginSession, Role, User
 from plantroom_shared.ids import check_id
 
@@ -55,7 +57,7 @@ class UserService:
         check_id(name, "user name")
         if len(password) < SHORTEST_PASSWORD:
             raise InvalidError(f"the password has {len(password)} characters; use at least {SHORTEST_PASSWORD}")
-        if session.exec(select(User).where(User.name == name)).first() is not None:
+        if repository.by_name(session, name) is not None:
             raise ConflictError(f"there is a user {name!r} already")
         user = User(
             name=name,
@@ -70,14 +72,18 @@ class UserService:
 
     def get(self, session: Session, name: str) -> User:
         """Raises NotFoundError."""
-        user = session.exec(select(User).where(User.name == name)).first()
+        user = repository.by_name(session, name)
         if user is None:
             raise NotFoundError(f"there is no user {name!r}")
         return user
 
+    def list(self, session: Session) -> Sequence[User]:
+        """Everybody, in the order they were added."""
+        return repository.users(session)
+
     def any(self, session: Session) -> bool:
         """Whether anybody can log in."""
-        return session.exec(select(func.count(col(User.id)))).one() > 0
+        return repository.count(session) > 0
 
     def log_in(self, session: Session, name: str, password: str, address: str, at: datetime) -> Login:
         """Raises UnauthenticatedError, or TooManyRequestsError after many failures by name or address."""
@@ -88,7 +94,7 @@ class UserService:
             if len(failures) >= MOST_FAILURES:
                 wait = round((FAILURE_WINDOW - (at - failures[0])).total_seconds()) + 1
                 raise TooManyRequestsError(f"too many failed logins; try again in {wait} s", wait)
-        user = session.exec(select(User).where(User.name == name)).first()
+        user = repository.by_name(session, name)
         try:
             self._hasher.verify(user.password_hash if user is not None else self._dummy, password)
             right = user is not None and user.active
@@ -126,7 +132,7 @@ class UserService:
 
     def log_out(self, session: Session, cookie: str) -> None:
         """End a session."""
-        session.exec(delete(LoginSession).where(col(LoginSession.id_hash) == digest(cookie)))
+        repository.delete_session(session, digest(cookie))
 
     def make_token(self, session: Session, user: User, name: str, at: datetime, lasts: timedelta | None = None) -> str:
         """A bearer token for a program; shown once."""
@@ -145,7 +151,7 @@ class UserService:
 
     def by_token(self, session: Session, token: str, at: datetime) -> User | None:
         """Whose token this is, while it lasts."""
-        row = session.exec(select(ApiToken).where(ApiToken.token_hash == digest(token))).first()
+        row = repository.token(session, digest(token))
         if row is None or (row.expires_at is not None and row.expires_at <= at):
             return None
         user = session.get(User, row.user_id)
@@ -156,7 +162,7 @@ class UserService:
         if self.any(session):
             return None
         token = secrets.token_urlsafe(24)
-        session.exec(delete(FirstLogin))
+        repository.delete_first_logins(session)
         session.add(FirstLogin(token_hash=digest(token), created_at=at, expires_at=at + FIRST_LOGIN_LENGTH))
         return token
 
@@ -176,4 +182,4 @@ class UserService:
 
 def trim_sessions(session: Session, at: datetime) -> None:
     """Forget sessions that are over."""
-    session.exec(delete(LoginSession).where(col(LoginSession.expires_at) < at))
+    repository.delete_sessions_before(session, at)

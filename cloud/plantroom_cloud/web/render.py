@@ -9,6 +9,7 @@ from fastapi.templating import Jinja2Templates
 from starlette.responses import Response
 
 from plantroom_cloud.columns import utc_from_ms
+from plantroom_cloud.web.nav import navigation
 
 _templates = Jinja2Templates(directory=Path(__file__).parent / "templates")
 
@@ -36,6 +37,7 @@ _templates.env.filters["number"] = number
 
 def render(request: Request, name: str, *, status_code: int = 200, **context: Any) -> Response:
     """One page."""
-    context.setdefault("user", getattr(request.state, "user", None))
+    user = context.setdefault("user", getattr(request.state, "user", None))
+    context["nav"] = navigation(request.app.state.nav, user) if user is not None else []
     context["csrf_token"] = getattr(request.state, "csrf_token", "")
     return _templates.TemplateResponse(request, name, context, status_code=status_code)

@@ -21,7 +21,6 @@ from plantroom_cloud.dependencies import (
 from plantroom_cloud.errors import NotFoundError
 from plantroom_cloud.listing import Page
 from plantroom_cloud.services import Services
-from plantroom_cloud.sites.models import Site
 from plantroom_cloud.users.models import User
 from plantroom_cloud.workorders.models import WorkOrder, WorkOrderState
 from plantroom_cloud.workorders.transitions import steps
@@ -136,8 +135,9 @@ def list_orders(
 @router.post("", status_code=201)
 def create(body: NewWorkOrder, user: Technician, session: WriteSession, services: ServicesDep, at: At) -> WorkOrderOut:
     """Open one by hand."""
-    if not may_see(user, body.site_id) or session.get(Site, body.site_id) is None:
+    if not may_see(user, body.site_id):
         raise NotFoundError(f"there is no site {body.site_id!r}")
+    services.sites.get(session, body.site_id)
     if body.device_id is not None:
         services.devices.get(session, body.device_id)
     order = services.work_orders.create(

@@ -4,12 +4,13 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from plantroom_cloud.alarms.models import Alarm
 from plantroom_cloud.errors import ConflictError, InvalidError, NotFoundError
 from plantroom_cloud.gateways.models import Gateway
 from plantroom_cloud.stream.service import record_change
+from plantroom_cloud.workorders import repository
 from plantroom_cloud.workorders.models import WorkOrder, WorkOrderEntry, WorkOrderState
 from plantroom_cloud.workorders.transitions import Step, next_state
 
@@ -21,15 +22,7 @@ class WorkOrderService:
 
     def open_for_alarm(self, session: Session, alarm: Alarm, proving_s: float, at: datetime) -> WorkOrder | None:
         """One work order per alarm, by unique index; an unfinished one on the same trouble takes the alarm in."""
-        recurring = session.exec(
-            select(WorkOrder)
-            .where(
-                WorkOrder.rule_id == alarm.rule_id,
-                WorkOrder.source == alarm.source,
-                col(WorkOrder.state).not_in((WorkOrderState.CLOSED, WorkOrderState.CANCELLED)),
-            )
-            .order_by(col(WorkOrder.id).desc())
-        ).first()
+        recurring = repository.unfinished_on(session, alarm.rule_id, alarm.source)
         if recurring is not None:
             note = f"alarm {alarm.id} was raised again"
             if recurring.state is WorkOrderState.DONE:
@@ -110,8 +103,7 @@ class WorkOrderService:
 
     def trail(self, session: Session, order_id: int) -> list[WorkOrderEntry]:
         """Its story, oldest first."""
-        query = select(WorkOrderEntry).where(WorkOrderEntry.work_order_id == order_id).order_by(col(WorkOrderEntry.id))
-        return list(session.exec(query))
+        return repository.trail(session, order_id)
 
     def search(
         self,
@@ -126,20 +118,21 @@ class WorkOrderService:
         limit: int = 100,
     ) -> list[WorkOrder]:
         """Newest first."""
-        query = select(WorkOrder).order_by(col(WorkOrder.id).desc()).limit(limit)
-        if sites:
-            query = query.where(col(WorkOrder.site_id).in_(sites))
-        if state is not None:
-            query = query.where(WorkOrder.state == state)
-        if open_only:
-            query = query.where(col(WorkOrder.state).not_in((WorkOrderState.CLOSED, WorkOrderState.CANCELLED)))
-        if assignee is not None:
-            query = query.where(WorkOrder.assignee == assignee)
-        if device_id is not None:
-            query = query.where(WorkOrder.device_id == device_id)
-        if before_id is not None:
-            query = query.where(col(WorkOrder.id) < before_id)
-        return list(session.exec(query))
+        return repository.search(
+            session,
+            sites=sites,
+            state=state,
+            open_only=open_only,
+            assignee=assignee,
+            device_id=device_id,
+            before_id=before_id,
+            limit=limit,
+        )
+
+    def for_alarm(self, session: Session, alarm: Alarm) -> WorkOrder | None:
+        """The one it opened, else the newest on the same trouble."""
+        assert alarm.id is not None
+        return repository.of_alarm(session, alarm.id) or repository.newest_on(session, alarm.rule_id, alarm.source)
 
     def claim(self, session: Session, order_id: int, actor: str, at: datetime) -> WorkOrder:
         """Take it from the pool."""
@@ -208,14 +201,10 @@ class WorkOrderService:
 
     def verify_due(self, session: Session, at: datetime, is_active: Callable[[Session, int, str], bool]) -> None:
         """Close what has been normal for its proving time since it was done; the later of done and return counts."""
-        for order in session.exec(select(WorkOrder).where(WorkOrder.state == WorkOrderState.DONE)):
+        for order in repository.done(session):
             if order.rule_id is None or order.done_at is None or is_active(session, order.rule_id, order.source):
                 continue
-            alarm = session.exec(
-                select(Alarm)
-                .where(Alarm.rule_id == order.rule_id, Alarm.source == order.source)
-                .order_by(col(Alarm.id).desc())
-            ).first()
+            alarm = repository.newest_alarm(session, order.rule_id, order.source)
             normal_since = max(order.done_at, alarm.returned_at) if alarm and alarm.returned_at else order.done_at
             if self._known_until(session, order, at) - normal_since >= timedelta(seconds=order.proving_s):
                 self._close(session, order, "telemetry", f"normal for {order.proving_s:.0f} s", at)

@@ -10,6 +10,9 @@ from plantroom_edge.drivers.modbus.budget import check_budget
 from plantroom_edge.drivers.modbus.config import ModbusDevice, RtuBus, RtuOverTcpBus, TcpBus
 from plantroom_edge.drivers.modbus.driver import ModbusDriver
 from plantroom_edge.drivers.modbus.profile import ModbusProfile
+from plantroom_edge.drivers.qr_scanner.config import ScannerDevice, SerialLine, TcpLine, check_one_scanner
+from plantroom_edge.drivers.qr_scanner.driver import ScannerDriver
+from plantroom_edge.drivers.qr_scanner.profile import ScannerProfile
 from plantroom_edge.profile.schema import Profile
 from plantroom_shared.clock import Clock
 
@@ -38,10 +41,16 @@ def _modbus(bus: type[BusConfig]) -> DriverKind:
     return DriverKind("modbus", bus, ModbusDevice, ModbusProfile, ModbusDriver, "unit", check_budget)
 
 
+def _scanner(bus: type[BusConfig]) -> DriverKind:
+    return DriverKind("qr_scanner", bus, ScannerDevice, ScannerProfile, ScannerDriver, check=check_one_scanner)
+
+
 DRIVERS: dict[str, DriverKind] = {
     "modbus-tcp": _modbus(TcpBus),
     "modbus-rtu": _modbus(RtuBus),
     "modbus-rtu-over-tcp": _modbus(RtuOverTcpBus),
+    "scanner-serial": _scanner(SerialLine),
+    "scanner-tcp": _scanner(TcpLine),
 }
 
 #: Driver name → the shape of its profiles.

@@ -1,0 +1,108 @@
+"""Alarms raised and returned, each step with its line in the alarm's story; a raised one opens its work order."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session
+
+from plantroom_cloud.alarms import engine, repository
+from plantroom_cloud.alarms.models import Alarm, AlarmRule, AlarmState, AlarmTransition
+from plantroom_cloud.alarms.transitions import AlarmEvent, next_state
+from plantroom_cloud.columns import utc_from_ms
+from plantroom_cloud.devices.models import Device
+from plantroom_cloud.gateways.models import Gateway
+from plantroom_cloud.stream.service import record_change
+from plantroom_cloud.workorders.service import WorkOrderService
+
+
+class Raising:
+    """Works in the session it is given."""
+
+    def __init__(self, work_orders: WorkOrderService) -> None:
+        self._work_orders = work_orders
+
+    def raise_alarm(
+        self,
+        session: Session,
+        rule_id: int,
+        gateway_id: str,
+        source: str,
+        crossing: engine.Crossing,
+        evidence: Sequence[tuple[int, Any]],
+        at: datetime,
+    ) -> None:
+        """By a rule; nothing happens when one is active already."""
+        rule, gateway = session.get(AlarmRule, rule_id), session.get(Gateway, gateway_id)
+        if rule is None or gateway is None:
+            return
+        device = session.get(Device, source)
+        unit = next((m.get("unit", "") for m in device.metrics if m["name"] == rule.metric), "") if device else ""
+        alarm = Alarm(
+            rule_id=rule_id,
+            source=source,
+            gateway_id=gateway_id,
+            site_id=gateway.site_id,
+            device_id=device.id if device else None,
+            name=rule.name,
+            severity=rule.severity,
+            state=next_state(AlarmState.NORMAL, AlarmEvent.RAISE),
+            active=True,
+            raised_at=utc_from_ms(crossing.at),
+            detected_at=at,
+            metric=rule.metric,
+            value=crossing.value,
+            limit=rule.limit,
+            unit=unit,
+            team_id=rule.team_id,
+            cause=rule.cause,
+            consequence=rule.consequence,
+            response=rule.response,
+            evidence=[[moment, value] for moment, value in evidence],
+        )
+        self.open(session, alarm, rule, at)
+
+    def open(self, session: Session, alarm: Alarm, rule: AlarmRule, at: datetime) -> Alarm:
+        """Unique by index: where one is active already, that one is it."""
+        known = repository.active_alarm(session, alarm.rule_id, alarm.source)
+        if known is not None:
+            return known
+        try:
+            with session.begin_nested():
+                session.add(alarm)
+                session.flush()
+        except IntegrityError:  # another worker was first
+            known = repository.active_alarm(session, alarm.rule_id, alarm.source)
+            assert known is not None
+            return known
+        assert alarm.id is not None
+        self._tell(session, alarm, AlarmState.NORMAL, alarm.state, "system", "", alarm.raised_at)
+        record_change(session, "alarm", str(alarm.id), at)
+        if rule.work_order:
+            self._work_orders.open_for_alarm(session, alarm, rule.proving_s, at)
+        return alarm
+
+    def return_alarm(self, session: Session, rule_id: int, source: str, moment: datetime, at: datetime) -> None:
+        """The condition is gone since `moment`."""
+        alarm = repository.active_alarm(session, rule_id, source)
+        if alarm is None:
+            return
+        alarm.active, alarm.returned_at = False, moment
+        self.move(session, alarm, AlarmEvent.RETURN, "system", "", moment)
+        record_change(session, "alarm", str(alarm.id), at)
+
+    def move(self, session: Session, alarm: Alarm, event: AlarmEvent, actor: str, note: str, at: datetime) -> None:
+        """One step of the state machine; raises ConflictError."""
+        before, alarm.state = alarm.state, next_state(alarm.state, event)
+        session.add(alarm)
+        self._tell(session, alarm, before, alarm.state, actor, note, at)
+        record_change(session, "alarm", str(alarm.id), at)
+
+    def _tell(
+        self, session: Session, alarm: Alarm, before: AlarmState, after: AlarmState, actor: str, note: str, at: datetime
+    ) -> None:
+        assert alarm.id is not None
+        session.add(
+            AlarmTransition(alarm_id=alarm.id, at=at, from_state=before, to_state=after, actor=actor, note=note)
+        )

@@ -1,0 +1,106 @@
+"""Queries over alarm rules, alarms and their transitions."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlmodel import Session, col, func, select
+
+from plantroom_cloud.alarms.models import Alarm, AlarmRule, AlarmState, AlarmTransition, RuleKind, RuleState
+from plantroom_cloud.devices.models import Device, DeviceLatest
+from plantroom_cloud.gateways.models import Gateway
+
+
+def search(
+    session: Session,
+    *,
+    sites: Sequence[str],
+    state: AlarmState | None,
+    active: bool | None,
+    open_only: bool,
+    device_id: str | None,
+    before_id: int | None,
+    limit: int,
+) -> list[Alarm]:
+    """Newest first."""
+    query = select(Alarm).order_by(col(Alarm.id).desc()).limit(limit)
+    if sites:
+        query = query.where(col(Alarm.site_id).in_(sites))
+    if state is not None:
+        query = query.where(Alarm.state == state)
+    if active is not None:
+        query = query.where(col(Alarm.active).is_(active))
+    if open_only:
+        query = query.where(Alarm.state != AlarmState.NORMAL)
+    if device_id is not None:
+        query = query.where(Alarm.device_id == device_id)
+    if before_id is not None:
+        query = query.where(col(Alarm.id) < before_id)
+    return list(session.exec(query))
+
+
+def active_alarm(session: Session, rule_id: int, source: str) -> Alarm | None:
+    """At most one, by unique index."""
+    query = select(Alarm).where(Alarm.rule_id == rule_id, Alarm.source == source, col(Alarm.active).is_(True))
+    return session.exec(query).first()
+
+
+def is_active(session: Session, rule_id: int, source: str) -> bool:
+    """Whether the condition holds now."""
+    query = select(Alarm.id).where(Alarm.rule_id == rule_id, Alarm.source == source, col(Alarm.active).is_(True))
+    return session.exec(query).first() is not None
+
+
+def transitions(session: Session, alarm_id: int) -> list[AlarmTransition]:
+    """Oldest first."""
+    query = select(AlarmTransition).where(AlarmTransition.alarm_id == alarm_id).order_by(col(AlarmTransition.id))
+    return list(session.exec(query))
+
+
+def rules(session: Session) -> list[AlarmRule]:
+    """All, those of one profile together."""
+    return list(session.exec(select(AlarmRule).order_by(col(AlarmRule.profile), col(AlarmRule.id))))
+
+
+def enabled_rules(session: Session) -> list[AlarmRule]:
+    """Those that are judged."""
+    return list(session.exec(select(AlarmRule).where(col(AlarmRule.enabled).is_(True))))
+
+
+def rule_by_key(session: Session, profile: str, key: str) -> AlarmRule | None:
+    """A suggested rule of a profile, or one that every installation has (profile "system")."""
+    return session.exec(select(AlarmRule).where(AlarmRule.profile == profile, AlarmRule.key == key)).first()
+
+
+def gateway_lost_rule(session: Session) -> AlarmRule | None:
+    """The one that watches the gateways."""
+    return session.exec(select(AlarmRule).where(AlarmRule.kind == RuleKind.GATEWAY_LOST)).first()
+
+
+def rules_fingerprint(session: Session) -> tuple[Any, ...]:
+    """Differs when a rule was added, changed or removed."""
+    return tuple(session.exec(select(func.count(col(AlarmRule.id)), func.max(AlarmRule.updated_at))).one())
+
+
+def devices(session: Session) -> Sequence[tuple[str, str, str]]:
+    """Of every device: id, profile, gateway."""
+    return session.exec(select(Device.id, Device.profile, Device.gateway_id)).all()
+
+
+def direct_devices(session: Session) -> Sequence[Device]:
+    """Those that speak MQTT themselves."""
+    return session.exec(select(Device).where(col(Device.direct).is_(True))).all()
+
+
+def latest(session: Session, device_id: str) -> DeviceLatest | None:
+    """The newest values of a device."""
+    return session.get(DeviceLatest, device_id)
+
+
+def seen_gateways(session: Session) -> Sequence[Gateway]:
+    """Those that were ever heard."""
+    return session.exec(select(Gateway).where(Gateway.state != "never-seen")).all()
+
+
+def rule_state(session: Session, rule_id: int, source: str) -> RuleState | None:
+    """Where a rule stands on a source."""
+    return session.get(RuleState, (rule_id, source))

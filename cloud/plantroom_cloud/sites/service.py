@@ -1,0 +1,33 @@
+"""Sites: what bounds what a person sees."""
+
+from collections.abc import Sequence
+
+from sqlmodel import Session
+
+from plantroom_cloud.errors import NotFoundError
+from plantroom_cloud.sites import repository
+from plantroom_cloud.sites.models import Site
+
+
+class SiteService:
+    """Works in the session it is given."""
+
+    def get(self, session: Session, site_id: str) -> Site:
+        """Raises NotFoundError."""
+        site = session.get(Site, site_id)
+        if site is None:
+            raise NotFoundError(f"there is no site {site_id!r}")
+        return site
+
+    def list(self, session: Session, sites: Sequence[str] = ()) -> Sequence[Site]:
+        """By id: all, or those of these ids."""
+        return [site for site in repository.sites(session) if not sites or site.id in sites]
+
+    def ensure(self, session: Session, site_id: str, name: str) -> Site:
+        """Make it when it is new."""
+        site = session.get(Site, site_id)
+        if site is None:
+            site = Site(id=site_id, name=name or site_id)
+            session.add(site)
+            session.flush()
+        return site

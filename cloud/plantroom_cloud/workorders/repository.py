@@ -1,0 +1,76 @@
+"""Queries over work orders and their trail."""
+
+from collections.abc import Sequence
+
+from sqlmodel import Session, col, select
+
+from plantroom_cloud.alarms.models import Alarm
+from plantroom_cloud.workorders.models import WorkOrder, WorkOrderEntry, WorkOrderState
+
+_FINISHED = (WorkOrderState.CLOSED, WorkOrderState.CANCELLED)
+
+
+def search(
+    session: Session,
+    *,
+    sites: Sequence[str],
+    state: WorkOrderState | None,
+    open_only: bool,
+    assignee: str | None,
+    device_id: str | None,
+    before_id: int | None,
+    limit: int,
+) -> list[WorkOrder]:
+    """Newest first."""
+    query = select(WorkOrder).order_by(col(WorkOrder.id).desc()).limit(limit)
+    if sites:
+        query = query.where(col(WorkOrder.site_id).in_(sites))
+    if state is not None:
+        query = query.where(WorkOrder.state == state)
+    if open_only:
+        query = query.where(col(WorkOrder.state).not_in(_FINISHED))
+    if assignee is not None:
+        query = query.where(WorkOrder.assignee == assignee)
+    if device_id is not None:
+        query = query.where(WorkOrder.device_id == device_id)
+    if before_id is not None:
+        query = query.where(col(WorkOrder.id) < before_id)
+    return list(session.exec(query))
+
+
+def unfinished_on(session: Session, rule_id: int, source: str) -> WorkOrder | None:
+    """The newest on the same trouble that is neither closed nor cancelled."""
+    query = (
+        select(WorkOrder)
+        .where(WorkOrder.rule_id == rule_id, WorkOrder.source == source, col(WorkOrder.state).not_in(_FINISHED))
+        .order_by(col(WorkOrder.id).desc())
+    )
+    return session.exec(query).first()
+
+
+def newest_on(session: Session, rule_id: int, source: str) -> WorkOrder | None:
+    """The newest on a rule and source, finished or not."""
+    query = select(WorkOrder).where(WorkOrder.rule_id == rule_id, WorkOrder.source == source)
+    return session.exec(query.order_by(col(WorkOrder.id).desc())).first()
+
+
+def of_alarm(session: Session, alarm_id: int) -> WorkOrder | None:
+    """The one that this alarm opened."""
+    return session.exec(select(WorkOrder).where(WorkOrder.alarm_id == alarm_id)).first()
+
+
+def done(session: Session) -> Sequence[WorkOrder]:
+    """Those that wait to be verified."""
+    return session.exec(select(WorkOrder).where(WorkOrder.state == WorkOrderState.DONE)).all()
+
+
+def newest_alarm(session: Session, rule_id: int, source: str) -> Alarm | None:
+    """The last occurrence of the trouble."""
+    query = select(Alarm).where(Alarm.rule_id == rule_id, Alarm.source == source).order_by(col(Alarm.id).desc())
+    return session.exec(query).first()
+
+
+def trail(session: Session, order_id: int) -> list[WorkOrderEntry]:
+    """Oldest first."""
+    query = select(WorkOrderEntry).where(WorkOrderEntry.work_order_id == order_id).order_by(col(WorkOrderEntry.id))
+    return list(session.exec(query))

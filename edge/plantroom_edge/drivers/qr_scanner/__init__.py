@@ -1,0 +1,1 @@
+"""Code scanners: serial and TCP lines of text, patrol codes verified without the cloud."""
