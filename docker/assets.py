@@ -19,7 +19,6 @@ FILES = {
     "dejavu-fonts-ttf/ttf/DejaVuSans.ttf": "DejaVuSans.ttf",
     "dejavu-fonts-ttf/ttf/DejaVuSans-Bold.ttf": "DejaVuSans-Bold.ttf",
     "echarts/dist/echarts.min.js": "echarts.min.js",
-    "htmx-ext-sse/sse.js": "htmx-sse.js",
     "htmx.org/dist/htmx.min.js": "htmx.min.js",
     "zxing-wasm/dist/iife/reader/index.js": "zxing-reader.js",
     "zxing-wasm/dist/reader/zxing_reader.wasm": "zxing_reader.wasm",

@@ -3,10 +3,8 @@
 from pathlib import Path
 
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, RedirectResponse, Response
+from fastapi.responses import Response
 from fastapi.staticfiles import StaticFiles
-from starlette.exceptions import HTTPException
 from starlette.middleware.base import RequestResponseEndpoint
 from starlette.middleware.gzip import GZipMiddleware
 
@@ -14,10 +12,10 @@ from plantroom_cloud.alarms import api as alarms_api
 from plantroom_cloud.alarms import pages as alarms_pages
 from plantroom_cloud.devices import api as devices_api
 from plantroom_cloud.devices import pages as devices_pages
-from plantroom_cloud.errors import CloudError, TooManyRequestsError, UnauthenticatedError
 from plantroom_cloud.gateways import api as gateways_api
 from plantroom_cloud.gateways import pages as gateways_pages
 from plantroom_cloud.overview import pages as overview_pages
+from plantroom_cloud.problems import add_error_handlers, problem
 from plantroom_cloud.quarantine import api as quarantine_api
 from plantroom_cloud.quarantine import pages as quarantine_pages
 from plantroom_cloud.services import Services
@@ -25,10 +23,8 @@ from plantroom_cloud.sites import api as sites_api
 from plantroom_cloud.stream import api as stream_api
 from plantroom_cloud.users import api as users_api
 from plantroom_cloud.users import pages as users_pages
-from plantroom_cloud.web.render import render
 from plantroom_cloud.workorders import api as workorders_api
 from plantroom_cloud.workorders import pages as workorders_pages
-from plantroom_shared.errors import PlantroomError
 
 STATIC = Path(__file__).parent / "web" / "static"
 MOST_BODY_BYTES = 2_000_000
@@ -55,7 +51,7 @@ _PAGES = (
 )
 
 _POLICY = (
-    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; script-src 'self'; "
+    "default-src 'self'; img-src 'self' data:; style-src 'self'; script-src 'self'; object-src 'none'; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 )
 
@@ -74,43 +70,12 @@ def create_app(services: Services) -> FastAPI:
     async def guard(request: Request, call_next: RequestResponseEndpoint) -> Response:
         length = request.headers.get("content-length", "0")
         if not length.isdigit() or int(length) > MOST_BODY_BYTES:
-            return _problem(413, "Request too large", f"at most {MOST_BODY_BYTES} bytes are taken")
+            return problem(413, "Request too large", f"at most {MOST_BODY_BYTES} bytes are taken")
         response = await call_next(request)
         response.headers["Content-Security-Policy"] = _POLICY
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "same-origin"
         return response
 
-    @app.exception_handler(PlantroomError)
-    async def refused(request: Request, error: PlantroomError) -> Response:
-        status = error.status if isinstance(error, CloudError) else 422
-        title = error.title if isinstance(error, CloudError) else "Invalid request"
-        if _is_page(request):
-            if isinstance(error, UnauthenticatedError):
-                return RedirectResponse("/login", 303)
-            return render(request, "error.html", status_code=status, title=title, detail=str(error))
-        headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, TooManyRequestsError) else {}
-        return _problem(status, title, str(error), headers)
-
-    @app.exception_handler(RequestValidationError)
-    async def invalid(_request: Request, error: RequestValidationError) -> Response:
-        text = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
-        return _problem(422, "Invalid request", text)
-
-    @app.exception_handler(HTTPException)
-    async def http_error(request: Request, error: HTTPException) -> Response:
-        if _is_page(request):
-            return render(request, "error.html", status_code=error.status_code, title=str(error.detail), detail="")
-        return _problem(error.status_code, str(error.detail), "")
-
+    add_error_handlers(app)
     return app
-
-
-def _is_page(request: Request) -> bool:
-    return not request.url.path.startswith("/api/")
-
-
-def _problem(status: int, title: str, detail: str, headers: dict[str, str] | None = None) -> Response:
-    """RFC 9457."""
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
-    return JSONResponse(body, status, headers, media_type="application/problem+json")

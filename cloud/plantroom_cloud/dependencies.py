@@ -54,12 +54,13 @@ async def _user(request: Request, services: ServicesDep, at: At) -> User:
             user = services.users.by_token(session, header.removeprefix("Bearer ").strip(), at)
             if user is None:
                 raise UnauthenticatedError("the token is not valid, or no longer")
+            request.state.user = user
             return user
         found = services.users.by_cookie(session, request.cookies.get(COOKIE, ""), at)
     if found is None:
         raise UnauthenticatedError("log in, or send Authorization: Bearer …")
     user, login = found
-    request.state.csrf_token = login.csrf_token
+    request.state.user, request.state.csrf_token = user, login.csrf_token
     if request.method not in _SAFE:
         sent = request.headers.get("x-csrf-token")
         if sent is None and "form" in request.headers.get("content-type", ""):

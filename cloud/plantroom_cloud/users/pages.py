@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from plantroom_cloud.dependencies import COOKIE, At, ServicesDep, Viewer, WriteSession
@@ -16,9 +16,9 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/login")
-def login_page(request: Request) -> Response:
-    """The form."""
-    return render(request, "login.html", error="", first="")
+def login_page(request: Request, then: Annotated[str, Query(alias="next")] = "") -> Response:
+    """The form; `then` is the page to go on to."""
+    return render(request, "login.html", error="", first="", next=_own(then))
 
 
 @router.post("/login")
@@ -29,14 +29,15 @@ def log_in(
     at: At,
     name: Annotated[str, Form()] = "",
     password: Annotated[str, Form()] = "",
+    then: Annotated[str, Form(alias="next")] = "",
 ) -> Response:
-    """Begin a session."""
+    """Begin a session, and go on to where the person wanted to be."""
     address = request.client.host if request.client else ""
     try:
         login = services.users.log_in(session, name, password, address, at)
     except (UnauthenticatedError, TooManyRequestsError) as error:
-        return render(request, "login.html", status_code=error.status, error=str(error), first="")
-    response = RedirectResponse("/", 303)
+        return render(request, "login.html", status_code=error.status, error=str(error), first="", next=_own(then))
+    response = RedirectResponse(_own(then) or "/", 303)
     set_cookie(response, services.config.web.secure_cookies, login.cookie)
     return response
 
@@ -71,3 +72,8 @@ def log_out(request: Request, _user: Viewer, session: WriteSession, services: Se
     response = RedirectResponse("/login", 303)
     response.delete_cookie(COOKIE)
     return response
+
+
+def _own(path: str) -> str:
+    """A path on this site, else nothing: a link to the login must not lead away from it."""
+    return path if path.startswith("/") and not path.startswith(("//", "/\\")) else ""

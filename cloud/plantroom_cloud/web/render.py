@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import Request
 from fastapi.templating import Jinja2Templates
+from markupsafe import Markup
 from starlette.responses import Response
 
 from plantroom_cloud.columns import utc_from_ms
@@ -39,5 +40,6 @@ def render(request: Request, name: str, *, status_code: int = 200, **context: An
     """One page."""
     user = context.setdefault("user", getattr(request.state, "user", None))
     context["nav"] = navigation(request.app.state.nav, user) if user is not None else []
-    context["csrf_token"] = getattr(request.state, "csrf_token", "")
+    token = context["csrf_token"] = getattr(request.state, "csrf_token", "")
+    context["csrf"] = lambda: Markup('<input type="hidden" name="csrf_token" value="{}">').format(token)
     return _templates.TemplateResponse(request, name, context, status_code=status_code)

@@ -39,5 +39,5 @@ document.querySelectorAll(".range").forEach((button) => button.addEventListener(
   draw();
 }));
 addEventListener("resize", () => chart && chart.resize());
-document.body.addEventListener("htmx:sseMessage", (event) => { if (event.detail.type === "telemetry" && hours === 1) draw(); });
+document.addEventListener("live:telemetry", () => { if (hours === 1) draw(); });
 draw();

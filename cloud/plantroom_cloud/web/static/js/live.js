@@ -1,34 +1,76 @@
-// Times in the reader's own zone and language; commands with a confirmation.
-const stamp = (root) => root.querySelectorAll("time[datetime]:not([data-done])").forEach((element) => {
-  const moment = new Date(element.dateTime);
-  if (Number.isNaN(moment.getTime())) return;
-  const today = moment.toDateString() === new Date().toDateString();
-  element.textContent = today ? moment.toLocaleTimeString() : moment.toLocaleString([], {dateStyle: "short", timeStyle: "short"});
-  element.title = moment.toLocaleString();
-  element.dataset.done = "1";
-});
-stamp(document);
-document.addEventListener("htmx:afterSwap", () => stamp(document));
+// Live without reload: one event stream for the page, each named event handed to the elements whose hx-trigger asks
+// for it as "sse:<name>"; a banner while the connection is away, and everything looked at again when it is back.
+const SILENT_MS = 20_000; // the stream says something every second
+const LONGEST_WAIT_MS = 30_000;
 
-document.addEventListener("submit", async (event) => {
-  const form = event.target.closest("form.command");
-  if (!form) return;
-  event.preventDefault();
-  const label = form.querySelector("button").textContent.trim();
-  const value = form.elements.value ? Number(form.elements.value.value) : undefined;
-  const result = form.querySelector(".result");
-  if (!confirm(`${label}${value === undefined ? "" : " " + value}?`)) return;
-  const headers = {"Content-Type": "application/json", "X-CSRF-Token": form.dataset.csrf};
-  const body = JSON.stringify({action: form.dataset.action, args: value === undefined ? {} : {value}, reason: "from the page"});
-  const answer = await fetch(`/api/v1/devices/${form.dataset.device}/commands`, {method: "POST", headers, body});
-  const data = await answer.json();
-  if (!answer.ok) { result.textContent = data.detail; return; }
-  result.textContent = "sent …";
-  for (let tries = 0; tries < 40; tries++) {
-    await new Promise((done) => setTimeout(done, 500));
-    const list = await (await fetch(`/api/v1/gateways/${data.gateway_id}/commands`)).json();
-    const found = list.items.find((item) => item.id === data.id);
-    if (found && !["queued", "sent"].includes(found.state)) { result.textContent = `${found.state}: ${found.detail}`; return; }
-  }
-  result.textContent = "no answer yet";
-});
+const live = {source: null, wait: 1000, heard: Date.now(), lost: false, timer: null};
+const followers = () => [...document.querySelectorAll('[hx-trigger*="sse:"]')];
+const names = (element) => [...element.getAttribute("hx-trigger").matchAll(/sse:([\w-]+)/g)].map((match) => match[1]);
+
+function tell(name, detail) {
+  live.heard = Date.now();
+  document.dispatchEvent(new CustomEvent(`live:${name}`, {detail}));
+  for (const element of followers()) if (names(element).includes(name)) htmx.trigger(element, `sse:${name}`);
+}
+
+function lookAgain() {
+  document.dispatchEvent(new CustomEvent("live:again"));
+  for (const element of followers()) htmx.trigger(element, `sse:${names(element)[0]}`);
+}
+
+function connect() {
+  clearTimeout(live.timer);
+  live.source?.close();
+  const source = live.source = new EventSource("/api/v1/stream");
+  live.heard = Date.now();
+  source.onopen = () => {
+    live.wait = 1000;
+    live.heard = Date.now();
+    if (live.lost) lookAgain();
+    show(false);
+  };
+  source.onerror = () => {
+    show(true);
+    if (source.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
+    live.timer = setTimeout(reconnect, live.wait);
+    live.wait = Math.min(live.wait * 2, LONGEST_WAIT_MS);
+  };
+  const wanted = new Set(["telemetry", ...followers().flatMap(names), ...(document.body.dataset.live || "").split(" ")]);
+  for (const name of wanted) if (name) source.addEventListener(name, (event) => tell(name, event.data));
+}
+
+async function reconnect() { // an ended session is not a lost connection
+  try {
+    const answer = await fetch("/api/v1/session");
+    if (answer.status === 401) {
+      location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+      return;
+    }
+  } catch { /* still away */ }
+  connect();
+}
+
+function show(lost) {
+  if (lost && !live.lost) live.since = new Date(live.heard);
+  live.lost = lost;
+  const banner = document.getElementById("offline");
+  clearTimeout(live.banner);
+  live.banner = setTimeout(() => {
+    banner.hidden = !live.lost;
+    if (live.lost) banner.textContent = `Offline, last update ${live.since.toLocaleTimeString()}. Trying to reconnect …`;
+  }, lost ? 2500 : 0);
+}
+
+if (document.body.hasAttribute("data-live")) {
+  connect();
+  setInterval(() => {
+    if (document.hidden || Date.now() - live.heard < SILENT_MS) return;
+    show(true);
+    reconnect();
+  }, 5000);
+  // A browser opens six connections to one server: pages that nobody looks at give theirs back.
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) { clearTimeout(live.timer); live.source?.close(); live.lost = true; } else connect();
+  });
+  addEventListener("online", () => { if (live.lost) reconnect(); });
+}

@@ -1,0 +1,55 @@
+// Times in the reader's own zone and language; forms that are sent once; questions before what cannot be undone.
+const language = document.documentElement.lang;
+function ago(moment) {
+  const seconds = Math.round((Date.now() - moment) / 1000);
+  if (seconds < 5) return "now";
+  for (const [unit, size] of [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]])
+    if (seconds >= size) return new Intl.RelativeTimeFormat(language).format(-Math.floor(seconds / size), unit);
+  return moment.toLocaleTimeString();
+}
+function stamp(root) {
+  for (const element of root.querySelectorAll("time[datetime]")) {
+    const moment = new Date(element.dateTime);
+    if (Number.isNaN(moment.getTime())) continue;
+    const today = moment.toDateString() === new Date().toDateString();
+    element.title = moment.toLocaleString();
+    if ("ago" in element.dataset) element.textContent = ago(moment);
+    else element.textContent = today ? moment.toLocaleTimeString() : moment.toLocaleString([], {dateStyle: "short", timeStyle: "short"});
+  }
+}
+stamp(document);
+document.addEventListener("htmx:afterSwap", () => stamp(document));
+setInterval(() => stamp(document), 10_000);
+
+function ask(text) { // the page's own dialog: readable, by keyboard, and the stream goes on meanwhile
+  const dialog = document.getElementById("ask");
+  dialog.querySelector("#ask-text").textContent = text;
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((done) => dialog.addEventListener("close", () => done(dialog.returnValue === "yes"), {once: true}));
+}
+
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  if (form.method === "dialog" || form.matches(".command")) return;
+  if (form.dataset.ask && form.dataset.sure !== "1") {
+    event.preventDefault();
+    if (!await ask(form.dataset.ask)) return;
+    form.dataset.sure = "1";
+    form.requestSubmit(event.submitter);
+    return;
+  }
+  if (form.dataset.sent) { event.preventDefault(); return; }
+  if (form.method === "post") form.dataset.sent = "1"; // a thumb that taps twice sends once
+});
+addEventListener("pageshow", () => document.querySelectorAll("form[data-sent]").forEach((form) => { delete form.dataset.sent; delete form.dataset.sure; }));
+
+for (const element of document.querySelectorAll("[data-submit-on-change]"))
+  element.addEventListener("change", () => element.form.requestSubmit());
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  const text = document.getElementById(button.dataset.copy).textContent;
+  try { await navigator.clipboard.writeText(text); button.textContent = "Copied"; } catch { button.textContent = "Select it and copy"; }
+});
