@@ -14,8 +14,7 @@ from plantroom_sim.building import Building
 from plantroom_sim.control import ask, serve_control
 from plantroom_sim.errors import SimError
 from plantroom_sim.lab.lab import Lab
-from plantroom_sim.scenario import load_scenario
-from plantroom_sim.server import TcpBus
+from plantroom_sim.loader import load_scenario
 
 _DATA = click.option(
     "--data",
@@ -91,9 +90,27 @@ def check(file: Path) -> None:
 @click.argument("name")
 @_DATA
 def fault(name: str, folder: Path) -> None:
-    """Start a fault of the scenario now; "heal" ends all."""
-    request = {"do": "heal"} if name == "heal" else {"do": "fault", "name": name}
-    _ask(folder, request)
+    """Start a fault of the scenario now."""
+    _ask(folder, {"do": "fault", "name": name})
+
+
+@main.command(epilog="Example: plantroom-sim heal pump-2-bearing")
+@click.argument("name", required=False)
+@_DATA
+def heal(name: str | None, folder: Path) -> None:
+    """End a fault, or all of them."""
+    _ask(folder, {"do": "heal", "name": name})
+
+
+@main.command(epilog="Example: plantroom-sim do pump-1 set metric=speed value=900")
+@click.argument("device")
+@click.argument("action")
+@click.argument("args", nargs=-1)
+@_DATA
+def do(device: str, action: str, args: tuple[str, ...], folder: Path) -> None:
+    """What a person does to a device: ACTION with ARGS like weight=4.2."""
+    given = dict(arg.partition("=")[::2] for arg in args)
+    _ask(folder, {"do": "act", "device": device, "action": action, "args": given})
 
 
 @main.command(epilog="Example: plantroom-sim counts")
@@ -103,7 +120,7 @@ def counts(folder: Path) -> None:
     _ask(folder, {"do": "counts"})
 
 
-def _ask(folder: Path, request: dict[str, str]) -> None:
+def _ask(folder: Path, request: dict[str, object]) -> None:
     try:
         answer = asyncio.run(ask(folder.resolve() / "control.sock", request))
     except SimError as error:
@@ -118,9 +135,9 @@ async def _run(building: Building, folder: Path) -> None:
         tasks.create_task(building.run(ready), name="building")
         tasks.create_task(serve_control(building, folder / "control.sock"), name="control")
         await ready.wait()
-        for (gateway, bus), simulated in building.buses.items():
-            where = f"127.0.0.1:{simulated.port}" if isinstance(simulated, TcpBus) else str(simulated.path)
-            click.echo(f"{gateway}/{bus}: {where}")
+        tasks.create_task(building.people(), name="people")
+        for (gateway, name), bus in building.buses.items():
+            click.echo(f"{gateway}/{name}: {bus.where()}")
 
 
 def _fail(error: BaseException) -> NoReturn:

@@ -47,14 +47,16 @@ async def ask(path: Path, request: dict[str, Any]) -> Any:
 
 async def _answer(building: Building, request: dict[str, Any]) -> dict[str, Any]:
     try:
-        match request.get("do"):
-            case "fault":
-                return {"result": await building.trigger(str(request.get("name")))}
-            case "heal":
-                await building.heal()
-                return {"result": "all faults are over"}
-            case "counts":
+        match request:
+            case {"do": "fault", "name": str(name)}:
+                return {"result": await building.trigger(name)}
+            case {"do": "heal"}:
+                ended = await building.heal(request.get("name"))
+                return {"result": f"{ended} faults ended" if ended != 1 else "1 fault ended"}
+            case {"do": "counts"}:
                 return {"result": building.counts()}
+            case {"do": "act", "device": str(device), "action": str(action)}:
+                return {"result": await building.act(device, action, request.get("args") or {})}
             case other:
                 return {"error": f"nothing known as {other!r}"}
     except SimError as error:

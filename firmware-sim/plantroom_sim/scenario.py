@@ -1,117 +1,153 @@
-"""A scenario file: gateways, buses, devices with waveforms, timed faults."""
+"""A scenario: gateways, buses and devices of all kinds, what goes wrong, and what people do."""
 
-from pathlib import Path
-from typing import Annotated, Literal
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
-from plantroom_shared.ids import ID_PATTERN
-from plantroom_sim.errors import ScenarioError
-from plantroom_sim.waveform import Waveform
+from plantroom_sim.kind import BusEntry, DeviceEntry, Id, Strict
 
-Id = Annotated[str, Field(pattern=ID_PATTERN)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
 
 
-class Bus(_Strict):
-    """A simulated bus; TCP ports and pseudo-terminals are chosen when it starts."""
-
-    id: Id
-    type: Literal["modbus-tcp", "modbus-rtu"]
-    port: int = 0
-    baudrate: int = 19200
-
-
-class Device(_Strict):
-    """A simulated device."""
-
-    id: Id
-    profile: str
-    bus: Id
-    unit: int = Field(ge=1, le=247)
-    period: str = "1s"
-    label: str = ""
-    location: str = ""
-    values: dict[str, Waveform] = {}
+def parse_seconds(value: object) -> object:
+    """ "500ms", "8s", "5min", "1h", or plain seconds."""
+    if isinstance(value, str):
+        if match := _DURATION.fullmatch(value.strip()):
+            return float(match[1]) * _SECONDS[match[2]]
+        raise ValueError("write a duration like 500ms, 8s, 5min or 1h")
+    return value
 
 
-class Fault(_Strict):
-    """Something that goes wrong: by itself `at` seconds after the start, or by `plantroom-sim fault NAME`."""
+Seconds = Annotated[float, BeforeValidator(parse_seconds), Field(ge=0)]
+
+#: What goes wrong with a bus or a gateway rather than with a device.
+LINK_DOWN, GATEWAY_KILLED = "link-down", "gateway-killed"
+
+
+class Fault(Strict):
+    """Something that goes wrong: by itself `at` after the start, or by `plantroom-sim fault NAME`.
+
+    Beside these keys it has those of its kind, e.g. `metric`, `target`, `over_s` of a ramp.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
 
     name: Id
     title: str
+    kind: str
     device: Id | None = None
     bus: Id | None = None
     gateway: Id | None = None
-    kind: Literal[
-        "ramp", "dead", "slow", "late", "garbage", "exceptions", "wrong-identity", "link-down", "gateway-killed"
-    ]
-    at: float | None = Field(default=None, ge=0)
-    for_s: float | None = Field(default=None, gt=0)
-    metric: str | None = None
-    target: float | None = None
-    over_s: float = Field(default=20.0, ge=0)
+    at: Seconds | None = None
+    for_s: Annotated[Seconds, Field(gt=0)] | None = None  #: heals by itself after so long
+
+    @property
+    def more(self) -> Mapping[str, Any]:
+        """The keys of its kind."""
+        return self.model_extra or {}
+
+
+class Choice(Strict):
+    """A value that is chosen anew each time: one of these."""
+
+    between: tuple[float, float] | None = None  #: a number, evenly spread
+    digits: int = Field(default=2, ge=0, le=6)  #: decimals of that number
+    one_of: tuple[Any, ...] | None = Field(default=None, min_length=1)  #: by chance
+    in_turn: tuple[Any, ...] | None = Field(default=None, min_length=1)  #: the next each time, then from the first
+    kept: str | None = None  #: the next of a list that the set-up kept, then from the first
 
     @model_validator(mode="after")
-    def _complete(self) -> "Fault":
-        if self.kind == "ramp" and (self.device is None or self.metric is None or self.target is None):
-            raise ValueError("a ramp needs device, metric and target")
-        if self.kind == "link-down" and self.bus is None:
-            raise ValueError("link-down needs bus")
-        if self.kind == "gateway-killed" and self.gateway is None:
-            raise ValueError("gateway-killed needs gateway")
-        if self.kind not in ("ramp", "link-down", "gateway-killed") and self.device is None:
-            raise ValueError(f"{self.kind} needs device")
+    def _one(self) -> "Choice":
+        if sum(given is not None for given in (self.between, self.one_of, self.in_turn, self.kept)) != 1:
+            raise ValueError("say one of: between, one_of, in_turn, kept")
         return self
 
 
-class Gateway(_Strict):
+class Step(Strict):
+    """One thing that somebody does to a device; `{name}` in an argument is a value of the routine's `values`."""
+
+    device: Id
+    action: str
+    args: dict[str, Any] = Field(default_factory=dict)
+    after: Seconds = 0.0  #: seconds after the step before
+    chance: float = Field(default=1.0, gt=0, le=1)  #: left out now and then
+
+
+class Routine(Strict):
+    """What somebody does again and again: first `at`, then `every`, each time up to `jitter` later."""
+
+    name: Id
+    title: str = ""
+    at: Seconds = 0.0
+    every: Annotated[Seconds, Field(gt=0)] | None = None  #: without it, once
+    jitter: Seconds = 0.0
+    values: dict[str, Choice] = Field(default_factory=dict)  #: chosen anew each time
+    steps: tuple[Step, ...] = Field(min_length=1)
+
+
+class SetUp(Strict):
+    """A request that the lab sends to the control plane once, when it is first started."""
+
+    post: str = Field(pattern=r"^[a-z0-9/_.{}-]+$")  #: path under /api/v1/
+    body: dict[str, Any] = Field(default_factory=dict)
+    keep: dict[Id, str] = Field(default_factory=dict)  #: name → where in the answer, e.g. labels: items.*.code
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
     """A gateway and what hangs on it."""
+
+    id: str
+    label: str
+    location: str
+    buses: tuple[BusEntry, ...]
+    devices: tuple[DeviceEntry, ...]
+
+    def on(self, bus: str) -> list[DeviceEntry]:
+        """The devices of a bus."""
+        return [device for device in self.devices if device.bus == bus]
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A building, checked."""
+
+    name: str
+    site: str
+    site_name: str
+    history_days: float
+    gateways: tuple[Gateway, ...]
+    faults: tuple[Fault, ...]
+    routines: tuple[Routine, ...]
+    set_up: tuple[SetUp, ...]
+
+    def device(self, device: str) -> DeviceEntry | None:
+        """The entry of a device, ids are unique in a scenario."""
+        return next((entry for gateway in self.gateways for entry in gateway.devices if entry.id == device), None)
+
+
+class GatewayShape(Strict):
+    """A gateway as written; its buses and devices are read by their kinds."""
 
     id: Id
     label: str = ""
     location: str = ""
-    buses: tuple[Bus, ...]
-    devices: tuple[Device, ...]
-
-    @model_validator(mode="after")
-    def _consistent(self) -> "Gateway":
-        buses = {bus.id for bus in self.buses}
-        units: set[tuple[str, int]] = set()
-        for device in self.devices:
-            if device.bus not in buses:
-                raise ValueError(f"device {device.id}: there is no bus {device.bus!r}; there are {sorted(buses)}")
-            if (device.bus, device.unit) in units:
-                raise ValueError(f"device {device.id}: unit {device.unit} is taken on bus {device.bus!r}")
-            units.add((device.bus, device.unit))
-        return self
+    buses: list[dict[str, Any]] = Field(min_length=1)
+    devices: list[dict[str, Any]] = Field(default_factory=list)
 
 
-class Scenario(_Strict):
-    """A building."""
+class ScenarioShape(Strict):
+    """A scenario file as written."""
 
     name: str
     site: Id = "lab"
     site_name: str = "Lab building"
     history_days: float = Field(default=7.0, ge=0, le=60)
-    gateways: tuple[Gateway, ...] = Field(min_length=1)
+    gateways: tuple[GatewayShape, ...] = Field(min_length=1)
     faults: tuple[Fault, ...] = ()
-
-
-def load_scenario(path: Path) -> Scenario:
-    """Read and check; raises ScenarioError naming each mistake with its place."""
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ScenarioError(f"{path}: cannot be read: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise ScenarioError(f"{path}: not valid YAML: {error}") from error
-    try:
-        return Scenario.model_validate(data)
-    except ValidationError as error:
-        lines = [f"{path}: {'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
-        raise ScenarioError("\n".join(lines)) from error
+    routines: tuple[Routine, ...] = ()
+    set_up: tuple[SetUp, ...] = ()

@@ -5,6 +5,14 @@ class PlantroomError(Exception):
     """Base of all our errors; its message says what is wrong, where, and what would be right."""
 
 
+class ConfigError(PlantroomError):
+    """A file of a person that cannot be used; `mistakes` are all of them, with file and line."""
+
+    def __init__(self, mistakes: list[str]) -> None:
+        super().__init__("\n".join(mistakes))
+        self.mistakes = mistakes
+
+
 class InvalidIdError(PlantroomError):
     """A gateway, device, metric or user name that breaks the naming rule."""
 

@@ -6,13 +6,13 @@ from typing import Any, TypeVar
 import msgspec
 from pydantic import BaseModel, ValidationError
 
-from plantroom_edge.config.document import Document, parse_document, read_document
-from plantroom_edge.config.mistake import describe
 from plantroom_edge.config.references import check_references
 from plantroom_edge.config.site import Fleet, GatewayConfig, Site
-from plantroom_edge.drivers.registry import DRIVERS
+from plantroom_edge.drivers.registry import DRIVERS, TAGS
 from plantroom_edge.errors import ConfigError
 from plantroom_edge.profile.loader import ProfileLibrary
+from plantroom_shared.document import Document, parse_document, read_document
+from plantroom_shared.mistake import describe
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -65,7 +65,7 @@ def _validate(document: Document, model: type[M]) -> tuple[M | None, list[str]]:
     try:
         return model.model_validate(document.data), []
     except ValidationError as error:
-        return None, describe(error, document, model)
+        return None, describe(error, document, model, TAGS)
 
 
 def _resolve_paths(config: GatewayConfig, base: Path) -> GatewayConfig:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from plantroom_edge.config.document import Document
 from plantroom_edge.drivers.registry import DRIVERS, DriverKind
 from plantroom_edge.errors import ConfigError
 from plantroom_edge.profile.loader import ProfileLibrary
 from plantroom_edge.profile.schema import Profile
+from plantroom_shared.document import Document
 
 
 @dataclass(frozen=True, slots=True)

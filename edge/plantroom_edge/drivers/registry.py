@@ -55,3 +55,6 @@ DRIVERS: dict[str, DriverKind] = {
 
 #: Driver name → the shape of its profiles.
 PROFILES: dict[str, type[Profile]] = {kind.name: kind.profile for kind in DRIVERS.values()}
+
+#: What tells the entries of a configuration apart: bus types and driver names.
+TAGS = frozenset(DRIVERS) | frozenset(PROFILES)

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from plantroom_edge.config.document import read_document
-from plantroom_edge.config.mistake import describe
 from plantroom_edge.drivers.registry import PROFILES
 from plantroom_edge.errors import ConfigError
 from plantroom_edge.profile.schema import Profile
+from plantroom_shared.document import read_document
 from plantroom_shared.library import library_path
+from plantroom_shared.mistake import describe
 
 
 class ProfileLibrary:

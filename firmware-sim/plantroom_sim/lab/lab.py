@@ -8,20 +8,22 @@ import secrets
 import signal
 import socket
 import sys
+import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
-import httpx
 import yaml
 
 from plantroom_sim.building import Building
 from plantroom_sim.control import serve_control
 from plantroom_sim.errors import SimError
 from plantroom_sim.lab.broker import broker_command, make_certificates
-from plantroom_sim.lab.history import send_history
+from plantroom_sim.lab.control_plane import ControlPlane
+from plantroom_sim.lab.history import History, send_history
 from plantroom_sim.lab.processes import Child, run_once
 from plantroom_sim.scenario import Gateway, Scenario
-from plantroom_sim.server import TcpBus
 
 READY_S = 60.0
 DIRECT_GATEWAY = "lab-direct"
@@ -139,10 +141,10 @@ class Lab:
         workers.append(self._spawn(tasks, "cloud", [cloud, "serve", "-c", str(cloud_yaml)]))
         await self._cloud_ready(web_port, str(state["token"]))
         for gateway in scenario.gateways:
-            path = self._gateway_yaml(gateway, broker_port)
-            workers.append(self._spawn(tasks, f"edge-{gateway.id}", [edge, "run", "-c", str(path)]))
-        if first and scenario.history_days:
-            workers.append(tasks.create_task(self._history(broker_port, ca_file), name="history"))
+            path, environment = self._gateway_yaml(gateway, broker_port)
+            command = [edge, "run", "-c", str(path)]
+            workers.append(self._spawn(tasks, f"edge-{gateway.id}", command, environment))
+        workers.append(tasks.create_task(self._bring_to_life(web_port, broker_port, ca_file, state), name="life"))
         self._info = {
             "web": f"http://127.0.0.1:{web_port}",
             "token": state["token"],
@@ -158,31 +160,53 @@ class Lab:
             "direct_gateway": DIRECT_GATEWAY,
         }
 
-    def _spawn(self, tasks: asyncio.TaskGroup, name: str, command: list[str]) -> asyncio.Task[None]:
-        child = Child(name, command, self._folder / "logs" / f"{name}.log", self._write_info)
+    def _spawn(
+        self, tasks: asyncio.TaskGroup, name: str, command: list[str], environment: Mapping[str, str] | None = None
+    ) -> asyncio.Task[None]:
+        log = self._folder / "logs" / f"{name}.log"
+        child = Child(name, command, log, self._write_info, environment or {})
         self._children[name] = child
         return tasks.create_task(child.run(), name=name)
 
-    async def _history(self, port: int, ca_file: Path) -> None:
-        """Once the devices have registered; a lab without charts is still a lab."""
-        await asyncio.sleep(5)
-        for gateway in self._scenario.gateways:
-            password = (self._folder / "credentials" / f"{gateway.id}.password").read_text().strip()
-            try:
-                await send_history(
-                    gateway, self._building.devices, self._scenario.history_days, port, password, ca_file
-                )
-            except SimError as error:
-                click.echo(f"History: {error}", err=True)
+    async def _bring_to_life(self, web_port: int, broker_port: int, ca_file: Path, state: dict[str, Any]) -> None:
+        """Once all devices have registered: the set-up, then people come in, and the past is told."""
+        site = ControlPlane(web_port, str(state["token"]))
+        try:
+            await site.registered({device.id for gateway in self._scenario.gateways for device in gateway.devices})
+            done = state.setdefault("set_up", {"done": 0, "kept": {}})
+            for number, request in enumerate(self._scenario.set_up[done["done"] :], done["done"]):
+                done["kept"] |= await site.set_up(request, done["kept"])
+                done["done"] = number + 1
+                self._save_state(state)
+            self._building.kept = done["kept"]
+        except SimError as error:
+            click.echo(f"Set-up: {error}", err=True)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._building.people(), name="people")
+            for gateway in self._scenario.gateways:
+                tasks.create_task(self._history(gateway, broker_port, ca_file, state), name=f"history {gateway.id}")
 
-    def _gateway_yaml(self, gateway: Gateway, broker_port: int) -> Path:
-        buses = []
-        for bus in gateway.buses:
-            simulated = self._building.buses[gateway.id, bus.id]
-            if isinstance(simulated, TcpBus):
-                buses.append({"id": bus.id, "type": bus.type, "host": "127.0.0.1", "port": simulated.port})
-            else:
-                buses.append({"id": bus.id, "type": bus.type, "port": str(simulated.path), "baudrate": bus.baudrate})
+    async def _history(self, gateway: Gateway, port: int, ca_file: Path, state: dict[str, Any]) -> None:
+        """Once, however often the lab is started; a lab without charts is still a lab."""
+        told = state.setdefault("history", {})
+        past = told.setdefault(gateway.id, {"outbox": secrets.token_hex(8), "end": int(time.time()), "done": False})
+        if past["done"] or not self._scenario.history_days:
+            return
+        self._save_state(state)
+        password = (self._folder / "credentials" / f"{gateway.id}.password").read_text().strip()
+        devices = [self._building.devices[device.id] for device in gateway.devices]
+        history = History(gateway.id, past["outbox"], past["end"], self._scenario.history_days)
+        try:
+            await send_history(history, devices, port, password, ca_file)
+        except SimError as error:
+            click.echo(f"History: {error}; it is sent at the next start", err=True)
+            return
+        past["done"] = True
+        self._save_state(state)
+
+    def _gateway_yaml(self, gateway: Gateway, broker_port: int) -> tuple[Path, dict[str, str]]:
+        """Its file, and the variables that its process needs."""
+        parts = [self._building.buses[gateway.id, bus.id].gateway_part() for bus in gateway.buses]
         document = {
             "gateway": gateway.id,
             "label": gateway.label,
@@ -195,19 +219,19 @@ class Lab:
                 "ca_file": "../broker/ca.pem",
             },
             "data_dir": "data",
-            "buses": buses,
-            "devices": [device.model_dump(exclude={"values"}) for device in gateway.devices],
+            "buses": [dict(part.bus) for part in parts],
+            "devices": [dict(device) for part in parts for device in part.devices],
         }
         path = self._folder / gateway.id / "gateway.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(yaml.safe_dump(document, sort_keys=False))
-        return path
+        return path, {name: value for part in parts for name, value in part.environment.items()}
 
-    def _state(self) -> dict[str, object]:
+    def _state(self) -> dict[str, Any]:
         """Secrets and ports of this lab, made at its first start."""
         path = self._folder / "state.json"
         if path.exists():
-            state: dict[str, object] = json.loads(path.read_text())
+            state: dict[str, Any] = json.loads(path.read_text())
             return state
         return {
             "broker_port": 18883,
@@ -218,7 +242,7 @@ class Lab:
             "enrolled": False,
         }
 
-    def _save_state(self, state: dict[str, object]) -> None:
+    def _save_state(self, state: dict[str, Any]) -> None:
         path = self._folder / "state.json"
         path.touch(mode=0o600)
         path.write_text(json.dumps(state))
@@ -239,18 +263,10 @@ class Lab:
             os.kill(child.pid, signal.SIGKILL)
 
     async def _cloud_ready(self, port: int, token: str) -> None:
-        async with httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"}) as http:
-            try:
-                async with asyncio.timeout(READY_S):
-                    while True:
-                        try:
-                            if (await http.get(f"http://127.0.0.1:{port}/api/v1/sites")).status_code == 200:
-                                return
-                        except httpx.TransportError:
-                            pass
-                        await asyncio.sleep(0.1)
-            except TimeoutError as error:
-                raise SimError(f"the control plane did not start; see {self._folder / 'logs' / 'cloud.log'}") from error
+        try:
+            await ControlPlane(port, token).ready(READY_S)
+        except TimeoutError as error:
+            raise SimError(f"the control plane did not start; see {self._folder / 'logs' / 'cloud.log'}") from error
 
     def _greet(self) -> None:
         login = self._info["login"]

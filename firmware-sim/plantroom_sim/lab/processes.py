@@ -2,8 +2,9 @@
 
 import asyncio
 import ctypes
+import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from plantroom_sim.errors import SimError
@@ -20,8 +21,16 @@ def _die_with_parent() -> None:
 class Child:
     """One program; `run` keeps it running until cancelled, then ends it as an administrator would."""
 
-    def __init__(self, name: str, command: Sequence[str], log: Path, on_start: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        log: Path,
+        on_start: Callable[[], None],
+        environment: Mapping[str, str],
+    ) -> None:
         self.name = name
+        self._environment = environment
         self._command = command
         self._log = log
         self._on_start = on_start
@@ -45,6 +54,7 @@ class Child:
                 stdout=log,
                 stderr=log,
                 stdin=asyncio.subprocess.DEVNULL,
+                env={**os.environ, **self._environment},
                 preexec_fn=_die_with_parent,
                 start_new_session=True,  # Ctrl-C is ours to pass on
             )

@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import plantroom_sim.server as sim
 from plantroom_edge.driver import Sample
 from plantroom_edge.drivers.modbus.adapter import ModbusLink, NoAnswerError
 from plantroom_edge.drivers.modbus.bus import ModbusBus
@@ -15,18 +14,17 @@ from plantroom_edge.drivers.modbus.driver import ModbusDriver
 from plantroom_edge.drivers.modbus.profile import DataType, ModbusProfile, Register, Write
 from plantroom_edge.drivers.modbus.reader import DeviceReader
 from plantroom_shared.clock import SystemClock
-from plantroom_sim.device import SimDevice
-from plantroom_sim.registers import Map, Point
-from plantroom_sim.waveform import Constant
+from plantroom_sim.kinds.modbus.device import ModbusUnit
+from plantroom_sim.kinds.modbus.registers import Point
+from tests.fakes.modbus import rtu_line, tcp_bus, unit
 from tests.fakes.sink import MemorySink
 
 LIMIT_S = 10
 
 
-def _sim(unit: int) -> SimDevice:
+def _sim(number: int) -> ModbusUnit:
     points = [Point("a", 0, type="uint16"), Point("b", 50, type="uint16"), Point("c", 60, words="CDAB")]
-    waves = {"a": Constant(level=11), "b": Constant(level=22), "c": Constant(level=1.5)}
-    return SimDevice(f"unit{unit}", unit, Map("m/m", points, []), dict(waves), lambda: 0.0)
+    return unit(number, points, {"a": 11, "b": 22, "c": 1.5})
 
 
 def _register(metric: str, address: int, kind: DataType = DataType.UINT16, **more: Any) -> Register:
@@ -50,21 +48,6 @@ def _device(unit: int) -> ModbusDevice:
 
 
 @asynccontextmanager
-async def _line(path: Path, *devices: SimDevice) -> AsyncIterator[RtuBus]:
-    line = sim.RtuLine({device.unit: device for device in devices}, path)
-    await line.open()
-    answering = asyncio.create_task(line.run(), name="line")
-    try:
-        yield RtuBus.model_validate(
-            {"id": "line", "type": "modbus-rtu", "port": str(path), "baudrate": 115200, "timeout": "250ms"}
-        )
-    finally:
-        answering.cancel()
-        await asyncio.gather(answering, return_exceptions=True)
-        await line.close()
-
-
-@asynccontextmanager
 async def _driving(bus: RtuBus | TcpBus, *units: int) -> AsyncIterator[tuple[ModbusDriver, MemorySink]]:
     sink = MemorySink()
     driver = ModbusDriver(bus, [(_device(unit), _profile(A, B, C)) for unit in units], SystemClock())
@@ -77,24 +60,18 @@ async def _driving(bus: RtuBus | TcpBus, *units: int) -> AsyncIterator[tuple[Mod
 
 
 async def test_reads_right_over_a_serial_line(tmp_path: Path) -> None:
-    async with _line(tmp_path / "tty", _sim(1)) as bus, _driving(bus, 1) as (_, sink):
+    async with rtu_line(tmp_path, _sim(1)) as bus, _driving(bus, 1) as (_, sink):
         await sink.until(lambda sink: [11, 22, 1.5] in [sample.values for sample in sink.samples])
 
 
 async def test_reads_right_over_tcp() -> None:
-    server = sim.TcpBus({1: _sim(1)}, "127.0.0.1", 0)
-    await server.open()
-    try:
-        bus = TcpBus(id="line", type="modbus-tcp", host="127.0.0.1", port=server.port)
-        async with _driving(bus, 1) as (_, sink):
-            await sink.until(lambda sink: [11, 22, 1.5] in [sample.values for sample in sink.samples])
-    finally:
-        await server.close()
+    async with tcp_bus(_sim(1)) as bus, _driving(bus, 1) as (_, sink):
+        await sink.until(lambda sink: [11, 22, 1.5] in [sample.values for sample in sink.samples])
 
 
 async def test_a_late_answer_is_never_taken_for_another_value(tmp_path: Path) -> None:
     device = _sim(1)
-    async with _line(tmp_path / "tty", device) as config:
+    async with rtu_line(tmp_path, device) as config:
         link = ModbusLink(config)
         bus = ModbusBus(link, SystemClock(), rtu=True, timeout=config.timeout)
         first, second = DeviceReader(_device(1), _profile(A)), DeviceReader(_device(1), _profile(B))
@@ -119,11 +96,11 @@ async def test_a_late_answer_is_never_taken_for_another_value(tmp_path: Path) ->
 
 async def test_a_write_reaches_the_device_once(tmp_path: Path) -> None:
     device = _sim(1)
-    async with _line(tmp_path / "tty", device) as bus, _driving(bus, 1) as (driver, sink):
+    async with rtu_line(tmp_path, device) as bus, _driving(bus, 1) as (driver, sink):
         await sink.until(lambda sink: bool(sink.samples))
         outcome = await asyncio.wait_for(driver.command("unit1", "set", {"value": 42}), LIMIT_S)
         assert (outcome.state, outcome.readback) == ("done", 42)
-        assert device.counts.writes == 1
+        assert device.count.writes == 1
         assert device.written == {0: 42}
 
 
@@ -135,6 +112,6 @@ async def test_a_dead_unit_keeps_the_others_polled(tmp_path: Path) -> None:
         gone = next((at for at, sample in enumerate(samples) if sample.device == "unit2"), None)
         return gone is not None and sum(sample.values == [11, 22, 1.5] for sample in samples[gone:]) >= 10
 
-    async with _line(tmp_path / "tty", _sim(1), dead) as bus, _driving(bus, 1, 2) as (_, sink):
+    async with rtu_line(tmp_path, _sim(1), dead) as bus, _driving(bus, 1, 2) as (_, sink):
         await sink.until(lambda sink: alive(sink.samples))
         assert [s.values for s in sink.samples if s.device == "unit2"] == [[None, None, None]]

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from plantroom_edge import drivers
-from plantroom_edge.config.document import read_document
 from plantroom_edge.config.loader import load_site
 from plantroom_edge.drivers.registry import DRIVERS
 from plantroom_edge.profile.loader import ProfileLibrary
+from plantroom_shared.document import read_document
 
 FOLDERS = sorted(path for path in Path(drivers.__path__[0]).iterdir() if path.is_dir() and path.name != "__pycache__")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from plantroom_edge.errors import ConfigError
+from plantroom_shared.errors import ConfigError
 
 Location = tuple[str | int, ...]
 

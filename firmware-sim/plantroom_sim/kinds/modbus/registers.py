@@ -2,12 +2,13 @@
 
 import struct
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import yaml
 
 from plantroom_shared.library import library_path
-from plantroom_sim.errors import ScenarioError
+from plantroom_sim.errors import ScenarioError, nearest
 
 
 @dataclass(slots=True)
@@ -35,12 +36,17 @@ class Map:
     commands: list[dict[str, Any]]
 
 
+@cache
 def read_map(profile: str) -> Map:
     """Read configs/profiles/<profile>.yaml; raises ScenarioError when there is none."""
-    path = library_path("profiles") / f"{profile}.yaml"
+    folder = library_path("profiles")
+    path = folder / f"{profile}.yaml"
     if not path.is_file():
-        raise ScenarioError(f"profile {profile!r} is not known: there is no {path}")
+        names = sorted(found.relative_to(folder).with_suffix("").as_posix() for found in folder.glob("*/*.yaml"))
+        raise ScenarioError(f"profile {profile!r} is not known; {nearest(profile, names)}")
     data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if "registers" not in data:
+        raise ScenarioError(f"profile {profile!r} is of no Modbus device; choose one that has registers")
     known = Point.__slots__
     points = [Point(**{key: value for key, value in item.items() if key in known}) for item in data["registers"]]
     return Map(profile, points, data.get("commands", []))

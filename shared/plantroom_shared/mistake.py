@@ -1,14 +1,13 @@
 """What pydantic found, said so that a person can mend it: where, what is wrong, what would be right."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from difflib import get_close_matches
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from plantroom_edge.config.document import Document, Location
-from plantroom_edge.drivers.registry import DRIVERS
+from plantroom_shared.document import Document, Location
 from plantroom_shared.ids import ID_PATTERN, METRIC_PATTERN
 
 #: Custom error of a model that checks how its parts fit: its context holds all mistakes as (location, text).
@@ -36,26 +35,36 @@ _KINDS = {
 }
 
 
-def describe(error: ValidationError, document: Document, model: type[BaseModel]) -> list[str]:
-    """Every mistake, each with its line and what would be right."""
+def describe(
+    error: ValidationError,
+    document: Document,
+    model: type[BaseModel],
+    tags: Collection[str] = (),
+    below: Location = (),
+) -> list[str]:
+    """Every mistake, each with its line and what would be right.
+
+    `tags` tell the models of unions apart: pydantic puts them into its locations. `below` is where in the document
+    the validated part stands.
+    """
     mistakes: list[str] = []
     for item in error.errors(include_url=False):
-        place: Location = tuple(part for part in item["loc"] if not _is_tag(part))
+        place: Location = tuple(part for part in (*below, *item["loc"]) if part not in tags)
         if item["type"] == MISFIT:
             found: list[tuple[Location, str]] = item["ctx"]["mistakes"]
             mistakes += [document.mistake((*place, *inside), text) for inside, text in found]
         else:
-            mistakes.append(document.mistake(place, _text(item, place, model)))
+            mistakes.append(document.mistake(place, _text(item, place, model, tags)))
     return mistakes
 
 
-def _text(item: ErrorDetails, place: Location, model: type[BaseModel]) -> str:
+def _text(item: ErrorDetails, place: Location, model: type[BaseModel], tags: Collection[str]) -> str:
     kind, value, context = item["type"], item.get("input"), item.get("ctx", {})
     name = str(place[-1]) if place else "the document"
     path = ".".join(map(str, place)) or "the document"
     match kind:
         case "extra_forbidden":
-            known = _known_at(model, item["loc"][:-1])
+            known = _known_at(model, item["loc"][:-1], tags)
             near = get_close_matches(name, known, 3)
             # of equally near ones the first letter decides: "lable" is "label" rather than "table"
             near.sort(key=lambda candidate: candidate[0] != name[0])
@@ -65,9 +74,9 @@ def _text(item: ErrorDetails, place: Location, model: type[BaseModel]) -> str:
         case "missing":
             return f"{name!r} is missing; add it"
         case "union_tag_not_found":
-            return f"{path}: 'type' is missing; add one of: {', '.join(_tags(model, item['loc']))}"
+            return f"{path}: 'type' is missing; add one of: {', '.join(_tags(model, item['loc'], tags))}"
         case "union_tag_invalid":
-            near = get_close_matches(context["tag"], _tags(model, item["loc"]), 1)
+            near = get_close_matches(context["tag"], _tags(model, item["loc"], tags), 1)
             hint = f"did you mean {near[0]!r}?" if near else f"use {context['expected_tags']}"
             return f"{path}: type {context['tag']!r} is not known; {hint}"
         case "literal_error" | "enum":
@@ -94,31 +103,26 @@ def _short(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _is_tag(part: str | int) -> bool:
-    """pydantic puts the tag of a union (of buses, of devices) into the location."""
-    return part in DRIVERS or part in {kind.name for kind in DRIVERS.values()}
-
-
-def _models_at(model: type[BaseModel], location: Sequence[str | int]) -> list[type[BaseModel]]:
+def _models_at(model: type[BaseModel], location: Sequence[str | int], tags: Collection[str]) -> list[type[BaseModel]]:
     """The models that may stand at a location."""
     models = [model]
     for part in location:
         if isinstance(part, int):
             continue
-        if _is_tag(part):
+        if part in tags:
             models = [kind for kind in models if part in _own_tags(kind)]
         else:
             models = [inner for kind in models if part in kind.model_fields for inner in _nested(kind, part)]
     return models
 
 
-def _known_at(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
-    fields = (item for kind in _models_at(model, location) for item in kind.model_fields.items())
+def _known_at(model: type[BaseModel], location: Sequence[str | int], tags: Collection[str]) -> list[str]:
+    fields = (item for kind in _models_at(model, location, tags) for item in kind.model_fields.items())
     return sorted({name for name, field in fields if not field.exclude})
 
 
-def _tags(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
-    return [tag for kind in _models_at(model, location) for tag in _own_tags(kind)]
+def _tags(model: type[BaseModel], location: Sequence[str | int], tags: Collection[str]) -> list[str]:
+    return [tag for kind in _models_at(model, location, tags) for tag in _own_tags(kind)]
 
 
 def _own_tags(model: type[BaseModel]) -> list[str]:

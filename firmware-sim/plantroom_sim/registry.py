@@ -1,0 +1,18 @@
+"""The simulated buses there are: bus type → what a scenario may say of it and what makes it."""
+
+from plantroom_sim.kind import SimKind
+from plantroom_sim.kinds.modbus import bus as modbus
+from plantroom_sim.kinds.modbus import config as modbus_config
+
+KINDS: dict[str, SimKind] = {
+    name: SimKind(
+        bus=entry,
+        device=modbus_config.ModbusDevice,
+        make=modbus.make,
+        faults=modbus_config.FAULTS,
+        actions=modbus_config.ACTIONS,
+        check=modbus_config.check,
+        fits=modbus_config.fits,
+    )
+    for name, entry in modbus_config.BUSES.items()
+}
