@@ -23,6 +23,7 @@ from plantroom_sim.kinds.modbus.wire import (
     rtu_frame,
     tcp_frame,
 )
+from plantroom_sim.waveform import bound
 
 SLOW_S = 0.35
 LATE_S = 0.9
@@ -286,7 +287,12 @@ def make(entry: BusEntry, devices: Sequence[ModbusDevice], place: Place) -> SimB
     """The bus of an entry; raises ScenarioError where a profile is not known."""
     units = [
         ModbusUnit(
-            device.id, device.unit, read_map(device.profile), device.values, place.now, strict=device.holes == "illegal"
+            device.id,
+            device.unit,
+            read_map(device.profile),
+            bound(device.values),
+            place.now,
+            strict=device.holes == "illegal",
         )
         for device in devices
     ]

@@ -8,7 +8,7 @@ from pydantic import Field
 from plantroom_sim.errors import ScenarioError, nearest
 from plantroom_sim.kind import BusEntry, DeviceEntry, Plain, Strict
 from plantroom_sim.kinds.modbus.registers import read_map
-from plantroom_sim.waveform import Waveform
+from plantroom_sim.waveform import Counter, Waveform
 
 
 class TcpEntry(BusEntry):
@@ -96,7 +96,12 @@ def check(_bus: BusEntry, devices: Sequence[tuple[int, ModbusDevice]]) -> Iterat
         except ScenarioError as error:
             yield (*place, "profile"), str(error)
             continue
-        for metric in device.values:
+        for metric, wave in device.values.items():
+            if isinstance(wave, Counter) and wave.of is not None:
+                others = [name for name, other in device.values.items() if not isinstance(other, Counter)]
+                if wave.of not in others:
+                    text = f"{wave.of!r} has no waveform that could be integrated; {nearest(wave.of, others)}"
+                    yield (*place, "values", metric, "of"), text
             if metric not in known:
                 yield (*place, "values", metric), f"{device.profile} has no metric {metric!r}; {nearest(metric, known)}"
 

@@ -7,7 +7,7 @@ from typing import Any
 from plantroom_shared.batch import DeviceRows, Value
 from plantroom_sim.kinds.modbus.config import Ramp, SetValue
 from plantroom_sim.kinds.modbus.registers import Map, encode
-from plantroom_sim.waveform import Constant, Waveform
+from plantroom_sim.waveform import Constant, Wave
 
 
 @dataclass(slots=True)
@@ -27,7 +27,7 @@ class ModbusUnit:
     name: str
     unit: int
     map: Map
-    waves: Mapping[str, Waveform]
+    waves: Mapping[str, Wave]
     now: Callable[[], float]
     strict: bool = False  #: answers "illegal address" when a read touches a register that it does not have
     count: Counts = field(default_factory=Counts)
@@ -64,12 +64,14 @@ class ModbusUnit:
             wave = self.waves.get(point.metric)
             if wave is None:
                 continue
+            seed = f"{self.name}/{point.metric}"
+            shown = [wave.at(moment, seed) for moment in moments]
             if point.states:
-                values[point.metric] = [point.states.get(round(wave.at(moment)), "") for moment in moments]
+                values[point.metric] = [point.states.get(round(value), "") for value in shown]
             elif point.bit is not None:
-                values[point.metric] = [bool(wave.at(moment)) for moment in moments]
+                values[point.metric] = [bool(value) for value in shown]
             else:
-                values[point.metric] = [round(wave.at(moment), 4) for moment in moments]
+                values[point.metric] = [round(value, 4) for value in shown]
         return DeviceRows(device=self.name, times=[moment * 1000 for moment in moments], values=values)
 
     def value(self, metric: str) -> float:
@@ -78,7 +80,7 @@ class ModbusUnit:
             return self.held[metric]
         second = self.now()
         wave = self.waves.get(metric) or Constant()
-        value = wave.at(second)
+        value = wave.at(second, f"{self.name}/{metric}")
         if metric in self.ramps:
             since, ramp = self.ramps[metric]
             share = min(1.0, max(0.0, (second - since) / ramp.over_s)) if ramp.over_s else 1.0
