@@ -1,0 +1,1 @@
+"""Bluetooth scales on a private D-Bus with a simulated bluetoothd."""
