@@ -14,9 +14,13 @@ from plantroom_edge.app import Agent, status_path
 from plantroom_edge.config.loader import load_gateway_config
 from plantroom_edge.config.site import Fleet, GatewayConfig
 from plantroom_edge.driver import Found
+from plantroom_edge.drivers.ble_scale.profile import BleScaleProfile
+from plantroom_edge.drivers.ble_scale.radio import RadioLostError
+from plantroom_edge.drivers.ble_scale.survey import survey
 from plantroom_edge.drivers.registry import DRIVERS
 from plantroom_edge.errors import ConfigError
 from plantroom_edge.outbox.store import OutboxStore
+from plantroom_edge.profile.loader import ProfileLibrary
 from plantroom_shared.clock import SystemClock
 
 #: A status older than this means that the agent does not run.
@@ -66,11 +70,21 @@ def check(path: Path, *, as_json: bool) -> None:
     _print(summary, text, as_json=as_json)
 
 
-@main.command(epilog="Example: plantroom-edge probe -c gateway.yaml")
+@main.command(
+    epilog="Example: plantroom-edge probe -c gateway.yaml; without a configuration: plantroom-edge probe --ble"
+)
 @_CONFIG
+@click.option("--ble", is_flag=True, help="List the Bluetooth devices in the air, and which profile fits.")
+@click.option("--adapter", default="hci0", show_default=True, help="With --ble: the Bluetooth adapter.")
+@click.option(
+    "--seconds", type=click.FloatRange(1, 600), default=10, show_default=True, help="With --ble: listen so long."
+)
 @_JSON
-def probe(path: Path, *, as_json: bool) -> None:
+def probe(path: Path, *, ble: bool, adapter: str, seconds: float, as_json: bool) -> None:
     """Try each device once, now. Stop a running agent first: a serial line has one owner."""
+    if ble:
+        _survey(adapter, seconds, as_json=as_json)
+        return
     _config, fleet = _load(path, as_json=as_json)
     found = asyncio.run(_probe(fleet))
     rows = [
@@ -126,6 +140,26 @@ def outbox(path: Path, *, as_json: bool) -> None:
         lines.append(f"  {stream}: {depth.batches} batches, {depth.bytes} bytes")
     store.close()
     _print(data, "\n".join(lines), as_json=as_json)
+
+
+def _survey(adapter: str, seconds: float, *, as_json: bool) -> None:
+    library = ProfileLibrary()
+    profiles = {name: library.get(name) for name in library.names()}
+    scales = {name: profile for name, profile in profiles.items() if isinstance(profile, BleScaleProfile)}
+    try:
+        found = asyncio.run(survey(adapter, None, SystemClock(), seconds, scales))
+    except RadioLostError as error:
+        _fail([str(error)], as_json=as_json)
+    rows = [
+        f"{item.address}  {item.rssi:4d} dBm  {item.name or '(no name)'}: "
+        + (", ".join(item.profiles) or "no profile fits")
+        for item in found
+    ]
+    data = [
+        msgspec.to_builtins({"address": i.address, "name": i.name, "rssi": i.rssi, "profiles": i.profiles})
+        for i in found
+    ]
+    _print(data, "\n".join(rows) or f"Nothing was heard on {adapter} within {seconds:g} s.", as_json=as_json)
 
 
 async def _probe(fleet: Fleet) -> list[Found]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from plantroom_edge.drivers.ble_scale.config import BleBus
 from plantroom_edge.drivers.registry import DRIVERS, DriverKind
 from plantroom_edge.errors import ConfigError
 from plantroom_edge.profile.loader import ProfileLibrary
@@ -89,9 +90,15 @@ def _doubles(part: str, entries: Sequence[Any], document: Document) -> Iterator[
 
 
 def _shared_ports(buses: Sequence[Any], document: Document) -> Iterator[str]:
-    """A serial port has one owner."""
+    """A serial port has one owner, and so has a Bluetooth adapter."""
     owner: dict[str, object] = {}
     for index, bus in enumerate(buses):
+        if isinstance(bus, dict) and bus.get("type") == "ble":
+            adapter = str(bus.get("adapter", BleBus.model_fields["adapter"].default))
+            if adapter in owner:
+                text = f"adapter {adapter} is that of bus {owner[adapter]!r} already; put its scales on that bus"
+                yield document.mistake(("buses", index, "adapter"), text)
+            owner.setdefault(adapter, bus.get("id"))
         port = bus.get("port") if isinstance(bus, dict) else None
         if not isinstance(port, str) or not port.startswith("/"):
             continue

@@ -6,6 +6,9 @@ from typing import Any
 
 from plantroom_edge.config.model import BusConfig, DeviceConfig
 from plantroom_edge.driver import Driver
+from plantroom_edge.drivers.ble_scale.config import BleBus, BleScaleDevice
+from plantroom_edge.drivers.ble_scale.driver import BleScaleDriver
+from plantroom_edge.drivers.ble_scale.profile import BleScaleProfile
 from plantroom_edge.drivers.modbus.budget import check_budget
 from plantroom_edge.drivers.modbus.config import ModbusDevice, RtuBus, RtuOverTcpBus, TcpBus
 from plantroom_edge.drivers.modbus.driver import ModbusDriver
@@ -51,6 +54,7 @@ DRIVERS: dict[str, DriverKind] = {
     "modbus-rtu-over-tcp": _modbus(RtuOverTcpBus),
     "scanner-serial": _scanner(SerialLine),
     "scanner-tcp": _scanner(TcpLine),
+    "ble": DriverKind("ble_scale", BleBus, BleScaleDevice, BleScaleProfile, BleScaleDriver, "address"),
 }
 
 #: Driver name → the shape of its profiles.

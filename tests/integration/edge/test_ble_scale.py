@@ -1,0 +1,259 @@
+"""Unmodified bleak against a simulated bluetoothd on a private D-Bus: what the field notes warn of, each once."""
+
+import asyncio
+import json
+import subprocess
+import sys
+
+import pytest
+
+from plantroom_edge.drivers.ble_scale.config import BleScaleDevice
+from plantroom_edge.drivers.ble_scale.driver import BleScaleDriver
+from plantroom_edge.drivers.ble_scale.profile import BleScaleProfile
+from plantroom_edge.drivers.ble_scale.radio import Heard, Radio
+from plantroom_edge.drivers.ble_scale.survey import survey
+from plantroom_edge.profile.loader import ProfileLibrary
+from plantroom_shared.clock import SystemClock
+from plantroom_sim.errors import SimError
+from plantroom_sim.kinds.ble.broadcast_scale import BroadcastScale
+from plantroom_sim.kinds.ble.control import ask_air, serve_air
+from plantroom_sim.kinds.ble.gatt_scale import GattScale
+from plantroom_sim.kinds.ble.text_scale import TextScale
+from tests.fakes.sink import MemorySink
+from tests.integration.edge.ble import make_driver, now, on_air, private_bus, profile, running, weighings
+
+GATT, TEXT, CAST = "C0:00:00:00:00:01", "C0:00:00:00:00:02", "C8:47:8C:00:00:03"
+
+
+async def test_three_kinds_of_scale_tell_their_weighings() -> None:
+    gatt, text, cast = GattScale(GATT, "GATT", now), TextScale(TEXT, "TEXT", now), BroadcastScale(CAST, "CAST", now)
+    gatt.battery = 17
+    sink = MemorySink()
+    async with private_bus() as bus, on_air(bus, [gatt, text, cast]), running(make_driver([gatt, text, cast]), sink):
+        await asyncio.gather(gatt.weigh(12.5), text.weigh(7.25), cast.weigh(71.35))
+        await sink.until(lambda s: sum(event.kind == "weighing" for event in s.events) >= 3)
+        await sink.until(lambda s: any(row.device == "gatt" and 17 in row.values for row in s.samples))
+    assert (weighings(sink, "gatt"), weighings(sink, "text"), weighings(sink, "cast")) == ([12.5], [7.25], [71.35])
+    [event] = [event for event in sink.events if event.kind == "weighing" and event.device == "gatt"]
+    assert event.data["raw"].startswith("02c409")
+    assert (event.data["unit"], event.data["stable"], event.data["time_source"]) == ("kg", True, "scale")
+    assert event.data["station"] == "ward"
+
+
+async def test_doubled_and_repeated_indications_make_one_weighing() -> None:
+    scale, plain = GattScale(GATT, "DATED", now), GattScale(TEXT, "PLAIN", now, clock=False)
+    sink = MemorySink()
+    async with private_bus() as bus, on_air(bus, [scale, plain]), running(make_driver([scale, plain]), sink):
+        for item in (scale, plain):
+            item.doubled = 2
+            await item.weigh(10.0)
+            item.cuts_after = 1  # it went out, its confirmation was lost: sent again after the reconnect
+            await item.weigh(11.0)
+            item.cuts_before = 1
+            await item.weigh(12.0)
+        await sink.until(lambda s: weighings(s, "dated")[-1:] == [12.0] == weighings(s, "plain")[-1:])
+    assert weighings(sink, "dated") == [10.0, 11.0, 12.0]
+    assert weighings(sink, "plain") == [10.0, 11.0, 12.0]
+    assert scale.connects >= 3
+
+
+async def test_a_restarted_gateway_knows_what_it_recorded() -> None:
+    scale = GattScale(GATT, "SCALE", now)
+    first, again = MemorySink(), MemorySink()
+    async with private_bus() as bus, on_air(bus, [scale]):
+        async with running(make_driver([scale]), first):
+            weighed = await scale.weigh(12.5)
+            await first.until(lambda s: weighings(s, "scale") == [12.5])
+        again.memory = json.loads(json.dumps(first.memory))
+        async with running(make_driver([scale]), again):
+            repeat = scale._frame(2500, weighed.stamp)
+            await scale._keep(repeat)  # the scale hands over its memory to the new connection
+            await scale.weigh(13.0)
+            await again.until(lambda s: weighings(s, "scale") == [13.0])
+    assert weighings(again, "scale") == [13.0]
+
+
+async def test_bluetoothd_dies_and_comes_back() -> None:
+    """bleak notices nothing: no callback, a scanner that is silent for ever, a ghost connection from stale state."""
+    scale, cast = GattScale(GATT, "SCALE", now), BroadcastScale(CAST, "CAST", now)
+    sink = MemorySink()
+    async with private_bus() as bus, on_air(bus, [scale, cast]) as air, running(make_driver([scale, cast]), sink):
+        await scale.weigh(10.0)
+        for kg in (11.0, 12.0):
+            await air.restart()
+            await asyncio.gather(scale.weigh(kg), cast.weigh(kg))
+        await sink.until(lambda s: len(weighings(s, "scale")) == 3 and len(weighings(s, "cast")) == 2)
+        states = [
+            event.data["state"] for event in sink.events if event.kind == "device.state" and event.device == "scale"
+        ]
+    assert weighings(sink, "scale") == [10.0, 11.0, 12.0]
+    assert weighings(sink, "cast") == [11.0, 12.0]
+    assert "silent" in states
+    assert states[-1] == "ok"
+    assert air.daemon.refused_busy == 0
+
+
+async def test_bluetoothd_that_does_not_run_yet_is_waited_for() -> None:
+    scale = GattScale(GATT, "SCALE", now)
+    sink = MemorySink()
+    async with private_bus() as bus, running(make_driver([scale]), sink):
+        await sink.until(lambda s: any("bluetoothd does not run" in str(event.data) for event in s.events))
+        async with on_air(bus, [scale]):
+            await scale.weigh(5.0)
+            await sink.until(lambda s: weighings(s, "scale") == [5.0])
+
+
+async def test_one_connection_at_a_time_with_the_scan_at_rest() -> None:
+    scales = [GattScale(f"C0:00:00:00:01:{number:02X}", f"S{number}", now) for number in range(8)]
+    sink = MemorySink()
+    async with private_bus() as bus, on_air(bus, scales) as air, running(make_driver(scales), sink):
+        await asyncio.gather(*(scale.weigh(10 + number) for number, scale in enumerate(scales)))
+        for scale in scales:
+            assert scale.radio is not None
+            scale.radio.drop(scale)
+        await asyncio.gather(*(scale.weigh(20 + number) for number, scale in enumerate(scales)))
+        await sink.until(lambda s: sum(event.kind == "weighing" for event in s.events) == 16)
+        assert (air.daemon.refused_busy, air.daemon.connected_while_scanning) == (0, 0)
+    for number in range(8):
+        assert weighings(sink, f"s{number}") == [10 + number, 20 + number]
+
+
+async def test_refused_broken_and_unreachable_connections_are_tried_again() -> None:
+    scale = GattScale(GATT, "SCALE", now)
+    sink = MemorySink()
+    async with private_bus() as bus, on_air(bus, [scale]) as air, running(make_driver([scale]), sink):
+        await air.do({"do": "refuse", "scale": "SCALE", "times": 2})
+        scale.flaps = 2  # le-connection-abort-by-local: bleak tries again by itself after the flap
+        await scale.weigh(10.0)
+        scale.leave()
+        await sink.until(lambda s: any(row.values[0] == "away" for row in s.samples))
+        scale.come_back()
+        await scale.weigh(11.0)
+        await sink.until(lambda s: weighings(s, "scale") == [10.0, 11.0])
+    assert scale.refusals == []
+    assert scale.flaps == 0
+
+
+async def test_a_scale_that_was_forgotten_after_the_scan_is_found_again() -> None:
+    """BlueZ removes what is not connected 30 s after the scan; here after almost nothing."""
+    scale, other = GattScale(GATT, "SCALE", now), GattScale(TEXT, "OTHER", now)
+    sink = MemorySink()
+    other.connecting_s = 0.5  # the scan rests long enough for the first to be forgotten
+    async with (
+        private_bus() as bus,
+        on_air(bus, [scale, other], forget_s=0.05),
+        running(make_driver([scale, other]), sink),
+    ):
+        await asyncio.gather(scale.weigh(10.0), other.weigh(20.0))
+        await sink.until(lambda s: weighings(s, "scale") == [10.0] and weighings(s, "other") == [20.0])
+
+
+async def test_a_stream_that_falls_silent_is_connected_again() -> None:
+    scale = TextScale(TEXT, "SCALE", now)
+    sink = MemorySink()
+    async with private_bus() as bus, on_air(bus, [scale]):
+        driver = BleScaleDriver(make_driver([scale])._config, [_with(scale, silence_s=0.5)], SystemClock())
+        async with running(driver, sink):
+            await scale.weigh(10.0)
+            scale.line_s, connects = 1.5, scale.connects
+            while scale.connects == connects:  # noqa: ASYNC110  (the simulator counts; nobody tells us)
+                await asyncio.sleep(0.02)
+            scale.line_s = 0.05
+            await scale.weigh(11.0)
+            await sink.until(lambda s: weighings(s, "scale") == [10.0, 11.0])
+
+
+async def test_reading_the_battery_is_no_weighing_and_a_failed_measurement_is_told() -> None:
+    """A read of a characteristic looks like a notification to BlueZ's clients."""
+    scale = GattScale(GATT, "SCALE", now)
+    sink = MemorySink()
+    async with private_bus() as bus, on_air(bus, [scale]):
+        driver = BleScaleDriver(make_driver([scale])._config, [_with(scale, silence_s=0.1)], SystemClock())
+        async with running(driver, sink):
+            await scale.fail()
+            scale.battery = 33  # read again and again while the scale is quiet
+            await sink.until(lambda s: any(33 in row.values for row in s.samples))
+    assert [event.data["reason"] for event in sink.events if event.kind == "weighing.failed"] == ["failed"]
+    assert weighings(sink, "scale") == []
+
+
+async def test_an_overload_is_told_once_and_a_drifting_zero_is_seen() -> None:
+    scale = TextScale(TEXT, "SCALE", now)
+    scale.line_s = 0.03
+    sink = MemorySink()
+    async with private_bus() as bus, on_air(bus, [scale]), running(make_driver([scale]), sink):
+        await scale.overload()
+        scale.zero_kg = 0.12
+        await sink.until(lambda s: any(0.12 in row.values for row in s.samples))
+        await scale.weigh(5.0)
+        await sink.until(lambda s: weighings(s, "scale") == [5.12])
+    assert [event.data["reason"] for event in sink.events if event.kind == "weighing.failed"] == ["overload"]
+
+
+async def test_a_scan_that_hears_nobody_is_begun_anew() -> None:
+    scale = BroadcastScale(CAST, "SCALE", now)
+    scale.on_air = False
+    heard: list[Heard] = []
+    async with private_bus() as bus, on_air(bus, [scale]):
+        driver = make_driver([scale], silence="1s")
+        async with running(driver, MemorySink()):
+            while driver._radio.scans < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        radio = Radio("hci0", None, SystemClock(), heard.append)
+        await radio.open()
+        scale.on_air = True
+        while not heard:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        await radio.close()
+
+
+def _with(scale: GattScale | TextScale, **more: object) -> tuple[BleScaleDevice, BleScaleProfile]:
+    [found] = make_driver([scale])._scales.values()
+    return found.device, profile(scale, **more)
+
+
+async def test_the_air_is_steered_from_another_process() -> None:
+    scale = GattScale(GATT, "SCALE", now)
+    sink = MemorySink()
+    async with private_bus() as bus, on_air(bus, [scale]) as air, asyncio.TaskGroup() as tasks:
+        ready = asyncio.Event()
+        control = tasks.create_task(serve_air(air, bus, ready), name="control")
+        await ready.wait()
+        async with running(make_driver([scale]), sink):
+            for request in ('{"do": "double", "scale": "SCALE"}', '{"do": "weigh", "scale": "SCALE", "kg": 12.5}',
+                            '{"do": "restart"}', '{"do": "weigh", "scale": "SCALE", "kg": 7}'):  # fmt: skip
+                assert await _another_process(bus, request) == 0
+            assert await _another_process(bus, '{"do": "weigh", "scale": "OTHER"}') != 0
+            await sink.until(lambda s: weighings(s, "scale") == [12.5, 7.0])
+        with pytest.raises(SimError, match="there are: SCALE"):
+            await ask_air(bus, {"do": "drop", "scale": "OTHER"})
+        assert (await ask_air(bus, {"do": "counts"}))["SCALE"]["weighed"][0][0] == 12.5
+        control.cancel()
+
+
+async def test_a_probe_tries_each_scale_and_a_survey_says_which_profile_fits() -> None:
+    gatt, text, cast = GattScale(GATT, "GATT", now), TextScale(TEXT, "TEXT", now), BroadcastScale(CAST, "MIBFS", now)
+    absent = GattScale("C0:00:00:00:00:09", "ABSENT", now)
+    library = ProfileLibrary()
+    profiles = {name: library.get(name) for name in library.names()}
+    scales = {name: item for name, item in profiles.items() if isinstance(item, BleScaleProfile)}
+    async with private_bus() as bus, on_air(bus, [gatt, text, cast]):
+        found = {item.device: item for item in await make_driver([gatt, text, absent]).probe()}
+        candidates = {item.name: item for item in await survey("hci0", bus, SystemClock(), 1.0, scales)}
+    assert (found["gatt"].ok, found["text"].ok, found["absent"].ok) == (True, True, False)
+    assert found["gatt"].values == {"rssi": -60, "battery": 90}
+    assert "not heard" in found["absent"].detail
+    assert {name: item.profiles for name, item in candidates.items()} == {
+        "GATT": ["bluetooth/weight-scale-service"],
+        "TEXT": ["bluetooth/uart-text"],
+        "MIBFS": ["xiaomi/xmtzc05hm"],
+    }
+
+
+async def _another_process(bus: str, request: str) -> int:
+    code = (
+        "import asyncio, json, sys; from plantroom_sim.kinds.ble.control import ask_air; "
+        "asyncio.run(ask_air(sys.argv[1], json.loads(sys.argv[2])))"
+    )
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, bus, request, stderr=subprocess.DEVNULL)
+    return await process.wait()
