@@ -14,6 +14,8 @@ from plantroom_cloud.devices import api as devices_api
 from plantroom_cloud.devices import pages as devices_pages
 from plantroom_cloud.gateways import api as gateways_api
 from plantroom_cloud.gateways import pages as gateways_pages
+from plantroom_cloud.notifications import api as notifications_api
+from plantroom_cloud.notifications import pages as notifications_pages
 from plantroom_cloud.overview import pages as overview_pages
 from plantroom_cloud.problems import add_error_handlers, problem
 from plantroom_cloud.quarantine import api as quarantine_api
@@ -36,6 +38,7 @@ _API = (
     gateways_api,
     alarms_api,
     workorders_api,
+    notifications_api,
     quarantine_api,
     stream_api,
 )
@@ -47,6 +50,7 @@ _PAGES = (
     gateways_pages,
     alarms_pages,
     workorders_pages,
+    notifications_pages,
     quarantine_pages,
 )
 

@@ -76,6 +76,26 @@ class Metrics(_Strict):
     port: int = Field(default=9090, ge=0, le=65535)
 
 
+class Notifications(_Strict):
+    """How people are reached besides the page; without `smtp_host` no e-mail, without `contact` no Web Push."""
+
+    base_url: str = ""  #: of the page, for links; empty: http://host:port of `web`
+    smtp_host: str = ""
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_tls: bool = True  #: false: only where the server offers it
+    smtp_username: str = ""
+    smtp_password: str = ""
+    smtp_password_file: Path | None = None
+    mail_from: str = "plantroom@localhost"
+    contact: str = ""  #: "mailto:operations@example.org": whom a push service may write to (RFC 8292)
+    vapid_file: Path = Path("vapid.pem")  #: made at the first start
+
+    def read_smtp_password(self) -> str:
+        """From the file where there is one."""
+        file = self.smtp_password_file
+        return file.read_text().strip() if file is not None else self.smtp_password
+
+
 class CloudConfig(_Strict):
     """cloud.yaml."""
 
@@ -84,6 +104,7 @@ class CloudConfig(_Strict):
     telemetry: Telemetry = Telemetry()
     web: Web = Web()
     metrics: Metrics = Metrics()
+    notifications: Notifications = Notifications()
     broker_dir: Path = Path("broker")  #: password file, access list and certificates of the broker
 
 
@@ -120,6 +141,17 @@ def _resolved(config: CloudConfig, base: Path) -> CloudConfig:
     token = telemetry.token
     if telemetry.token_file is not None:
         token = (base / telemetry.token_file).read_text().strip()
+    told = config.notifications
+    secret_file = base / told.smtp_password_file if told.smtp_password_file is not None else None
+    if secret_file is not None and not secret_file.is_file():
+        raise CloudConfigError(f"notifications.smtp_password_file: there is no file {secret_file}")
+    notifications = told.model_copy(
+        update={
+            "smtp_password_file": secret_file,
+            "vapid_file": base / told.vapid_file,
+            "base_url": told.base_url or f"http://{config.web.host}:{config.web.port}",
+        }
+    )
     url = config.database_url
     if url.startswith("sqlite:///") and not url.startswith("sqlite:////"):
         url = f"sqlite:///{base / url.removeprefix('sqlite:///')}"
@@ -129,5 +161,6 @@ def _resolved(config: CloudConfig, base: Path) -> CloudConfig:
             "mqtt": mqtt.model_copy(update=files),
             "telemetry": telemetry.model_copy(update={"path": base / telemetry.path, "token": token}),
             "broker_dir": base / config.broker_dir,
+            "notifications": notifications,
         }
     )

@@ -70,6 +70,7 @@ class Server:
                     tasks.create_task(self._write_telemetry(), name="telemetry writer"),
                     tasks.create_task(self._publish_queued(), name="publisher"),
                     tasks.create_task(self._timers(), name="timers"),
+                    tasks.create_task(self._services.dispatcher.run(), name="notifications"),
                 ]
                 servers = [
                     tasks.create_task(web.serve(), name="web"),

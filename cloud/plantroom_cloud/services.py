@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Protocol
 
 from sqlmodel import Session
@@ -13,6 +13,9 @@ from plantroom_cloud.database import Database
 from plantroom_cloud.devices.service import DeviceService
 from plantroom_cloud.gateways.service import GatewayService
 from plantroom_cloud.ingest.service import EventConsumer, IngestService
+from plantroom_cloud.notifications.dispatcher import Dispatcher
+from plantroom_cloud.notifications.senders import senders
+from plantroom_cloud.notifications.service import NotificationService
 from plantroom_cloud.sites.service import SiteService
 from plantroom_cloud.telemetry.influx import InfluxServer, InfluxTelemetryStore
 from plantroom_cloud.telemetry.rollup import LEVELS
@@ -22,7 +25,7 @@ from plantroom_cloud.telemetry.store import Retention, TelemetryStore
 from plantroom_cloud.telemetry.writer import TelemetryWriter
 from plantroom_cloud.users.service import UserService
 from plantroom_cloud.workorders.service import WorkOrderService
-from plantroom_shared.clock import Clock
+from plantroom_shared.clock import Clock, utc_now
 
 
 class Ticker(Protocol):
@@ -49,18 +52,27 @@ class Services:
     telemetry: TelemetryService
     telemetry_writer: TelemetryWriter
     ingest: IngestService
+    notifications: NotificationService
+    dispatcher: Dispatcher
     tickers: Sequence[Ticker] = ()
 
     def now(self) -> datetime:
         """UTC."""
-        return datetime.fromtimestamp(self.clock.now_ms() / 1000, UTC)
+        return utc_now(self.clock)
 
 
 def build(config: CloudConfig, clock: Clock) -> Services:
     """Build everything; opens nothing."""
     database = Database(config.database_url)
-    gateways, devices, work_orders = GatewayService(), DeviceService(), WorkOrderService()
-    alarms = AlarmService(work_orders)
+    users = UserService()
+
+    def is_unanswered(session: Session, alarm_id: int) -> bool:  # the alarms come after what tells of them
+        return alarms.is_unanswered(session, alarm_id)
+
+    notifications = NotificationService(users, config.notifications.base_url, is_unanswered)
+    gateways, devices, work_orders = GatewayService(), DeviceService(), WorkOrderService(notifications)
+    alarms = AlarmService(work_orders, notifications)
+    dispatcher = Dispatcher(notifications, senders(config.notifications), database, clock)
     store = _store(config)
     telemetry = TelemetryService(database, store, config.telemetry.journal_mb * 1_000_000)
     writer = TelemetryWriter(database, store, config.telemetry.raw_days)
@@ -70,7 +82,7 @@ def build(config: CloudConfig, clock: Clock) -> Services:
         config,
         clock,
         database,
-        UserService(),
+        users,
         SiteService(),
         gateways,
         devices,
@@ -79,6 +91,9 @@ def build(config: CloudConfig, clock: Clock) -> Services:
         telemetry,
         writer,
         ingest,
+        notifications,
+        dispatcher,
+        tickers=[notifications],
     )
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from datetime import UTC, datetime
 from typing import Protocol
 
 
@@ -19,6 +20,11 @@ class Clock(Protocol):
     async def sleep(self, seconds: float) -> None:
         """Wait `seconds` of monotonic time."""
         ...
+
+
+def utc_now(clock: Clock) -> datetime:
+    """The wall time as an aware datetime."""
+    return datetime.fromtimestamp(clock.now_ms() / 1000, UTC)
 
 
 class SystemClock:

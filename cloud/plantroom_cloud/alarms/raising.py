@@ -13,6 +13,8 @@ from plantroom_cloud.alarms.transitions import AlarmEvent, next_state
 from plantroom_cloud.columns import utc_from_ms
 from plantroom_cloud.devices.models import Device
 from plantroom_cloud.gateways.models import Gateway
+from plantroom_cloud.notifications.models import NoticeKind
+from plantroom_cloud.notifications.service import NotificationService
 from plantroom_cloud.stream.service import record_change
 from plantroom_cloud.workorders.service import WorkOrderService
 
@@ -20,8 +22,9 @@ from plantroom_cloud.workorders.service import WorkOrderService
 class Raising:
     """Works in the session it is given."""
 
-    def __init__(self, work_orders: WorkOrderService) -> None:
+    def __init__(self, work_orders: WorkOrderService, notifications: NotificationService | None = None) -> None:
         self._work_orders = work_orders
+        self._notifications = notifications
 
     def raise_alarm(
         self,
@@ -81,6 +84,20 @@ class Raising:
         record_change(session, "alarm", str(alarm.id), at)
         if rule.work_order:
             self._work_orders.open_for_alarm(session, alarm, rule.proving_s, at)
+        if self._notifications is not None:
+            self._notifications.announce(
+                session,
+                f"alarm/{alarm.id}/raised",
+                NoticeKind.ALARM,
+                str(alarm.severity.value),
+                alarm.site_id,
+                f"{alarm.name}: {alarm.device_id or alarm.source}",
+                at,
+                body="\n".join(text for text in (alarm.detail, alarm.cause, alarm.response) if text),
+                link=f"/alarms/{alarm.id}",
+                team_id=alarm.team_id,
+                alarm_id=alarm.id,
+            )
         return alarm
 
     def return_alarm(self, session: Session, rule_id: int, source: str, moment: datetime, at: datetime) -> None:

@@ -14,6 +14,7 @@ from plantroom_cloud.alarms.reported import ReportedRule
 from plantroom_cloud.alarms.transitions import AlarmEvent, next_state
 from plantroom_cloud.columns import ms_from_utc, utc_from_ms
 from plantroom_cloud.errors import NotFoundError
+from plantroom_cloud.notifications.service import NotificationService
 from plantroom_cloud.workorders.service import WorkOrderService
 from plantroom_shared.batch import Batch, DeviceRows
 from plantroom_shared.messages import Birth
@@ -22,9 +23,9 @@ from plantroom_shared.messages import Birth
 class AlarmService:
     """Holds where each rule stands; what matters is in the database in the same transaction."""
 
-    def __init__(self, work_orders: WorkOrderService) -> None:
+    def __init__(self, work_orders: WorkOrderService, notifications: NotificationService | None = None) -> None:
         self._work_orders = work_orders
-        self._raising = Raising(work_orders)
+        self._raising = Raising(work_orders, notifications)
         self._judging = Judging(self._raising)
         self._reported: dict[str, ReportedRule] = {}
 
@@ -132,6 +133,11 @@ class AlarmService:
         if alarm is None:
             raise NotFoundError(f"there is no alarm {alarm_id}")
         return alarm
+
+    def is_unanswered(self, session: Session, alarm_id: int) -> bool:
+        """Active, and nobody has acknowledged it."""
+        alarm = session.get(Alarm, alarm_id)
+        return alarm is not None and alarm.state is AlarmState.UNACKNOWLEDGED
 
     def transitions(self, session: Session, alarm_id: int) -> list[AlarmTransition]:
         """Its story, oldest first."""

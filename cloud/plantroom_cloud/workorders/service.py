@@ -9,6 +9,8 @@ from sqlmodel import Session
 from plantroom_cloud.alarms.models import Alarm
 from plantroom_cloud.errors import ConflictError, InvalidError, NotFoundError
 from plantroom_cloud.gateways.models import Gateway
+from plantroom_cloud.notifications.models import NoticeKind
+from plantroom_cloud.notifications.service import NotificationService
 from plantroom_cloud.stream.service import record_change
 from plantroom_cloud.workorders import repository
 from plantroom_cloud.workorders.models import WorkOrder, WorkOrderEntry, WorkOrderState
@@ -19,6 +21,9 @@ HOLD_REASONS = ("parts", "access", "contractor", "safety", "other")
 
 class WorkOrderService:
     """Works in the session it is given; each step leaves a line in the audit trail."""
+
+    def __init__(self, notifications: NotificationService | None = None) -> None:
+        self._notifications = notifications
 
     def open_for_alarm(self, session: Session, alarm: Alarm, proving_s: float, at: datetime) -> WorkOrder | None:
         """One work order per alarm, by unique index; an unfinished one on the same trouble takes the alarm in."""
@@ -224,6 +229,19 @@ class WorkOrderService:
             raise ConflictError(f"work order {order_id} is {order.assignee}'s already")
         self._step(session, order, step, actor, f"to {user}" if user != actor else "", at)
         order.assignee, order.assigned_at = user, at
+        if self._notifications is not None and user != actor:
+            self._notifications.announce(
+                session,
+                f"work-order/{order_id}/assigned/{user}/{at.isoformat()}",
+                NoticeKind.WORK_ORDER,
+                order.priority,
+                order.site_id,
+                f"Yours now: {order.title}",
+                at,
+                body=order.description,
+                link=f"/work-orders/{order_id}",
+                addressee=user,
+            )
         return order
 
     def _step(self, session: Session, order: WorkOrder, step: Step, actor: str, note: str, at: datetime) -> None:

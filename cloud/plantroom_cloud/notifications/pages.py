@@ -1,0 +1,142 @@
+"""What a person was told, and by which ways."""
+
+import base64
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import FileResponse, RedirectResponse, Response
+
+from plantroom_cloud.dependencies import At, ReadSession, ServicesDep, Viewer, WriteSession
+from plantroom_cloud.errors import InvalidError
+from plantroom_cloud.notifications.choice import NONE, SEVERITIES
+from plantroom_cloud.notifications.models import ChannelKind, NoticeKind, Preference
+from plantroom_cloud.notifications.senders import SendError, public_key, vapid_key
+from plantroom_cloud.notifications.service import trial
+from plantroom_cloud.users.models import Role
+from plantroom_cloud.web.nav import NavEntry
+from plantroom_cloud.web.render import render
+
+NAV = (NavEntry("notifications", "/notifications", "Notifications", order=70, group="Settings"),)
+router = APIRouter(include_in_schema=False)
+
+WORKER = Path(__file__).parents[1] / "web" / "static" / "js" / "push-worker.js"
+
+
+@router.get("/notifications")
+def notifications_page(
+    request: Request, user: Viewer, session: ReadSession, services: ServicesDep, at: At, told: str = ""
+) -> Response:
+    """The inbox, the ways, the choices."""
+    found = services.notifications.inbox(session, user, limit=100)
+    ways = [ChannelKind.APPRISE]
+    if user.role in (Role.ADMIN, Role.MANAGER):
+        ways.append(ChannelKind.WEBHOOK)
+    if services.config.notifications.smtp_host:
+        ways.insert(0, ChannelKind.EMAIL)
+    push_key = ""
+    if services.config.notifications.contact:
+        key = public_key(vapid_key(services.config.notifications.vapid_file))
+        push_key = base64.urlsafe_b64encode(key).decode().rstrip("=")
+    return render(
+        request,
+        "notifications.html",
+        user=user,
+        page="notifications",
+        found=found,
+        newest=found[0][0].id if found else 0,
+        unread=services.notifications.unread(session, user),
+        channels=services.notifications.channels(session, user),
+        preference=services.notifications.preference(session, user),
+        on_call=list(services.notifications.on_call(session, user.team_id, at)) if user.team_id else [],
+        ways=[way.value for way in ways],
+        push_key=push_key,
+        kinds=[kind.value for kind in NoticeKind],
+        severities=(*SEVERITIES, NONE),
+        told=told[:300],
+    )
+
+
+@router.get("/notifications/bell")
+def bell(request: Request, user: Viewer, session: ReadSession, services: ServicesDep) -> Response:
+    """How many are new, inside the bell of every page."""
+    return render(request, "bell.html", user=user, unread=services.notifications.unread(session, user))
+
+
+@router.get("/push-worker.js")
+def push_worker(_user: Viewer) -> FileResponse:
+    """The service worker of Web Push; it stands at the root so that its scope may be the page."""
+    return FileResponse(WORKER, media_type="text/javascript")
+
+
+@router.post("/notifications/read")
+def mark_read(
+    user: Viewer, session: WriteSession, services: ServicesDep, at: At, newest: Annotated[int, Form()]
+) -> Response:
+    """All that the page showed."""
+    services.notifications.read(session, user, newest, at)
+    return RedirectResponse("/notifications", 303)
+
+
+@router.post("/notifications/channels")
+def add_channel(
+    user: Viewer,
+    session: WriteSession,
+    services: ServicesDep,
+    at: At,
+    kind: Annotated[ChannelKind, Form()],
+    address: Annotated[str, Form()] = "",
+    label: Annotated[str, Form()] = "",
+) -> Response:
+    """A new way."""
+    if kind is ChannelKind.WEBHOOK and user.role not in (Role.ADMIN, Role.MANAGER):
+        raise InvalidError("a webhook is set up by a manager")
+    channel = services.notifications.add_channel(session, user, kind, address, label, {}, at)
+    told = f"Secret of this webhook, shown once: {channel.secret}" if channel.secret else "Added. Send a test."
+    return RedirectResponse(f"/notifications?told={told}", 303)
+
+
+@router.post("/notifications/channels/{channel_id}/remove")
+def remove_channel(channel_id: int, user: Viewer, session: WriteSession, services: ServicesDep) -> Response:
+    """Not by this way any more."""
+    services.notifications.remove_channel(session, user, channel_id)
+    return RedirectResponse("/notifications?told=Removed.", 303)
+
+
+@router.post("/notifications/channels/{channel_id}/test")
+def test_channel(channel_id: int, user: Viewer, session: ReadSession, services: ServicesDep, at: At) -> Response:
+    """Send a test now, and say what became of it."""
+    channel = services.notifications.channel(session, user, channel_id)
+    try:
+        services.dispatcher.try_now(trial(channel, at, services.config.notifications.base_url))
+    except SendError as error:
+        return RedirectResponse(f"/notifications?told=The test did not go out: {error}", 303)
+    return RedirectResponse("/notifications?told=The test went out.", 303)
+
+
+@router.post("/notifications/preferences")
+async def choose(request: Request, user: Viewer, session: WriteSession, services: ServicesDep) -> Response:
+    """What to be told, and when."""
+    form = await request.form()
+
+    def text(name: str, otherwise: str = "") -> str:
+        return str(form.get(name, otherwise)).strip()
+
+    preference = Preference(
+        user_id=user.id or 0,
+        least={kind.value: text(f"least-{kind.value}", SEVERITIES[0]) for kind in NoticeKind},
+        sites=text("sites").replace(",", " ").split(),
+        quiet_from=text("quiet_from"),
+        quiet_to=text("quiet_to"),
+        timezone=text("timezone", "UTC"),
+        group_s=_whole(text("group_s", "60"), "group"),
+        repeat_s=_whole(text("repeat_s", "0"), "repeat"),
+    )
+    services.notifications.choose(session, user, preference)
+    return RedirectResponse("/notifications?told=Saved.", 303)
+
+
+def _whole(text: str, name: str) -> int:
+    if not text.isdecimal():
+        raise InvalidError(f"{name}: {text!r} is no whole number of seconds")
+    return int(text)
