@@ -1,5 +1,7 @@
 """Errors of the control plane; each carries the HTTP status that answers it (RFC 9457 problem details)."""
 
+from collections.abc import Mapping
+
 from plantroom_shared.errors import PlantroomError
 
 
@@ -54,3 +56,11 @@ class TooManyRequestsError(CloudError):
     def __init__(self, message: str, retry_after_s: int) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class InvalidFieldsError(InvalidError):
+    """Some fields of a form or a request say what cannot be; `fields` has the reason by field."""
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{name}: {reason}" for name, reason in fields.items()))
+        self.fields = dict(fields)

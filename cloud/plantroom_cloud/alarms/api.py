@@ -6,7 +6,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from plantroom_cloud.alarms.models import AlarmRule, AlarmState, RuleKind, Severity
+from plantroom_cloud.alarms.definition import RuleDefinition
+from plantroom_cloud.alarms.models import AlarmState, Severity
 from plantroom_cloud.dependencies import (
     At,
     Manager,
@@ -17,7 +18,7 @@ from plantroom_cloud.dependencies import (
     WriteSession,
     may_see,
 )
-from plantroom_cloud.errors import InvalidError, NotFoundError
+from plantroom_cloud.errors import NotFoundError
 from plantroom_cloud.listing import Page
 
 router = APIRouter(prefix="/api/v1")
@@ -75,30 +76,17 @@ class Note(BaseModel):
     note: str = Field(default="", max_length=2000)
 
 
-class RuleIn(BaseModel):
-    """What a person may say of a rule."""
+class AuditOut(BaseModel):
+    """Who did what, when; of a change [before, after] by field."""
 
-    name: str = Field(min_length=1, max_length=200)
-    kind: RuleKind
-    severity: Severity
-    device_id: str | None = None
-    profile: str | None = None
-    metric: str | None = None
-    operator: str | None = Field(default=None, pattern="^[<>]$")
-    limit: float | None = None
-    deadband: float = Field(default=0, ge=0)
-    states: list[str] = []
-    on_delay_s: float = Field(default=0, ge=0, le=86_400)
-    off_delay_s: float = Field(default=0, ge=0, le=86_400)
-    proving_s: float = Field(default=600, ge=0, le=864_000)
-    cause: str = ""
-    consequence: str = ""
-    response: str = ""
-    work_order: bool = True
-    enabled: bool = True
+    model_config = ConfigDict(from_attributes=True)
+    at: datetime
+    actor: str
+    action: str
+    detail: dict[str, Any]
 
 
-class RuleOut(RuleIn):
+class RuleOut(RuleDefinition):
     """A rule."""
 
     model_config = ConfigDict(from_attributes=True)
@@ -154,46 +142,39 @@ def list_rules(_user: Viewer, session: ReadSession, services: ServicesDep) -> Pa
 
 
 @router.post("/alarm-rules", status_code=201, tags=["alarm rules"])
-def create_rule(body: RuleIn, user: Manager, session: WriteSession, services: ServicesDep, at: At) -> RuleOut:
+def create_rule(body: RuleDefinition, user: Manager, session: WriteSession, services: ServicesDep, at: At) -> RuleOut:
     """A new rule, on a device or on all devices of a profile."""
-    check_rule(body)
-    if body.device_id is not None:
-        services.devices.get(session, body.device_id)
-    rule = AlarmRule(**body.model_dump(), created_by=user.name, updated_at=at)
-    session.add(rule)
-    session.flush()
-    services.users.audit(
-        session, user.name, "alarm-rule.create", f"alarm-rule/{rule.id}", body.model_dump(mode="json"), at
-    )
+    rule = services.alarms.create_rule(session, body, user.name, at)
+    detail = body.model_dump(mode="json")
+    services.users.audit(session, user.name, "alarm-rule.create", f"alarm-rule/{rule.id}", detail, at)
     return RuleOut.model_validate(rule)
+
+
+@router.get("/alarm-rules/{rule_id}", tags=["alarm rules"])
+def get_rule(rule_id: int, _user: Viewer, session: ReadSession, services: ServicesDep) -> RuleOut:
+    """One."""
+    return RuleOut.model_validate(services.alarms.rule(session, rule_id))
 
 
 @router.put("/alarm-rules/{rule_id}", tags=["alarm rules"])
 def update_rule(
-    rule_id: int, body: RuleIn, user: Manager, session: WriteSession, services: ServicesDep, at: At
+    rule_id: int, body: RuleDefinition, user: Manager, session: WriteSession, services: ServicesDep, at: At
 ) -> RuleOut:
     """Change a rule; it takes effect within a second."""
-    check_rule(body)
-    rule = session.get(AlarmRule, rule_id)
-    if rule is None:
-        raise NotFoundError(f"there is no alarm rule {rule_id}")
-    for name, value in body.model_dump().items():
-        setattr(rule, name, value)
-    rule.updated_at = at
-    session.add(rule)
-    services.users.audit(
-        session, user.name, "alarm-rule.update", f"alarm-rule/{rule_id}", body.model_dump(mode="json"), at
-    )
-    return RuleOut.model_validate(rule)
+    changes = services.alarms.change_rule(session, rule_id, body, user.name, at)
+    services.users.audit(session, user.name, "alarm-rule.update", f"alarm-rule/{rule_id}", changes, at)
+    return RuleOut.model_validate(services.alarms.rule(session, rule_id))
 
 
-def check_rule(rule: RuleIn) -> None:
-    """What one field alone cannot show; raises InvalidError."""
-    if rule.kind is RuleKind.LIMIT and (rule.metric is None or rule.operator is None or rule.limit is None):
-        raise InvalidError("a limit rule needs metric, operator (> or <) and limit")
-    if rule.kind is RuleKind.STATE and (rule.metric is None or not rule.states):
-        raise InvalidError("a state rule needs metric and states")
-    if rule.kind is RuleKind.NO_DATA and rule.on_delay_s < 1:
-        raise InvalidError("a no-data rule needs on_delay_s, the seconds of silence")
-    if rule.kind in (RuleKind.LIMIT, RuleKind.STATE, RuleKind.NO_DATA) and not (rule.device_id or rule.profile):
-        raise InvalidError("say device_id or profile: what the rule applies to")
+@router.delete("/alarm-rules/{rule_id}", status_code=204, tags=["alarm rules"])
+def delete_rule(rule_id: int, user: Manager, session: WriteSession, services: ServicesDep, at: At) -> None:
+    """Nothing is raised by it any more; the alarms it raised stay."""
+    services.alarms.delete_rule(session, rule_id, user.name, at)
+    services.users.audit(session, user.name, "alarm-rule.delete", f"alarm-rule/{rule_id}", {}, at)
+
+
+@router.get("/alarm-rules/{rule_id}/history", tags=["alarm rules"])
+def rule_history(rule_id: int, _user: Manager, session: ReadSession, services: ServicesDep) -> Page[AuditOut]:
+    """Who changed what, newest first."""
+    entries = services.users.audited(session, f"alarm-rule/{rule_id}")
+    return Page(items=[AuditOut.model_validate(entry) for entry in entries])

@@ -111,6 +111,8 @@ class Judging:
         if standing is None:
             row = repository.rule_state(session, rule.id, source)
             standing = engine.Standing.load(row.state) if row is not None else engine.Standing()
+            if standing.active and not repository.is_active(session, rule.id, source):
+                standing = engine.Standing()  # ended by a person, who changed or disabled the rule
             if rule.kind == "no-data":  # not kept at each reading: what was heard last stands with the latest values
                 latest = repository.latest(session, source)
                 if latest is not None and latest.last_reading_at is not None and not standing.active:

@@ -67,6 +67,7 @@ class AlarmRule(SQLModel, table=True):
     enabled: bool = True
     created_by: str = "profile"
     updated_at: datetime = Field(sa_type=UtcDateTime)
+    deleted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  #: kept for the alarms it raised
 
 
 class RuleState(SQLModel, table=True):

@@ -1,16 +1,28 @@
 """Alarms, and the rules that raise them."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Request
+from fastapi import Form as FormField
 from fastapi.responses import RedirectResponse, Response
 from sqlmodel import Session
 
-from plantroom_cloud.alarms.models import Alarm
-from plantroom_cloud.dependencies import At, ReadSession, ServicesDep, Technician, Viewer, WriteSession, may_see
-from plantroom_cloud.errors import NotFoundError
+from plantroom_cloud.alarms.definition import RuleDefinition
+from plantroom_cloud.alarms.models import Alarm, AlarmRule
+from plantroom_cloud.dependencies import (
+    At,
+    Manager,
+    ReadSession,
+    ServicesDep,
+    Technician,
+    Viewer,
+    WriteSession,
+    may_see,
+)
+from plantroom_cloud.errors import InvalidFieldsError, NotFoundError
 from plantroom_cloud.services import Services
 from plantroom_cloud.users.models import User
+from plantroom_cloud.web.forms import Form, Submitted, read
 from plantroom_cloud.web.nav import NavEntry
 from plantroom_cloud.web.render import render
 
@@ -52,7 +64,7 @@ def acknowledge(
     session: WriteSession,
     services: ServicesDep,
     at: At,
-    note: Annotated[str, Form()] = "",
+    note: Annotated[str, FormField()] = "",
 ) -> Response:
     """By one tap."""
     _visible_alarm(session, services, user, alarm_id)
@@ -61,10 +73,175 @@ def acknowledge(
 
 
 @router.get("/rules")
-def rules_page(request: Request, user: Viewer, session: ReadSession, services: ServicesDep) -> Response:
-    """The alarm rules."""
-    rules = services.alarms.rules(session)
-    return render(request, "rules.html", user=user, page="rules", rules=rules)
+def rules_page(
+    request: Request,
+    user: Viewer,
+    session: ReadSession,
+    services: ServicesDep,
+    q: str = "",
+    show: str = "all",
+) -> Response:
+    """All alarm rules, those of one profile together."""
+    rules = [
+        rule
+        for rule in services.alarms.rules(session)
+        if q.lower() in f"{rule.name} {rule.profile} {rule.device_id} {rule.metric}".lower()
+        and (show == "all" or rule.enabled == (show == "on"))
+    ]
+    teams = {team.id: team.name for team in services.users.teams(session)}
+    return render(request, "rules.html", user=user, page="rules", rules=rules, teams=teams, q=q, show=show)
+
+
+@router.get("/rules/new")
+def new_rule_page(
+    request: Request, user: Manager, session: ReadSession, services: ServicesDep, device: str = "", profile: str = ""
+) -> Response:
+    """An empty form, perhaps for a device or a profile."""
+    target = f"device:{device}" if device else f"profile:{profile}" if profile else ""
+    values = {"kind": "limit", "severity": "medium", "target": target, "work_order": True, "enabled": True}
+    return _rule_form(request, session, services, user, values | {"operator": ">", "proving_s": 600}, {})
+
+
+@router.post("/rules/new")
+def make_rule(
+    request: Request, form: Form, user: Manager, session: WriteSession, services: ServicesDep, at: At
+) -> Response:
+    """Make it, or say what is wrong beside the field."""
+    values = _rule_values(form)
+    definition, errors = read(RuleDefinition, values)
+    if definition is not None:
+        try:
+            rule = services.alarms.create_rule(session, definition, user.name, at)
+        except InvalidFieldsError as error:
+            errors = error.fields
+        else:
+            detail = definition.model_dump(mode="json")
+            services.users.audit(session, user.name, "alarm-rule.create", f"alarm-rule/{rule.id}", detail, at)
+            return RedirectResponse("/rules", 303)
+    return _rule_form(request, session, services, user, values, errors)
+
+
+@router.get("/rules/metrics")
+def metrics_of_target(
+    request: Request, _user: Viewer, session: ReadSession, services: ServicesDep, target: str = "", metric: str = ""
+) -> Response:
+    """The part of the form that depends on what the rule applies to."""
+    return render(
+        request, "rule_metrics.html", metrics=_metrics(session, services, target), values={"metric": metric}, errors={}
+    )
+
+
+@router.get("/rules/{rule_id}")
+def rule_page(request: Request, rule_id: int, user: Viewer, session: ReadSession, services: ServicesDep) -> Response:
+    """One rule in its form, with who changed what."""
+    rule = services.alarms.rule(session, rule_id)
+    return _rule_form(request, session, services, user, _values_of(rule), {}, rule)
+
+
+@router.post("/rules/{rule_id}")
+def change_rule(
+    request: Request, rule_id: int, form: Form, user: Manager, session: WriteSession, services: ServicesDep, at: At
+) -> Response:
+    """Change it, or say what is wrong beside the field."""
+    rule = services.alarms.rule(session, rule_id)
+    values = _rule_values(form)
+    if rule.profile == "system":  # the form shows what may be changed
+        values |= {"kind": rule.kind, "profile": rule.profile, "metric": rule.metric, "states": rule.states}
+    elif rule.key is not None:
+        values |= {"kind": rule.kind, "profile": rule.profile, "device_id": rule.device_id}
+    definition, errors = read(RuleDefinition, values)
+    if definition is not None:
+        try:
+            changes = services.alarms.change_rule(session, rule_id, definition, user.name, at)
+        except InvalidFieldsError as error:
+            errors = error.fields
+        else:
+            services.users.audit(session, user.name, "alarm-rule.update", f"alarm-rule/{rule_id}", changes, at)
+            return RedirectResponse("/rules", 303)
+    return _rule_form(request, session, services, user, values, errors, rule)
+
+
+@router.post("/rules/{rule_id}/switch")
+def switch_rule(rule_id: int, user: Manager, session: WriteSession, services: ServicesDep, at: At) -> Response:
+    """Enable what is disabled, disable what is enabled."""
+    rule = services.alarms.rule(session, rule_id)
+    definition = RuleDefinition.model_validate(rule.model_dump() | {"enabled": not rule.enabled})
+    changes = services.alarms.change_rule(session, rule_id, definition, user.name, at)
+    services.users.audit(session, user.name, "alarm-rule.update", f"alarm-rule/{rule_id}", changes, at)
+    return RedirectResponse("/rules", 303)
+
+
+@router.post("/rules/{rule_id}/delete")
+def delete_rule(rule_id: int, user: Manager, session: WriteSession, services: ServicesDep, at: At) -> Response:
+    """The alarms it raised stay in the history."""
+    rule = services.alarms.delete_rule(session, rule_id, user.name, at)
+    services.users.audit(session, user.name, "alarm-rule.delete", f"alarm-rule/{rule_id}", {"name": rule.name}, at)
+    return RedirectResponse("/rules", 303)
+
+
+def _rule_form(
+    request: Request,
+    session: Session,
+    services: Services,
+    user: User,
+    values: dict[str, Any],
+    errors: dict[str, str],
+    rule: AlarmRule | None = None,
+) -> Response:
+    for name in ("device_id", "profile"):  # one field of the form stands for both
+        if name in errors:
+            errors = errors | {"target": errors[name]}
+    devices = [device for device in services.devices.list(session, user.sites) if device.kind != "gateway"]
+    return render(
+        request,
+        "rule.html",
+        status_code=422 if errors else 200,
+        user=user,
+        page="rules",
+        rule=rule,
+        values=values,
+        errors=errors,
+        metrics=_metrics(session, services, values.get("target", "")),
+        devices=devices,
+        profiles=sorted({device.profile for device in devices if device.profile}),
+        teams=services.users.teams(session),
+        history=services.users.audited(session, f"alarm-rule/{rule.id}") if rule is not None else [],
+    )
+
+
+def _rule_values(form: Submitted) -> dict[str, Any]:
+    """The form's fields as a definition has them, and `target` for the form itself."""
+    kind, _, target = form.text("target").partition(":")
+    names = ("name", "kind", "severity", "metric", "operator", "limit", "team_id")
+    texts = ("cause", "consequence", "response")
+    delays = ("deadband", "on_delay_s", "off_delay_s", "proving_s")
+    return {
+        "target": form.text("target"),
+        "device_id": target if kind == "device" else None,
+        "profile": target if kind == "profile" else None,
+        "states": form.listed("states"),
+        "work_order": form.on("work_order"),
+        "enabled": form.on("enabled"),
+        **{name: form.text(name) for name in texts},
+        **{name: form.optional(name) for name in names},
+        **{name: form.text(name) or 0 for name in delays},
+        "name": form.text("name"),
+    }
+
+
+def _values_of(rule: AlarmRule) -> dict[str, Any]:
+    target = f"device:{rule.device_id}" if rule.device_id else f"profile:{rule.profile}"
+    return rule.model_dump() | {"target": target, "kind": rule.kind.value, "severity": rule.severity.value}
+
+
+def _metrics(session: Session, services: Services, target: str) -> list[dict[str, Any]]:
+    kind, _, name = target.partition(":")
+    return [
+        metric
+        for device in services.devices.list(session)
+        if (kind == "device" and device.id == name) or (kind == "profile" and device.profile == name)
+        for metric in device.metrics
+    ]
 
 
 def _visible_alarm(session: Session, services: Services, user: User, alarm_id: int) -> Alarm:

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, and_, col, delete, func, or_, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from plantroom_cloud.alarms.models import Alarm, AlarmRule, AlarmState, AlarmTransition, RuleKind, RuleState
 from plantroom_cloud.devices.models import Device, DeviceLatest
 from plantroom_cloud.gateways.models import Gateway
+from plantroom_cloud.users.models import Team
 
 
 def search(
@@ -58,16 +60,54 @@ def transitions(session: Session, alarm_id: int) -> list[AlarmTransition]:
 
 def rules(session: Session) -> list[AlarmRule]:
     """All, those of one profile together."""
-    return list(session.exec(select(AlarmRule).order_by(col(AlarmRule.profile), col(AlarmRule.id))))
+    query = select(AlarmRule).where(col(AlarmRule.deleted_at).is_(None))
+    return list(session.exec(query.order_by(col(AlarmRule.profile), col(AlarmRule.id))))
+
+
+def rules_on(session: Session, device_id: str, profile: str) -> list[AlarmRule]:
+    """Those that are judged on a device."""
+    mine = or_(
+        col(AlarmRule.device_id) == device_id,
+        and_(col(AlarmRule.profile) == profile, col(AlarmRule.device_id).is_(None)),
+    )
+    return list(session.exec(_judged().where(mine)))
 
 
 def enabled_rules(session: Session) -> list[AlarmRule]:
     """Those that are judged."""
-    return list(session.exec(select(AlarmRule).where(col(AlarmRule.enabled).is_(True))))
+    return list(session.exec(_judged()))
+
+
+def is_judged(session: Session, rule_id: int) -> bool:
+    """Whether it is neither disabled nor deleted."""
+    return session.exec(_judged().where(AlarmRule.id == rule_id)).first() is not None
+
+
+def active_of_rule(session: Session, rule_id: int) -> list[Alarm]:
+    """On all its sources."""
+    return list(session.exec(select(Alarm).where(Alarm.rule_id == rule_id, col(Alarm.active).is_(True))))
+
+
+def forget_states(session: Session, rule_id: int) -> None:
+    """A rule begins anew on all its sources."""
+    session.exec(delete(RuleState).where(col(RuleState.rule_id) == rule_id))
+
+
+def metrics_of_device(session: Session, device_id: str) -> list[dict[str, Any]] | None:
+    """None when there is no such device."""
+    device = session.get(Device, device_id)
+    return device.metrics if device is not None else None
+
+
+def metrics_of_profile(session: Session, profile: str) -> list[dict[str, Any]] | None:
+    """None when no device has it."""
+    device = session.exec(select(Device).where(Device.profile == profile)).first()
+    return device.metrics if device is not None else None
 
 
 def rule_by_key(session: Session, profile: str, key: str) -> AlarmRule | None:
-    """A suggested rule of a profile, or one that every installation has (profile "system")."""
+    """A suggested rule of a profile, or one that every installation has (profile "system"); a deleted one too, for
+    nobody wants back what he deleted."""
     return session.exec(select(AlarmRule).where(AlarmRule.profile == profile, AlarmRule.key == key)).first()
 
 
@@ -79,6 +119,11 @@ def gateway_lost_rule(session: Session) -> AlarmRule | None:
 def rules_fingerprint(session: Session) -> tuple[Any, ...]:
     """Differs when a rule was added, changed or removed."""
     return tuple(session.exec(select(func.count(col(AlarmRule.id)), func.max(AlarmRule.updated_at))).one())
+
+
+def team_exists(session: Session, team_id: str) -> bool:
+    """Whether alarms can go to it."""
+    return session.get(Team, team_id) is not None
 
 
 def devices(session: Session) -> Sequence[tuple[str, str, str]]:
@@ -104,3 +149,7 @@ def seen_gateways(session: Session) -> Sequence[Gateway]:
 def rule_state(session: Session, rule_id: int, source: str) -> RuleState | None:
     """Where a rule stands on a source."""
     return session.get(RuleState, (rule_id, source))
+
+
+def _judged() -> SelectOfScalar[AlarmRule]:
+    return select(AlarmRule).where(col(AlarmRule.enabled).is_(True), col(AlarmRule.deleted_at).is_(None))

@@ -1,14 +1,19 @@
-"""Alarm rules: those that every installation has, and those that profiles suggest."""
+"""Alarm rules: those that every installation has, those that profiles suggest, those that people make and change."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlmodel import Session
 
 from plantroom_cloud.alarms import engine, repository
+from plantroom_cloud.alarms.definition import OWN_KINDS, RuleDefinition, mistakes
 from plantroom_cloud.alarms.models import AlarmRule, RuleKind, Severity
 from plantroom_cloud.alarms.reported import ReportedRule
+from plantroom_cloud.errors import ConflictError, InvalidFieldsError
 from plantroom_shared.messages import Birth, BirthDevice
 
+#: Fields that say what is watched: an alarm of another condition cannot go on.
+CONDITION = frozenset({"kind", "device_id", "profile", "metric", "operator", "states"})
 #: How long nothing may come from a gateway before it counts as lost.
 GATEWAY_LOST_S = 30.0
 
@@ -105,6 +110,69 @@ def _ensure_of(session: Session, device: BirthDevice, at: datetime) -> None:
             )
         )
         session.flush()
+
+
+def create(session: Session, definition: RuleDefinition, actor: str, at: datetime) -> AlarmRule:
+    """Raises InvalidFieldsError."""
+    if definition.kind not in OWN_KINDS:
+        raise InvalidFieldsError({"kind": f"use one of {', '.join(OWN_KINDS)}"})
+    _check(session, definition)
+    rule = AlarmRule(**definition.model_dump(), created_by=actor, updated_at=at)
+    session.add(rule)
+    session.flush()
+    return rule
+
+
+def change(session: Session, rule: AlarmRule, definition: RuleDefinition, at: datetime) -> dict[str, list[Any]]:
+    """What changed, [before, after] by field; raises InvalidFieldsError."""
+    fixed = {name: getattr(rule, name) for name in _fixed(rule)}
+    for name, value in fixed.items():
+        if getattr(definition, name) != value:
+            whose = "every installation has it" if rule.profile == "system" else "its profile suggested it"
+            raise InvalidFieldsError({name: f"this rule keeps {value or 'none'!r} ({whose}); make a new rule instead"})
+    _check(session, definition)
+    changes = {}
+    for name, value in definition.model_dump().items():
+        before = getattr(rule, name)
+        if before != value:
+            changes[name] = [before, value]
+            setattr(rule, name, value)
+    if changes:
+        rule.updated_at = at
+        session.add(rule)
+    return changes
+
+
+def mark_deleted(session: Session, rule: AlarmRule, at: datetime) -> None:
+    """Raises ConflictError for what every installation has."""
+    if rule.profile == "system":
+        raise ConflictError(f"every installation has the rule {rule.name!r}; disable it instead")
+    rule.deleted_at = rule.updated_at = at
+    rule.enabled = False
+    session.add(rule)
+
+
+def metrics(session: Session, definition: RuleDefinition) -> dict[str, dict[str, Any]] | None:
+    """Of what it applies to, by name; None when there is no such device or profile."""
+    if definition.device_id:
+        found = repository.metrics_of_device(session, definition.device_id)
+    else:
+        found = repository.metrics_of_profile(session, definition.profile or "")
+    return None if found is None else {metric["name"]: metric for metric in found}
+
+
+def _fixed(rule: AlarmRule) -> tuple[str, ...]:
+    if rule.profile == "system":
+        return ("kind", "device_id", "profile", "metric", "states")
+    return ("kind", "device_id", "profile") if rule.key is not None else ()
+
+
+def _check(session: Session, definition: RuleDefinition) -> None:
+    found = mistakes(definition, metrics(session, definition))
+    if definition.team_id and not repository.team_exists(session, definition.team_id):
+        found["team_id"] = f"there is no team {definition.team_id!r}"
+    if found:
+        raise InvalidFieldsError(found)
 
 
 def compiled(rule: AlarmRule) -> engine.Rule:

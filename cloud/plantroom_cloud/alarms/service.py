@@ -7,6 +7,7 @@ from typing import Any
 from sqlmodel import Session
 
 from plantroom_cloud.alarms import engine, repository, rules
+from plantroom_cloud.alarms.definition import RuleDefinition
 from plantroom_cloud.alarms.judging import Judging
 from plantroom_cloud.alarms.models import Alarm, AlarmRule, AlarmState, AlarmTransition
 from plantroom_cloud.alarms.raising import Raising
@@ -114,7 +115,7 @@ class AlarmService:
         self._gateways_lost(session, at)
         for device in repository.direct_devices(session):
             self._judging.judge_watermark(session, device.gateway_id, device.id, ms_from_utc(at), at)
-        self._work_orders.verify_due(session, at, repository.is_active)
+        self._work_orders.verify_due(session, at, _unproven)
 
     def forget(self) -> None:
         """The transaction failed: what is in memory may be ahead of the database."""
@@ -171,6 +172,48 @@ class AlarmService:
         """All rules, those of one profile together."""
         return repository.rules(session)
 
+    def rules_on(self, session: Session, device_id: str, profile: str) -> list[AlarmRule]:
+        """Those that are judged on a device."""
+        return repository.rules_on(session, device_id, profile)
+
+    def rule(self, session: Session, rule_id: int) -> AlarmRule:
+        """Raises NotFoundError."""
+        rule = session.get(AlarmRule, rule_id)
+        if rule is None or rule.deleted_at is not None:
+            raise NotFoundError(f"there is no alarm rule {rule_id}")
+        return rule
+
+    def create_rule(self, session: Session, definition: RuleDefinition, actor: str, at: datetime) -> AlarmRule:
+        """It is judged within a second; raises InvalidFieldsError."""
+        return rules.create(session, definition, actor, at)
+
+    def change_rule(
+        self, session: Session, rule_id: int, definition: RuleDefinition, actor: str, at: datetime
+    ) -> dict[str, list[Any]]:
+        """What changed, [before, after] by field; raises NotFoundError, InvalidFieldsError. Alarms of a condition that
+        is no longer watched return."""
+        rule = self.rule(session, rule_id)
+        changes = rules.change(session, rule, definition, at)
+        if not rule.enabled or rules.CONDITION & set(changes):
+            self._end_watch(
+                session, rule, "its rule was changed" if rule.enabled else "its rule was disabled", actor, at
+            )
+        return changes
+
+    def delete_rule(self, session: Session, rule_id: int, actor: str, at: datetime) -> AlarmRule:
+        """The alarms it raised stay in the history; raises NotFoundError, ConflictError."""
+        rule = self.rule(session, rule_id)
+        rules.mark_deleted(session, rule, at)
+        self._end_watch(session, rule, "its rule was deleted", actor, at)
+        return rule
+
+    def _end_watch(self, session: Session, rule: AlarmRule, why: str, actor: str, at: datetime) -> None:
+        assert rule.id is not None
+        for alarm in repository.active_of_rule(session, rule.id):
+            alarm.active, alarm.returned_at = False, at
+            self._raising.move(session, alarm, AlarmEvent.RETURN, actor, why, at)
+        repository.forget_states(session, rule.id)
+
     def _gateways_lost(self, session: Session, at: datetime) -> None:
         rule = repository.gateway_lost_rule(session)
         if rule is None or not rule.enabled or rule.id is None:
@@ -194,3 +237,8 @@ class AlarmService:
         self._raising.raise_alarm(session, rule.id, gateway_id, gateway_id, crossing, [], at)
         # it happened; there is nothing to return
         self._raising.return_alarm(session, rule.id, gateway_id, utc_from_ms(moment), at)
+
+
+def _unproven(session: Session, rule_id: int, source: str) -> bool:
+    """Whether the telemetry cannot say that the trouble is gone: it holds, or nobody watches any more."""
+    return repository.is_active(session, rule_id, source) or not repository.is_judged(session, rule_id)

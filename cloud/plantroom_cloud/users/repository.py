@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, delete, func, select
 
-from plantroom_cloud.users.models import ApiToken, FirstLogin, LoginSession, User
+from plantroom_cloud.users.models import ApiToken, AuditEntry, FirstLogin, LoginSession, Team, User
 
 
 def by_name(session: Session, name: str) -> User | None:
@@ -40,3 +40,14 @@ def delete_sessions_before(session: Session, moment: datetime) -> None:
 def delete_first_logins(session: Session) -> None:
     """Earlier links are void."""
     session.exec(delete(FirstLogin))
+
+
+def audit_of(session: Session, what: str, limit: int) -> list[AuditEntry]:
+    """Newest first."""
+    query = select(AuditEntry).where(AuditEntry.object == what)
+    return list(session.exec(query.order_by(col(AuditEntry.id).desc()).limit(limit)))
+
+
+def teams(session: Session) -> list[Team]:
+    """By name."""
+    return list(session.exec(select(Team).order_by(col(Team.name))))

@@ -20,7 +20,7 @@ from plantroom_cloud.errors import (
     UnauthenticatedError,
 )
 from plantroom_cloud.users import repository
-from plantroom_cloud.users.models import ApiToken, AuditEntry, FirstLogin, LoginSession, Role, User
+from plantroom_cloud.users.models import ApiToken, AuditEntry, FirstLogin, LoginSession, Role, Team, User
 from plantroom_shared.ids import check_id
 
 SESSION_LENGTH = timedelta(hours=12)
@@ -178,6 +178,14 @@ class UserService:
     def audit(self, session: Session, actor: str, action: str, what: str, detail: dict[str, Any], at: datetime) -> None:
         """One line of the audit log."""
         session.add(AuditEntry(at=at, actor=actor, action=action, object=what, detail=detail))
+
+    def teams(self, session: Session) -> Sequence[Team]:
+        """By name."""
+        return repository.teams(session)
+
+    def audited(self, session: Session, what: str, limit: int = 50) -> Sequence[AuditEntry]:
+        """Who did what to an object, newest first."""
+        return repository.audit_of(session, what, limit)
 
 
 def trim_sessions(session: Session, at: datetime) -> None:

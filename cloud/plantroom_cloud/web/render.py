@@ -31,6 +31,49 @@ def number(value: Any) -> str:
     return f"{value:.4g}"
 
 
+def duration(seconds: float) -> str:
+    """For people: "45 s", "10 min", "2 h"."""
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:g} {unit}"
+    return f"{seconds:g} s"
+
+
+def condition(rule: Any) -> str:
+    """When an alarm rule raises, in words."""
+    match str(rule.kind.value):
+        case "limit":
+            band = f", dead-band {number(rule.deadband)}" if rule.deadband else ""
+            return f"{rule.metric} {rule.operator} {number(rule.limit)}{band}"
+        case "state":
+            return f"{rule.metric} is {' or '.join(rule.states)}"
+        case "no-data":
+            return "nothing comes"
+        case "gateway-lost":
+            return "nothing is heard of the gateway"
+        case _:
+            return "it is reported"
+
+
+def plain(value: Any) -> str:
+    """A value as a form's field takes it back."""
+    if isinstance(value, float):
+        return f"{value:g}" if abs(value) < 1e6 else repr(value)
+    return "" if value is None else str(value)
+
+
+def said(value: Any) -> str:
+    """A value of the audit log."""
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return "none" if value in (None, "") else number(value)
+
+
+_templates.env.filters["duration"] = duration
+_templates.env.filters["condition"] = condition
+_templates.env.filters["plain"] = plain
+_templates.env.filters["said"] = said
+_templates.env.filters["pair"] = lambda row: (row.id, row.name)
 _templates.env.filters["when"] = when
 _templates.env.filters["when_ms"] = lambda value: when(utc_from_ms(value))
 _templates.env.filters["number"] = number

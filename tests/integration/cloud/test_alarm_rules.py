@@ -1,0 +1,120 @@
+"""Alarm rules that people make, change, disable and delete, on both relational databases."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlmodel import select
+
+from plantroom_cloud.alarms.definition import RuleDefinition
+from plantroom_cloud.alarms.models import Alarm, AlarmRule, AlarmState
+from plantroom_cloud.database import Database
+from plantroom_cloud.errors import ConflictError, InvalidFieldsError, NotFoundError
+from plantroom_cloud.workorders.models import WorkOrder, WorkOrderState
+from tests.integration.cloud.test_ingest import NOW, Cloud, batch, birth
+
+
+def later(seconds: float) -> datetime:
+    return NOW + timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def cloud(database: Database, tmp_path: Path) -> Cloud:
+    return Cloud(database, tmp_path)
+
+
+def suggested(cloud: Cloud) -> AlarmRule:
+    with cloud.database.read() as session:
+        return session.exec(select(AlarmRule).where(AlarmRule.key == "hot")).one()
+
+
+def alarms(cloud: Cloud) -> list[Alarm]:
+    with cloud.database.read() as session:
+        return list(session.exec(select(Alarm).order_by(Alarm.id)))  # type: ignore[arg-type]
+
+
+def change(cloud: Cloud, rule: AlarmRule, seconds: float = 20, **said: object) -> dict[str, list[object]]:
+    definition = RuleDefinition.model_validate(rule.model_dump() | said)
+    with cloud.database.write() as session:
+        assert rule.id is not None
+        return cloud.alarms.change_rule(session, rule.id, definition, "anna", later(seconds))
+
+
+def test_a_changed_limit_is_judged_by_the_next_batch(cloud: Cloud) -> None:
+    cloud.send("data", batch(1, (0, 75.0), (6, 75.0), until=6), at=later(6))
+    assert alarms(cloud) == []
+    assert change(cloud, suggested(cloud), limit=70.0) == {"limit": [80.0, 70.0]}
+    cloud.send("data", batch(2, (22, 75.0), (30, 75.0), until=30), at=later(30))
+    [alarm] = alarms(cloud)
+    assert (alarm.active, alarm.limit) == (True, 70.0)
+
+
+def test_disabling_returns_the_active_alarm_and_enabling_raises_it_anew(cloud: Cloud) -> None:
+    cloud.send("data", batch(1, (0, 90.0), (6, 90.0), until=6), at=later(6))
+    change(cloud, suggested(cloud), enabled=False)
+    [alarm] = alarms(cloud)
+    assert (alarm.active, alarm.state) == (False, AlarmState.RETURNED)
+    cloud.send("data", batch(2, (22, 91.0), (30, 91.0), until=30), at=later(30))
+    assert len(alarms(cloud)) == 1, "a disabled rule raises nothing"
+    change(cloud, suggested(cloud), 31, enabled=True)
+    cloud.send("data", batch(3, (32, 92.0), (40, 92.0), until=40), at=later(40))
+    assert [a.active for a in alarms(cloud)] == [False, True]
+
+
+def test_the_telemetry_verifies_no_work_order_of_a_rule_that_nobody_watches(cloud: Cloud) -> None:
+    cloud.send("data", batch(1, (0, 90.0), (6, 90.0), until=6), at=later(6))
+    with cloud.database.write() as session:
+        [order] = session.exec(select(WorkOrder))
+        assert order.id is not None
+        cloud.orders.complete(session, order.id, "greased", "tom", later(10))
+    change(cloud, suggested(cloud), enabled=False)
+    cloud.send("data", batch(2, (300, 50.0), until=300), at=later(300))
+    with cloud.database.write() as session:
+        cloud.alarms.tick(session, later(300))
+    with cloud.database.read() as session:
+        assert [o.state for o in session.exec(select(WorkOrder))] == [WorkOrderState.DONE]
+
+
+def test_a_deleted_rule_does_not_come_back_with_the_next_birth(cloud: Cloud) -> None:
+    rule = suggested(cloud)
+    assert rule.id is not None
+    cloud.send("data", batch(1, (0, 90.0), (6, 90.0), until=6), at=later(6))
+    with cloud.database.write() as session:
+        cloud.alarms.delete_rule(session, rule.id, "anna", later(8))
+    cloud.send("birth", birth())
+    cloud.send("data", batch(2, (22, 91.0), (30, 91.0), until=30), at=later(30))
+    [alarm] = alarms(cloud)
+    assert not alarm.active, "its alarm returned, and none was raised again"
+    with cloud.database.read() as session:
+        assert [r.key for r in cloud.alarms.rules(session) if r.profile != "system"] == []
+        with pytest.raises(NotFoundError):
+            cloud.alarms.rule(session, rule.id)
+
+
+def test_a_rule_of_a_person_is_judged_on_its_device_alone(cloud: Cloud) -> None:
+    said = {"name": "Warm", "kind": "limit", "severity": "low", "device_id": "gw-a.pump", "metric": "t"}
+    definition = RuleDefinition.model_validate(said | {"operator": ">", "limit": 40})
+    with cloud.database.write() as session:
+        rule = cloud.alarms.create_rule(session, definition, "anna", NOW)
+        assert rule.created_by == "anna"
+    cloud.send("data", batch(1, (2, 50.0), until=2), at=later(2))
+    assert [(a.name, a.source) for a in alarms(cloud)] == [("Warm", "gw-a.pump")]
+
+
+def test_what_cannot_be_is_refused_by_field(cloud: Cloud) -> None:
+    said = {"name": "Warm", "kind": "limit", "severity": "low", "device_id": "gw-a.pump", "metric": "speed"}
+    definition = RuleDefinition.model_validate(said | {"operator": ">", "limit": 40, "team_id": "nobody"})
+    with cloud.database.write() as session, pytest.raises(InvalidFieldsError) as refused:
+        cloud.alarms.create_rule(session, definition, "anna", NOW)
+    assert set(refused.value.fields) == {"metric", "team_id"}
+    with pytest.raises(InvalidFieldsError):
+        change(cloud, suggested(cloud), profile="x/other")
+
+
+def test_what_every_installation_has_is_disabled_and_never_deleted(cloud: Cloud) -> None:
+    with cloud.database.write() as session:
+        lost = next(r for r in cloud.alarms.rules(session) if r.key == "gateway-lost")
+        assert lost.id is not None
+        with pytest.raises(ConflictError, match="disable it instead"):
+            cloud.alarms.delete_rule(session, lost.id, "anna", NOW)
+    assert change(cloud, lost, on_delay_s=120) == {"on_delay_s": [30.0, 120.0]}
