@@ -183,11 +183,11 @@ def get_on_call(team_id: str, _user: Viewer, session: ReadSession, services: Ser
     """Who is on call now, and the plan."""
     if session.get(Team, team_id) is None:
         raise NotFoundError(f"there is no team {team_id!r}")
-    rota = services.notifications.rota(session, team_id)
+    rota = services.notifications.on_call.rota(session, team_id)
     return TeamCall(
-        on_call=list(services.notifications.on_call(session, team_id, at)),
+        on_call=list(services.notifications.on_call.now(session, team_id, at)),
         rota=RotaIO.model_validate(rota) if rota is not None else None,
-        escalation=[StepIO.model_validate(step) for step in services.notifications.steps(session, team_id)],
+        escalation=[StepIO.model_validate(step) for step in services.notifications.on_call.steps(session, team_id)],
     )
 
 
@@ -196,7 +196,9 @@ def put_rota(team_id: str, body: RotaIO, _user: Manager, session: WriteSession, 
     """Who takes turns from now on."""
     if session.get(Team, team_id) is None:
         raise NotFoundError(f"there is no team {team_id!r}")
-    return RotaIO.model_validate(services.notifications.set_rota(session, Rota(team_id=team_id, **body.model_dump())))
+    return RotaIO.model_validate(
+        services.notifications.on_call.set_rota(session, Rota(team_id=team_id, **body.model_dump()))
+    )
 
 
 @router.post("/teams/{team_id}/stand-ins", status_code=201)
@@ -207,7 +209,7 @@ def post_stand_in(
     if session.get(Team, team_id) is None:
         raise NotFoundError(f"there is no team {team_id!r}")
     override = RotaOverride(team_id=team_id, **body.model_dump())
-    return OverrideIO.model_validate(services.notifications.stand_in(session, override))
+    return OverrideIO.model_validate(services.notifications.on_call.stand_in(session, override))
 
 
 @router.put("/teams/{team_id}/escalation")
@@ -217,7 +219,7 @@ def put_escalation(
     """What follows when nobody acknowledges."""
     if session.get(Team, team_id) is None:
         raise NotFoundError(f"there is no team {team_id!r}")
-    services.notifications.set_steps(session, team_id, [(step.after_s, step.to) for step in body])
+    services.notifications.on_call.set_steps(session, team_id, [(step.after_s, step.to) for step in body])
     return body
 
 

@@ -9,7 +9,8 @@ from sqlalchemy.exc import OperationalError
 from plantroom_cloud.database import Database
 from plantroom_cloud.notifications.models import ChannelKind
 from plantroom_cloud.notifications.senders import Sender, SendError
-from plantroom_cloud.notifications.service import NotificationService, Outgoing
+from plantroom_cloud.notifications.sending import Outgoing
+from plantroom_cloud.notifications.service import NotificationService
 from plantroom_shared.clock import Clock, utc_now
 
 _log = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ class Dispatcher:
 
     def _claim(self) -> list[Outgoing]:
         with self._database.write() as session:
-            return self._service.claim(session, utc_now(self._clock))
+            return self._service.sending.claim(session, utc_now(self._clock))
 
     def _send(self, item: Outgoing) -> bool:
         failure: SendError | None = None
@@ -69,5 +70,5 @@ class Dispatcher:
             failure = error
             _log.warning("notification by %s not sent: %s", item.kind.value, error)
         with self._database.write() as session:
-            self._service.settle(session, item, failure, utc_now(self._clock))
+            self._service.sending.settle(session, item, failure, utc_now(self._clock))
         return failure is None

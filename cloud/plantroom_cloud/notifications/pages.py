@@ -12,7 +12,7 @@ from plantroom_cloud.errors import InvalidError
 from plantroom_cloud.notifications.choice import NONE, SEVERITIES
 from plantroom_cloud.notifications.models import ChannelKind, NoticeKind, Preference
 from plantroom_cloud.notifications.senders import SendError, public_key, vapid_key
-from plantroom_cloud.notifications.service import trial
+from plantroom_cloud.notifications.sending import trial
 from plantroom_cloud.users.models import Role
 from plantroom_cloud.web.nav import NavEntry
 from plantroom_cloud.web.render import render
@@ -48,7 +48,7 @@ def notifications_page(
         unread=services.notifications.unread(session, user),
         channels=services.notifications.channels(session, user),
         preference=services.notifications.preference(session, user),
-        on_call=list(services.notifications.on_call(session, user.team_id, at)) if user.team_id else [],
+        on_call=list(services.notifications.on_call.now(session, user.team_id, at)) if user.team_id else [],
         ways=[way.value for way in ways],
         push_key=push_key,
         kinds=[kind.value for kind in NoticeKind],

@@ -201,7 +201,7 @@ async def test_a_process_that_died_while_sending_loses_nothing(house: _House, re
     house.announce("a", team=None)
     house.tick()
     with house.database.write() as session:
-        assert len(house.service.claim(session, house.clock.at)) == 1  # and the process dies here
+        assert len(house.service.sending.claim(session, house.clock.at)) == 1  # and the process dies here
     assert await house.dispatcher.send_due() == 0
     house.clock.at += timedelta(seconds=61)
     assert await house.dispatcher.send_due() == 1
@@ -227,8 +227,8 @@ async def test_a_flood_is_one_message(house: _House, receiver: _Receiver) -> Non
 
 async def test_an_alarm_that_nobody_acknowledges_climbs(house: _House) -> None:
     with house.database.write() as session:
-        house.service.set_rota(session, Rota(team_id="hvac", users=["ann"], first_day="2026-03-02"))
-        house.service.set_steps(session, "hvac", [(300, "team"), (900, "managers")])
+        house.service.on_call.set_rota(session, Rota(team_id="hvac", users=["ann"], first_day="2026-03-02"))
+        house.service.on_call.set_steps(session, "hvac", [(300, "team"), (900, "managers")])
     house.unanswered = {1, 2}
     with house.database.write() as session:
         _alarms(session, 1, 2)

@@ -1,0 +1,70 @@
+"""Who is on call in a team, and what follows when nobody acknowledges."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, time
+
+from sqlmodel import Session
+
+from plantroom_cloud.errors import InvalidError
+from plantroom_cloud.notifications import repository
+from plantroom_cloud.notifications.models import Escalation, Rota, RotaOverride
+from plantroom_cloud.notifications.preference import time_zone
+from plantroom_cloud.notifications.rota import on_call
+from plantroom_cloud.users.service import UserService
+
+TO = ("on-call", "team", "managers")
+
+
+class OnCall:
+    """Works in the session it is given."""
+
+    def __init__(self, users: UserService) -> None:
+        self._users = users
+
+    def now(self, session: Session, team_id: str, at: datetime) -> Sequence[str]:
+        """Login names of who is on call now."""
+        return on_call(repository.rota_of(session, team_id), repository.overrides_of(session, team_id, at), at)
+
+    def rota(self, session: Session, team_id: str) -> Rota | None:
+        """How the team takes turns."""
+        return repository.rota_of(session, team_id)
+
+    def set_rota(self, session: Session, rota: Rota) -> Rota:
+        """Raises InvalidError naming what is wrong."""
+        known = {user.name for user in self._users.list(session) if user.active}
+        if unknown := [name for name in rota.users if name not in known]:
+            raise InvalidError(f"users: there is no active person {', '.join(unknown)}")
+        time_zone(rota.timezone)
+        try:
+            date.fromisoformat(rota.first_day)
+            time.fromisoformat(rota.handover)
+        except ValueError as error:
+            raise InvalidError(f"{error}; write days like 2026-03-02 and hours like 08:00") from error
+        if not 1 <= rota.days <= 92:
+            raise InvalidError("days: each turn takes 1 to 92 days")
+        return session.merge(rota)
+
+    def stand_in(self, session: Session, override: RotaOverride) -> RotaOverride:
+        """Somebody stands in; raises InvalidError."""
+        if override.ends_at <= override.starts_at:
+            raise InvalidError("ends_at: the end lies before the beginning")
+        if all(user.name != override.user for user in self._users.list(session) if user.active):
+            raise InvalidError(f"user: there is no active person {override.user!r}")
+        session.add(override)
+        session.flush()
+        return override
+
+    def steps(self, session: Session, team_id: str) -> list[dict[str, object]]:
+        """The team's escalation."""
+        return repository.steps_of(session, team_id)
+
+    def set_steps(self, session: Session, team_id: str, steps: Sequence[tuple[int, str]]) -> None:
+        """(seconds after the alarm, whom to tell then), in order; raises InvalidError."""
+        before = 0
+        for after_s, to in steps:
+            if after_s <= before or after_s > 7 * 86_400:
+                raise InvalidError(f"after_s {after_s}: each step comes later than the one before, within 7 days")
+            before = after_s
+            if to not in TO and not to.startswith("user:"):
+                raise InvalidError(f"to {to!r}: use {', '.join(TO)} or user:NAME")
+        session.merge(Escalation(team_id=team_id, steps=[{"after_s": after, "to": to} for after, to in steps]))

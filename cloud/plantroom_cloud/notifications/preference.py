@@ -1,0 +1,40 @@
+"""What a person chose, checked."""
+
+from datetime import time
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from plantroom_cloud.errors import InvalidError
+from plantroom_cloud.notifications import choice
+from plantroom_cloud.notifications.models import NoticeKind, Preference
+
+
+def check_preference(preference: Preference) -> None:
+    """Raises InvalidError naming what is wrong."""
+    for kind, least in preference.least.items():
+        if kind not in set(NoticeKind) or least not in (*choice.SEVERITIES, choice.NONE):
+            raise InvalidError(f"{kind}: {least!r} is not possible; use {', '.join(choice.SEVERITIES)} or none")
+    if bool(preference.quiet_from) != bool(preference.quiet_to):
+        raise InvalidError("quiet hours need a beginning and an end, like 22:00 and 06:00")
+    if not 0 <= preference.group_s <= 3600 or not (preference.repeat_s == 0 or 60 <= preference.repeat_s <= 86_400):
+        raise InvalidError("group within 0 to 3600 s; repeat never (0) or each 60 to 86400 s")
+    quiet_hours(preference)
+
+
+def time_zone(name: str) -> ZoneInfo:
+    """Raises InvalidError for a name that is not known."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise InvalidError(f"time zone {name!r} is not known; use one like Europe/Berlin") from error
+
+
+def quiet_hours(preference: Preference) -> choice.Quiet | None:
+    """None without quiet hours; raises InvalidError."""
+    zone = time_zone(preference.timezone)
+    if not preference.quiet_from:
+        return None
+    try:
+        begins, ends = time.fromisoformat(preference.quiet_from), time.fromisoformat(preference.quiet_to)
+    except ValueError as error:
+        raise InvalidError(f"quiet hours: {error}; write them like 22:00") from error
+    return choice.Quiet(begins, ends, zone)
