@@ -1,6 +1,8 @@
 """The simulated buses there are: bus type → what a scenario may say of it and what makes it."""
 
 from plantroom_sim.kind import SimKind
+from plantroom_sim.kinds.ble import bus as ble
+from plantroom_sim.kinds.ble import config as ble_config
 from plantroom_sim.kinds.modbus import bus as modbus
 from plantroom_sim.kinds.modbus import config as modbus_config
 
@@ -15,4 +17,14 @@ KINDS: dict[str, SimKind] = {
         fits=modbus_config.fits,
     )
     for name, entry in modbus_config.BUSES.items()
+} | {
+    "ble": SimKind(
+        bus=ble_config.BleEntry,
+        device=ble_config.BleScale,
+        make=ble.make,
+        faults=ble_config.FAULTS,
+        actions=ble_config.ACTIONS,
+        check=ble_config.check,
+        fits=ble_config.fits,
+    ),
 }

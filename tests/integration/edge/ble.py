@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from plantroom_edge.driver import Driver
 from plantroom_edge.drivers.ble_scale.config import BleBus, BleScaleDevice
 from plantroom_edge.drivers.ble_scale.driver import BleScaleDriver
 from plantroom_edge.drivers.ble_scale.profile import BleScaleProfile, Protocol
@@ -84,7 +85,7 @@ def profile(scale: Scale, **more: object) -> BleScaleProfile:
 
 
 @asynccontextmanager
-async def running(driver: BleScaleDriver, sink: MemorySink) -> AsyncIterator[None]:
+async def running(driver: Driver, sink: MemorySink) -> AsyncIterator[None]:
     """The driver at work."""
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(driver.run(sink), name="driver")

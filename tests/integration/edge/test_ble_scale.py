@@ -2,23 +2,32 @@
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
+from plantroom_edge.config.loader import load_site
 from plantroom_edge.drivers.ble_scale.config import BleScaleDevice
 from plantroom_edge.drivers.ble_scale.driver import BleScaleDriver
 from plantroom_edge.drivers.ble_scale.profile import BleScaleProfile
 from plantroom_edge.drivers.ble_scale.radio import Heard, Radio
 from plantroom_edge.drivers.ble_scale.survey import survey
+from plantroom_edge.drivers.registry import DRIVERS
 from plantroom_edge.profile.loader import ProfileLibrary
 from plantroom_shared.clock import SystemClock
+from plantroom_sim import kinds
+from plantroom_sim.building import Building
 from plantroom_sim.errors import SimError
 from plantroom_sim.kinds.ble.broadcast_scale import BroadcastScale
 from plantroom_sim.kinds.ble.control import ask_air, serve_air
 from plantroom_sim.kinds.ble.gatt_scale import GattScale
+from plantroom_sim.kinds.ble.private_bus import PrivateBus
 from plantroom_sim.kinds.ble.text_scale import TextScale
+from plantroom_sim.loader import load_scenario
 from tests.fakes.sink import MemorySink
 from tests.integration.edge.ble import make_driver, now, on_air, private_bus, profile, running, weighings
 
@@ -248,6 +257,49 @@ async def test_a_probe_tries_each_scale_and_a_survey_says_which_profile_fits() -
         "TEXT": ["bluetooth/uart-text"],
         "MIBFS": ["xiaomi/xmtzc05hm"],
     }
+
+
+async def test_a_simulated_bus_is_configured_and_survives_the_loss_of_the_whole_d_bus(tmp_path: Path) -> None:
+    scenario = load_scenario(Path(kinds.__path__[0]) / "ble" / "sample.yaml")
+    building = Building(scenario, tmp_path, lambda _gateway: None)
+    [bus] = building.buses.values()
+    ready = asyncio.Event()
+    sink = MemorySink()
+    before = os.environ.get("DBUS_SYSTEM_BUS_ADDRESS")
+    async with asyncio.TaskGroup() as tasks:
+        running_building = tasks.create_task(building.run(ready), name="building")
+        await ready.wait()
+        part = bus.gateway_part()
+        fleet = load_site({"buses": [dict(part.bus)], "devices": list(part.devices)}, "lab", ProfileLibrary())
+        driver = DRIVERS["ble"].build(fleet.site.buses[0], fleet.on("air"), SystemClock())
+        async with running(driver, sink):
+            assert await building.act("ward-scale", "weigh", {"kg": 4.5}) == {"kg": 4.5}
+            await bus.close()
+            await sink.until(lambda s: any("went away" in str(event.data) for event in s.events))
+            await bus.open()
+            await building.act("store-scale", "weigh", {"kg": 4.4})
+            await sink.until(lambda s: weighings(s, "store-scale") == [4.4])
+        running_building.cancel()
+    assert building.counts()["ward-scale"]["weighings"] == 1
+    assert weighings(sink, "ward-scale") == [4.5]
+    if before is None:
+        del os.environ["DBUS_SYSTEM_BUS_ADDRESS"]
+
+
+async def test_the_death_of_the_d_bus_itself_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory(prefix="bus") as folder:
+        bus = PrivateBus(Path(folder))
+        await bus.open()
+        monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", bus.address)
+        async with on_air(bus.address, [GattScale(GATT, "SCALE", now)]), asyncio.TaskGroup() as tasks:
+            radio = Radio("hci0", None, SystemClock(), lambda _heard: None)
+            await radio.open()
+            watching = tasks.create_task(radio.watch(), name="watch")
+            await bus.close()
+            await asyncio.wait_for(radio.lost.wait(), 20)
+            await watching
+            assert radio.why == "the D-Bus went away"
+            await radio.close()
 
 
 async def _another_process(bus: str, request: str) -> int:

@@ -128,6 +128,7 @@ class BleScaleDriver:
         try:
             async with asyncio.TaskGroup() as tasks:
                 running = [
+                    tasks.create_task(self._radio.watch(), name=f"bus {self.bus} D-Bus"),
                     tasks.create_task(self._watch_scan(), name=f"bus {self.bus} scan"),
                     tasks.create_task(self._report(sink), name=f"bus {self.bus} report"),
                 ]

@@ -96,7 +96,7 @@ class Link:
 
 
 class Radio:
-    """`open`, then advertisements come; `lost` is set, with `why`, when there is no Bluetooth any more."""
+    """`open`, and `watch` in a task; `lost` is set, with `why`, when there is no Bluetooth any more."""
 
     def __init__(self, adapter: str, dbus_address: str | None, clock: Clock, on_heard: Callable[[Heard], None]) -> None:
         self._adapter = adapter
@@ -155,6 +155,13 @@ class Radio:
                 if not self.lost.is_set():
                     await self._scan_or_lose()
         return Link(client)
+
+    async def watch(self) -> None:
+        """Until the D-Bus itself is gone."""
+        assert self._watch is not None
+        with suppress(*_FAILURES):
+            await self._watch.wait_for_disconnect()  # type: ignore[no-untyped-call]
+        self.lose("the D-Bus went away")
 
     def lose(self, why: str) -> None:
         """There is no Bluetooth any more."""

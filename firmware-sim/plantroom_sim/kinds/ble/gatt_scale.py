@@ -1,16 +1,15 @@
 """A scale with the GATT Weight Scale Service: indicates each finished measurement, keeps it until it is confirmed."""
 
 import asyncio
-import struct
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from plantroom_sim.kinds.ble.peripheral import Advertisement, Characteristic, Service, uuid16
 from plantroom_sim.kinds.ble.scale import Scale, Weighed
+from plantroom_sim.kinds.ble.wire import POUND, UNSUCCESSFUL, weight_measurement, weight_scale_feature
 
 WEIGHT_SCALE, MEASUREMENT, FEATURE = uuid16(0x181D), uuid16(0x2A9D), uuid16(0x2A9E)
-POUND = 0.45359237
 
 
 class GattScale(Scale):
@@ -51,7 +50,7 @@ class GattScale(Scale):
 
     async def fail(self) -> None:
         """A measurement that does not succeed, e.g. the load was taken off too early."""
-        await self._keep(self._frame(0xFFFF, self.stamp() if self.clock else None))
+        await self._keep(self._frame(UNSUCCESSFUL, self.stamp() if self.clock else None))
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -73,11 +72,7 @@ class GattScale(Scale):
                 await self.look()
 
     def _frame(self, raw: int, stamp: datetime | None) -> bytes:
-        flags = (0x01 if self.imperial else 0) | (0x02 if stamp else 0)
-        frame = struct.pack("<BH", flags, raw)
-        if stamp:
-            frame += struct.pack("<HBBBBB", stamp.year, stamp.month, stamp.day, stamp.hour, stamp.minute, stamp.second)
-        return frame
+        return weight_measurement(raw, stamp, imperial=self.imperial)
 
     def _feature(self) -> bytes:
-        return struct.pack("<I", (1 if self.clock else 0) | 7 << 3)
+        return weight_scale_feature(clock=self.clock)

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from plantroom_sim.kinds.ble.peripheral import Advertisement, Characteristic, Service
 from plantroom_sim.kinds.ble.scale import Scale, Weighed
+from plantroom_sim.kinds.ble.wire import text_line
 
 UART = "6e400001-b5a3-f393-e0a9-e50e24dcca9e"
 RECEIVE, TRANSMIT = "6e400002-b5a3-f393-e0a9-e50e24dcca9e", "6e400003-b5a3-f393-e0a9-e50e24dcca9e"
@@ -96,9 +97,4 @@ class TextScale(Scale):
 
     def _line(self, steady: bool) -> bytes:
         shown = self._load + self.zero_kg
-        if shown > CAPACITY_KG:
-            return b"OL,GS,+999999.kg\r\n"
-        if not steady:
-            shown *= 0.8
-        sign = "-" if shown < 0 else "+"
-        return f"{'ST' if steady else 'US'},GS,{sign}{abs(shown):07.2f}kg\r\n".encode()
+        return text_line(shown if steady else shown * 0.8, stable=steady, capacity_kg=CAPACITY_KG)
