@@ -295,11 +295,13 @@ async def test_the_death_of_the_d_bus_itself_is_noticed(monkeypatch: pytest.Monk
             radio = Radio("hci0", None, SystemClock(), lambda _heard: None)
             await radio.open()
             watching = tasks.create_task(radio.watch(), name="watch")
-            await bus.close()
+            assert bus._process is not None
+            bus._process.kill()  # asked to end, it would still tell that bluetoothd left the bus
             await asyncio.wait_for(radio.lost.wait(), 20)
             await watching
             assert radio.why == "the D-Bus went away"
             await radio.close()
+        await bus.close()
 
 
 async def _another_process(bus: str, request: str) -> int:
