@@ -1,0 +1,1 @@
+"""Who passes a gate: decided on the gateway, with and without the cloud."""
