@@ -5,7 +5,7 @@ import logging
 import platform
 import signal
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,18 +13,20 @@ from typing import Any
 import msgspec
 import sdnotify
 
+from plantroom_edge.access.desk import Desk, Passage
 from plantroom_edge.authority.authorities import Authorities
 from plantroom_edge.commands.executor import CommandExecutor
 from plantroom_edge.config.loader import load_site
+from plantroom_edge.config.model import ReaderConfig
 from plantroom_edge.config.site import Fleet, GatewayConfig
-from plantroom_edge.driver import Driver, Sample
+from plantroom_edge.driver import Decider, Driver, Outcome, Sample
 from plantroom_edge.drivers.registry import DRIVERS
 from plantroom_edge.errors import ConfigError
 from plantroom_edge.health import health
 from plantroom_edge.outbox.outbox import Outbox
 from plantroom_edge.pipeline.boot import Boot
 from plantroom_edge.pipeline.pipeline import Pipeline
-from plantroom_edge.pipeline.sink import BusSink
+from plantroom_edge.pipeline.sink import BusSink, Memory
 from plantroom_edge.profile.loader import ProfileLibrary
 from plantroom_edge.uplink.link import MqttLink
 from plantroom_edge.uplink.uplink import Uplink
@@ -49,7 +51,7 @@ class Agent:
         self.boot = Boot(clock)
         self.pipeline = Pipeline(config.pipeline, self.outbox, self.boot, clock)
         self.link = MqttLink(config.mqtt, config.gateway)
-        self.authorities = Authorities(self.outbox, self.pipeline, clock, lambda: self._drivers)
+        self.authorities = Authorities(self.outbox, self.pipeline, clock, self._deciders)
         self.uplink = Uplink(
             config.gateway,
             self.link,
@@ -65,6 +67,7 @@ class Agent:
         self._fleet = fleet
         self._library = ProfileLibrary(config.profiles_dir)
         self._drivers: list[Driver] = []
+        self._desk = self._make_desk(fleet)
         self._driver_of: dict[str, Driver] = {}
         self._described: list[BirthDevice] = []
         self._config_version = LOCAL_VERSION
@@ -139,6 +142,7 @@ class Agent:
 
     def _build(self, fleet: Fleet) -> None:
         self._fleet = fleet
+        self._desk = self._make_desk(fleet)
         self._drivers = [DRIVERS[bus.type].build(bus, fleet.on(bus.id), self.clock) for bus in fleet.site.buses]
         self._driver_of = {}
         self._described = []
@@ -153,6 +157,24 @@ class Agent:
         gateway = health.describe(self.config.gateway, self.config.label, self.config.location, known)
         self._described.append(gateway)
 
+    def _make_desk(self, fleet: Fleet) -> Desk:
+        passages = {
+            device.id: Passage(device.gate, device.direction)
+            for device in fleet.site.devices
+            if isinstance(device, ReaderConfig) and device.enabled
+        }
+        return Desk(passages, Memory("desk", self.pipeline, self.outbox), self._act, self.clock)
+
+    def _deciders(self) -> Sequence[Decider]:
+        return [*self._drivers, self._desk]
+
+    async def _act(self, device: str, action: str, args: Mapping[str, Any]) -> Outcome:
+        """What one part of the gateway asks of a device; the cloud's commands come by the executor."""
+        driver = self._driver_of.get(device)
+        if driver is None:
+            return Outcome("refused", f"there is no device {device!r} on this gateway")
+        return await driver.command(device, action, args)
+
     async def _run_buses(self) -> None:
         async with asyncio.TaskGroup() as group:
             self._buses = group
@@ -161,13 +183,14 @@ class Agent:
 
     async def _start_buses(self) -> None:
         assert self._buses is not None
-        await self.authorities.restore(self._drivers)
+        await self.authorities.restore(self._deciders())
         self._bus_tasks = [
             self._buses.create_task(
-                driver.run(BusSink(driver.bus, self.pipeline, self.outbox)), name=f"bus {driver.bus}"
+                driver.run(BusSink(driver.bus, self.pipeline, self.outbox, self._desk.take)), name=f"bus {driver.bus}"
             )
             for driver in self._drivers
         ]
+        self._bus_tasks.append(self._buses.create_task(self._desk.run(), name="desk of the gates"))
 
     async def _watch_health(self) -> None:
         while True:

@@ -72,8 +72,21 @@ class Described:
     filters: Sequence[MetricFilter]
 
 
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Something at a device that concerns another device of this gateway at once, e.g. a card at the reader of a gate.
+
+    It stays in this process and is not stored: whoever acts on it records what he did and why.
+    """
+
+    device: str
+    kind: str  #: "credential", "keys", "mode" … (README.md of `access`)
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
 class Sink(Protocol):
-    """Where a driver hands over; `sample` and `event` never block, nothing here fails for a reason of the network."""
+    """Where a driver hands over; `sample`, `event` and `signal` never block, nothing here fails for a reason of the
+    network."""
 
     def sample(self, sample: Sample) -> None:
         """A row was read (or a row of nulls: the device went silent)."""
@@ -81,6 +94,10 @@ class Sink(Protocol):
 
     def event(self, event: Event) -> None:
         """Something happened once; stored before anything else learns of it."""
+        ...
+
+    def signal(self, signal: Signal) -> None:
+        """Tell whoever on this gateway acts on it; nobody may."""
         ...
 
     async def record(self, events: Sequence[Event], remember: Mapping[str, str | None] | None = None) -> None:
@@ -93,7 +110,21 @@ class Sink(Protocol):
         ...
 
 
-class Driver(Protocol):
+class Decider(Protocol):
+    """What decides by a document of the cloud while the cloud is away: a driver, or the desk of the gates."""
+
+    @property
+    def authorities(self) -> Collection[str]:
+        """Their names, e.g. "allow-list"."""
+        ...
+
+    async def authority(self, name: str, version: int, document: Mapping[str, Any]) -> str | None:
+        """Decide by this from now on; None, or why it cannot be used (then the one before stays in force). Called
+        before `run` with what the gateway remembers, and at each change."""
+        ...
+
+
+class Driver(Decider, Protocol):
     """One bus and its devices."""
 
     @property
@@ -101,18 +132,8 @@ class Driver(Protocol):
         """The id of its bus."""
         ...
 
-    @property
-    def authorities(self) -> Collection[str]:
-        """The documents of the cloud that it decides by while the cloud is away, e.g. "allow-list"."""
-        ...
-
     def describe(self) -> Sequence[Described]:
         """Its devices."""
-        ...
-
-    async def authority(self, name: str, version: int, document: Mapping[str, Any]) -> str | None:
-        """Decide by this from now on; None, or why it cannot be used (then the one before stays in force). Called
-        before `run` with what the gateway remembers, and at each change."""
         ...
 
     async def run(self, sink: Sink) -> None:

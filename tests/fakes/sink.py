@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
-from plantroom_edge.driver import Sample
+from plantroom_edge.driver import Sample, Signal
 from plantroom_shared.batch import Event
 
 LIMIT_S = 20.0
@@ -15,6 +15,7 @@ class MemorySink:
     def __init__(self) -> None:
         self.samples: list[Sample] = []
         self.events: list[Event] = []
+        self.signals: list[Signal] = []
         self.memory: dict[str, str] = {}
         self._changed = asyncio.Event()
 
@@ -24,6 +25,10 @@ class MemorySink:
 
     def event(self, event: Event) -> None:
         self.events.append(event)
+        self._changed.set()
+
+    def signal(self, signal: Signal) -> None:
+        self.signals.append(signal)
         self._changed.set()
 
     async def record(self, events: Sequence[Event], remember: Mapping[str, str | None] | None = None) -> None:

@@ -73,6 +73,7 @@ class Decision:
     version: int
     person: str = ""
     zone: str = ""  #: where the gate leads
+    through_lockdown: bool = False  #: granted to somebody who passes a locked gate
 
 
 @dataclass(frozen=True)
@@ -118,12 +119,12 @@ def decide(rules: Rules | None, shown: Shown, around: Around, at_ms: int) -> Dec
     zone = gate.inside if shown.direction == "in" else gate.outside
     if credential is None:
         return denied(Reason.UNKNOWN, zone)
-    if (reason := _standing(credential, at_ms)) is not None:
-        return denied(reason, zone)
+    if (wrong := _standing(credential, at_ms)) is not None:
+        return denied(wrong, zone)
     if around.mode is Mode.LOCKED and not credential.through_lockdown:
         return denied(Reason.LOCKED_DOWN, zone)
-    if zone and (reason := _granted(rules, credential, zone, at_ms)) is not None:
-        return denied(reason, zone)
+    if zone and (wrong := _granted(rules, credential, zone, at_ms)) is not None:
+        return denied(wrong, zone)
     again = gate.anti_passback != "off" and bool(zone) and around.whereabouts == zone
     if again and gate.anti_passback == "hard":
         return denied(Reason.ANTI_PASSBACK, zone)
@@ -136,7 +137,8 @@ def decide(rules: Rules | None, shown: Shown, around: Around, at_ms: int) -> Dec
             return Decision("pin", Reason.PIN_NEEDED, rules.version, person, zone)
         if not pin_fits(shown.pin, credential.pin):
             return denied(Reason.WRONG_PIN, zone)
-    return Decision("granted", Reason.PASSBACK if again else Reason.GRANTED, rules.version, person, zone)
+    reason = Reason.PASSBACK if again else Reason.GRANTED
+    return Decision("granted", reason, rules.version, person, zone, credential.through_lockdown)
 
 
 def _standing(credential: Credential, at_ms: int) -> Reason | None:

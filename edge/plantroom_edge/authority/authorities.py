@@ -1,4 +1,4 @@
-"""What the gateway decides by while the cloud is away (allow-lists, patrol points): on disk, and with the drivers."""
+"""What the gateway decides by while the cloud is away (allow-lists, patrol points): on disk, and with who decides."""
 
 import asyncio
 import logging
@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from plantroom_edge.driver import Driver
+from plantroom_edge.driver import Decider
 from plantroom_edge.outbox.outbox import Outbox
 from plantroom_edge.pipeline.pipeline import Pipeline
 from plantroom_shared.batch import Event
@@ -21,15 +21,15 @@ MOST_WAITING = 20
 
 
 class Authorities:
-    """Takes documents from the cloud, lets the drivers check them, remembers what they took."""
+    """Takes documents from the cloud, lets who decides by them check them, remembers what they took."""
 
     def __init__(
-        self, outbox: Outbox, pipeline: Pipeline, clock: Clock, drivers: Callable[[], Sequence[Driver]]
+        self, outbox: Outbox, pipeline: Pipeline, clock: Clock, deciders: Callable[[], Sequence[Decider]]
     ) -> None:
         self._outbox = outbox
         self._pipeline = pipeline
         self._clock = clock
-        self._drivers = drivers
+        self._deciders = deciders
         self._waiting: asyncio.Queue[Authority] = asyncio.Queue(MOST_WAITING)
 
     def take(self, document: Authority) -> None:
@@ -37,11 +37,11 @@ class Authorities:
         if not self._waiting.full():
             self._waiting.put_nowait(document)
 
-    async def restore(self, drivers: Sequence[Driver]) -> None:
-        """Hand what was taken before to drivers that begin."""
+    async def restore(self, deciders: Sequence[Decider]) -> None:
+        """Hand what was taken before to those that begin."""
         for name, stored in (await self._outbox.recall_all(OWNER)).items():
             document = msgspec.json.decode(stored, type=Authority)
-            reason = await _hand_over(document, drivers)
+            reason = await _hand_over(document, deciders)
             if reason is not None:
                 _log.error("authority %s version %d cannot be used any more: %s", name, document.version, reason)
 
@@ -54,15 +54,15 @@ class Authorities:
         known = await self._outbox.recall(OWNER, document.name)
         if known is not None and msgspec.json.decode(known, type=Authority).version == document.version:
             return
-        drivers = self._drivers()
-        if not any(document.name in driver.authorities for driver in drivers):
+        deciders = self._deciders()
+        if not any(document.name in decider.authorities for decider in deciders):
             reason: str | None = f"nothing on this gateway decides by {document.name!r}"
         else:
-            reason = await _hand_over(document, drivers)
+            reason = await _hand_over(document, deciders)
         data = {"name": document.name, "version": document.version}
         if reason is not None:
-            if known is not None:  # a driver that took it goes back to what is in force
-                await _hand_over(msgspec.json.decode(known, type=Authority), drivers)
+            if known is not None:  # one that took it goes back to what is in force
+                await _hand_over(msgspec.json.decode(known, type=Authority), deciders)
             _log.warning("authority %s version %d refused: %s", document.name, document.version, reason)
             await self._pipeline.record(OWNER, [self._event("authority.refused", {**data, "reason": reason})], {})
             return
@@ -73,10 +73,10 @@ class Authorities:
         return Event(id=uuid.uuid4().hex, kind=kind, time=self._clock.now_ms(), data=data)
 
 
-async def _hand_over(document: Authority, drivers: Sequence[Driver]) -> str | None:
-    for driver in drivers:
-        if document.name in driver.authorities:
-            reason = await driver.authority(document.name, document.version, document.document)
+async def _hand_over(document: Authority, deciders: Sequence[Decider]) -> str | None:
+    for decider in deciders:
+        if document.name in decider.authorities:
+            reason = await decider.authority(document.name, document.version, document.document)
             if reason is not None:
                 return reason
     return None

@@ -1,7 +1,7 @@
 """The parts that gateway.yaml is made of, whatever drives its devices (the whole: `site.py`)."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -72,3 +72,10 @@ class DeviceConfig(Strict):
     location: str = ""
     station: str = ""  #: devices at one station belong together: a scale and the scanner beside it
     enabled: bool = True
+
+
+class ReaderConfig(DeviceConfig):
+    """A device at a gate that shows who wants to pass; the gate may be on another bus."""
+
+    gate: Id
+    direction: Literal["in", "out"] = "in"  #: "in" leads to the gate's inside

@@ -218,7 +218,6 @@ def test_taking_a_right_away_never_opens_a_gate(shown: Shown, around: Around, at
 @settings(max_examples=300, deadline=None)
 def test_a_span_holds_as_a_list_of_minutes_says(start: int, end: int, days: set[int], minute: int) -> None:
     """Against the plain definition, in UTC: a span is the minutes from its start on, on each of its days."""
-    clock = lambda m: f"{m // 60:02d}:{m % 60:02d}"  # noqa: E731
     hours = Hours("UTC", ["2026-01-06"], {"p": [Span(sorted(days), clock(start), clock(end))]})
     at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=minute)
 
@@ -233,6 +232,10 @@ def test_a_span_holds_as_a_list_of_minutes_says(start: int, end: int, days: set[
         for day in (today, today - timedelta(days=1))
     )
     assert hours.open("p", round(at.timestamp() * 1000)) is expected
+
+
+def clock(minute: int) -> str:
+    return f"{minute // 60:02d}:{minute % 60:02d}"
 
 
 def test_hours_follow_the_wall_clock_through_the_change_of_time() -> None:
