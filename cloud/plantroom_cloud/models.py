@@ -6,6 +6,8 @@ import plantroom_cloud.alarms.models
 import plantroom_cloud.devices.models
 import plantroom_cloud.gateways.models
 import plantroom_cloud.notifications.models
+import plantroom_cloud.patrols.models
+import plantroom_cloud.photos.models
 import plantroom_cloud.quarantine.models
 import plantroom_cloud.sites.models
 import plantroom_cloud.stream.models

@@ -16,6 +16,8 @@ from plantroom_cloud.ingest.service import EventConsumer, IngestService
 from plantroom_cloud.notifications.dispatcher import Dispatcher
 from plantroom_cloud.notifications.senders import senders
 from plantroom_cloud.notifications.service import NotificationService
+from plantroom_cloud.patrols.service import PatrolService
+from plantroom_cloud.photos.service import PhotoService
 from plantroom_cloud.sites.service import SiteService
 from plantroom_cloud.telemetry.influx import InfluxServer, InfluxTelemetryStore
 from plantroom_cloud.telemetry.rollup import LEVELS
@@ -54,6 +56,8 @@ class Services:
     ingest: IngestService
     notifications: NotificationService
     dispatcher: Dispatcher
+    photos: PhotoService
+    patrols: PatrolService
     tickers: Sequence[Ticker] = ()
 
     def now(self) -> datetime:
@@ -76,24 +80,28 @@ def build(config: CloudConfig, clock: Clock) -> Services:
     store = _store(config)
     telemetry = TelemetryService(database, store, config.telemetry.journal_mb * 1_000_000)
     writer = TelemetryWriter(database, store, config.telemetry.raw_days)
-    consumers: list[EventConsumer] = [gateways, devices]
+    photos = PhotoService()
+    patrols = PatrolService(alarms, work_orders, gateways, devices, photos)
+    consumers: list[EventConsumer] = [gateways, devices, patrols]
     ingest = IngestService(database, gateways, devices, alarms, telemetry, consumers)
     return Services(
-        config,
-        clock,
-        database,
-        users,
-        SiteService(),
-        gateways,
-        devices,
-        work_orders,
-        alarms,
-        telemetry,
-        writer,
-        ingest,
-        notifications,
-        dispatcher,
-        tickers=[notifications],
+        config=config,
+        clock=clock,
+        database=database,
+        users=users,
+        sites=SiteService(),
+        gateways=gateways,
+        devices=devices,
+        work_orders=work_orders,
+        alarms=alarms,
+        telemetry=telemetry,
+        telemetry_writer=writer,
+        ingest=ingest,
+        notifications=notifications,
+        dispatcher=dispatcher,
+        photos=photos,
+        patrols=patrols,
+        tickers=[notifications, patrols],
     )
 
 

@@ -181,6 +181,22 @@ class WorkOrderService:
             self._close(session, order, actor, "no alarm to verify it by", at)
         return order
 
+    def begin(self, session: Session, order_id: int, actor: str, at: datetime) -> None:
+        """A domain that plans the work (a patrol round) sees that it has begun, whoever does it."""
+        order = self.get(session, order_id)
+        before, order.state, order.started_at = order.state, WorkOrderState.IN_PROGRESS, order.started_at or at
+        self._entry(session, order, "start", before, order.state, actor, "", at)
+
+    def conclude(self, session: Session, order_id: int, resolution: str, actor: str, at: datetime) -> None:
+        """A domain that plans the work says how it ended, whatever step it was at; it may correct itself later."""
+        order = self.get(session, order_id)
+        before = order.state
+        if before is not WorkOrderState.CANCELLED:
+            order.state, order.resolution, order.verified_by = WorkOrderState.CLOSED, resolution, actor
+            order.done_at, order.closed_at = order.done_at or at, order.closed_at or at
+        action = "complete" if order.state is not before else "correct"
+        self._entry(session, order, action, before, order.state, actor, resolution, at)
+
     def verify(self, session: Session, order_id: int, reason: str, actor: str, at: datetime) -> WorkOrder:
         """A manager closes it without waiting for the telemetry; says why."""
         if not reason.strip():

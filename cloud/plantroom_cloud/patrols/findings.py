@@ -1,0 +1,98 @@
+"""Findings: what somebody saw at a point becomes a work order on the equipment there."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlmodel import Session
+
+from plantroom_cloud.errors import InvalidError
+from plantroom_cloud.patrols import repository
+from plantroom_cloud.patrols.models import PatrolFinding, PatrolRound
+from plantroom_cloud.patrols.points import PointBook
+from plantroom_cloud.patrols.rounds import RoundBook
+from plantroom_cloud.photos.service import PhotoService
+from plantroom_cloud.stream.service import record_change
+from plantroom_cloud.workorders.service import WorkOrderService
+
+MOST_PHOTOS = 6
+
+
+class FindingBook:
+    """Works in the session it is given."""
+
+    def __init__(
+        self, points: PointBook, rounds: RoundBook, work_orders: WorkOrderService, photos: PhotoService
+    ) -> None:
+        self._points = points
+        self._rounds = rounds
+        self._work_orders = work_orders
+        self._photos = photos
+
+    def take(
+        self,
+        session: Session,
+        ref: str,
+        point_id: str,
+        text: str,
+        priority: str,
+        photos: Sequence[str],
+        round_id: int | None,
+        person: str,
+        claimed_at: datetime | None,
+        at: datetime,
+    ) -> PatrolFinding:
+        """Keep it and open its work order; told again under the same ref it changes nothing."""
+        known = repository.finding_by_ref(session, ref)
+        if known is not None:
+            return known
+        point = self._points.get(session, point_id)
+        if not text.strip():
+            raise InvalidError("text: say in a few words what you saw")
+        if len(photos) > MOST_PHOTOS:
+            raise InvalidError(f"photos: at most {MOST_PHOTOS}")
+        for photo in photos:
+            self._photos.get(session, photo)
+        found = session.get(PatrolRound, round_id) if round_id is not None else None
+        if found is not None and found.site_id != point.site_id:
+            raise InvalidError(f"round_id: round {round_id} is at another site")
+        story = [text.strip(), f"Found at {point.name}" + (f", {point.location}" if point.location else "")]
+        if found is not None:
+            story.append(f"on the round {found.name} ({found.id})")
+        story += [f"/photos/{photo}" for photo in photos]
+        order = self._work_orders.create(
+            session,
+            f"{point.name}: {text.strip()}"[:200],
+            "\n".join(story),
+            point.site_id,
+            point.device_id,
+            priority,
+            None,
+            person,
+            at,
+        )
+        finding = PatrolFinding(
+            ref=ref,
+            site_id=point.site_id,
+            point_id=point_id,
+            round_id=found.id if found is not None else None,
+            person=person,
+            text=text.strip(),
+            priority=priority,
+            photos=list(photos),
+            at=min(claimed_at, at) if claimed_at is not None else at,
+            received_at=at,
+            work_order_id=order.id,
+        )
+        session.add(finding)
+        session.flush()
+        if found is not None:
+            note = f"at {point_id}: {finding.text} (work order {order.id})"
+            self._rounds.note(session, found, person, "finding", note, at)
+        record_change(session, "patrol", f"finding/{finding.id}", at)
+        return finding
+
+    def search(
+        self, session: Session, *, round_id: int | None = None, sites: Sequence[str] = (), limit: int = 100
+    ) -> list[PatrolFinding]:
+        """Newest first."""
+        return repository.findings(session, round_id=round_id, sites=sites, limit=limit)

@@ -1,0 +1,249 @@
+"""Routes: their points, windows and schedule; releases their rounds ahead of time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session
+
+from plantroom_cloud.errors import InvalidError, NotFoundError
+from plantroom_cloud.patrols import repository
+from plantroom_cloud.patrols.models import PatrolRound, PatrolRoundStop, PatrolRoute, PatrolStop, RoundState
+from plantroom_cloud.patrols.rounds import RoundBook
+from plantroom_cloud.patrols.schedule import check_rule, check_zone, next_occurrence
+from plantroom_cloud.sites.models import Site
+from plantroom_cloud.stream.service import record_change
+from plantroom_cloud.users.models import Team
+from plantroom_cloud.workorders.service import WorkOrderService
+
+#: After an outage of the control plane rounds are made up for this long back: gateways may still bring their scans.
+CATCH_UP = timedelta(days=1)
+LONGEST_AHEAD_S = 7 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class StopPlan:
+    """A point of a route; windows in seconds from the time at which the round is due."""
+
+    point_id: str
+    window_from_s: int | None = None
+    window_to_s: int | None = None
+    travel_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RoutePlan:
+    """What a person writes down about a route."""
+
+    site_id: str
+    name: str
+    stops: Sequence[StopPlan]
+    ordered: bool = True
+    rule: str = ""
+    starts: str = ""
+    timezone: str = ""
+    early_s: int = 0
+    duration_s: int = 3600
+    release_ahead_s: int = 1800
+    travel_s: int = 15
+    team_id: str | None = None
+    assignee: str | None = None
+    priority: str = "medium"
+    enabled: bool = True
+
+
+class RouteBook:
+    """Works in the session it is given."""
+
+    def __init__(self, work_orders: WorkOrderService, rounds: RoundBook) -> None:
+        self._work_orders = work_orders
+        self._rounds = rounds
+
+    def get(self, session: Session, route_id: int) -> PatrolRoute:
+        """Raises NotFoundError."""
+        route = session.get(PatrolRoute, route_id)
+        if route is None:
+            raise NotFoundError(f"there is no patrol route {route_id}")
+        return route
+
+    def all(self, session: Session, sites: Sequence[str] = ()) -> list[PatrolRoute]:
+        """By name."""
+        return repository.routes(session, sites)
+
+    def stops(self, session: Session, route_id: int) -> list[PatrolStop]:
+        """In order."""
+        return repository.stops(session, route_id)
+
+    def save(self, session: Session, route_id: int | None, plan: RoutePlan, actor: str, at: datetime) -> PatrolRoute:
+        """A new route, or a changed one: its rounds that have not begun and no longer fit are withdrawn."""
+        site = session.get(Site, plan.site_id)
+        if site is None:
+            raise InvalidError(f"site_id: there is no site {plan.site_id!r}")
+        timezone = plan.timezone or site.timezone
+        _check(session, plan, timezone)
+        route = self.get(session, route_id) if route_id is not None else PatrolRoute(
+            site_id=plan.site_id, name=plan.name, updated_at=at
+        )  # fmt: skip
+        if route.site_id != plan.site_id:
+            raise InvalidError("site_id: a route stays at its site; make a new one there")
+        for item in fields(RoutePlan):
+            if item.name not in ("stops", "timezone"):
+                setattr(route, item.name, getattr(plan, item.name))
+        route.timezone, route.updated_at, route.updated_by = timezone, at, actor
+        session.add(route)
+        session.flush()
+        assert route.id is not None
+        for old in repository.stops(session, route.id):
+            session.delete(old)
+        session.flush()
+        for position, stop in enumerate(plan.stops, 1):
+            session.add(
+                PatrolStop(
+                    route_id=route.id,
+                    position=position,
+                    point_id=stop.point_id,
+                    window_from_s=stop.window_from_s,
+                    window_to_s=stop.window_to_s,
+                    travel_s=stop.travel_s,
+                )
+            )
+        session.flush()
+        for waiting in repository.future_rounds(session, route.id, at):
+            self._rounds.withdraw(session, waiting, "the route was changed", actor, at)
+        self._schedule(route, at)
+        session.add(route)
+        record_change(session, "patrol", f"route/{route.id}", at)
+        return route
+
+    def remove(self, session: Session, route_id: int, actor: str, at: datetime) -> PatrolRoute:
+        """Walked no more; its rounds stay."""
+        route = self.get(session, route_id)
+        for waiting in repository.future_rounds(session, route_id, at):
+            self._rounds.withdraw(session, waiting, "the route was given up", actor, at)
+        for stop in repository.stops(session, route_id):
+            session.delete(stop)
+        route.enabled, route.rule, route.next_due_at, route.next_release_at = False, "", None, None
+        route.updated_at, route.updated_by = at, actor
+        session.add(route)
+        record_change(session, "patrol", f"route/{route_id}", at)
+        return route
+
+    def release_due(self, session: Session, at: datetime) -> list[PatrolRound]:
+        """Show the rounds whose time has come; whoever else does the same at once makes none twice."""
+        made = []
+        for route in repository.routes_to_release(session, at):
+            while route.next_due_at is not None and route.next_release_at is not None and route.next_release_at <= at:
+                if route.next_due_at > at - CATCH_UP:
+                    made.append(self.release(session, route, route.next_due_at, "system", at))
+                    self._schedule(route, route.next_due_at)
+                else:
+                    self._schedule(route, at - CATCH_UP)
+            session.add(route)
+        return made
+
+    def release(self, session: Session, route: PatrolRoute, due: datetime, actor: str, at: datetime) -> PatrolRound:
+        """The round of a route that is due at a moment, with its work order: one, however often this is asked."""
+        assert route.id is not None
+        stops = repository.stops(session, route.id)
+        if not stops:
+            raise InvalidError(f"route {route.name!r} has no points")
+        existing = repository.round_of(session, route.id, due)
+        if existing is not None and existing.state is not RoundState.CANCELLED:
+            return existing
+        made = existing or PatrolRound(
+            route_id=route.id, site_id=route.site_id, name=route.name, ordered=route.ordered,
+            due_at=due, opens_at=due, closes_at=due, released_at=at,
+        )  # fmt: skip
+        made.name, made.ordered, made.released_at, made.state = route.name, route.ordered, at, RoundState.RELEASED
+        made.opens_at, made.closes_at = (
+            due - timedelta(seconds=route.early_s),
+            due + timedelta(seconds=route.duration_s),
+        )
+        try:
+            with session.begin_nested():
+                session.add(made)
+                session.flush()
+        except IntegrityError:  # another scheduler was first
+            first = repository.round_of(session, route.id, due)
+            assert first is not None
+            return first
+        assert made.id is not None
+        for old in repository.round_stops(session, made.id):
+            session.delete(old)
+        session.flush()
+        for stop in stops:
+            session.add(_round_stop(made, stop, route))
+        session.flush()
+        zone = check_zone(route.timezone)
+        order = self._work_orders.create(
+            session,
+            f"Patrol: {route.name}",
+            f"{len(stops)} points, due {due.astimezone(zone):%d.%m. %H:%M} ({route.timezone}), to be over by "
+            f"{made.closes_at.astimezone(zone):%H:%M}.",
+            route.site_id,
+            None,
+            route.priority,
+            route.team_id,
+            actor,
+            at,
+            kind="patrol",
+        )
+        assert order.id is not None
+        if route.assignee:
+            self._work_orders.assign(session, order.id, route.assignee, actor, at)
+        made.work_order_id = order.id
+        self._rounds.begin(session, made, actor, at)
+        return made
+
+    def _schedule(self, route: PatrolRoute, after: datetime) -> None:
+        route.next_due_at = (
+            next_occurrence(route.rule, route.starts, route.timezone, after) if route.rule and route.enabled else None
+        )
+        route.next_release_at = (
+            route.next_due_at - timedelta(seconds=max(route.release_ahead_s, route.early_s))
+            if route.next_due_at is not None
+            else None
+        )
+
+
+def _check(session: Session, plan: RoutePlan, timezone: str) -> None:
+    if not plan.name.strip():
+        raise InvalidError("name: say what people call the round")
+    if not plan.stops:
+        raise InvalidError("stops: a route visits at least one point")
+    check_zone(timezone)
+    if plan.rule:
+        check_rule(plan.rule, plan.starts, timezone)
+    if not 60 <= plan.duration_s <= 86_400:
+        raise InvalidError("duration_s: between a minute and a day")
+    if not 0 <= plan.early_s <= 86_400 or not 0 <= plan.release_ahead_s <= LONGEST_AHEAD_S:
+        raise InvalidError("early_s goes up to a day, release_ahead_s up to a week")
+    if not 0 <= plan.travel_s <= 3600:
+        raise InvalidError("travel_s: between 0 and an hour")
+    if plan.team_id is not None and session.get(Team, plan.team_id) is None:
+        raise InvalidError(f"team_id: there is no team {plan.team_id!r}")
+    known = {point.id for point in repository.points(session, [plan.site_id], retired=False)}
+    for number, stop in enumerate(plan.stops, 1):
+        if stop.point_id not in known:
+            raise InvalidError(f"stops.{number}: there is no point {stop.point_id!r} at site {plan.site_id!r}")
+        low = -plan.early_s if stop.window_from_s is None else stop.window_from_s
+        high = plan.duration_s if stop.window_to_s is None else stop.window_to_s
+        if not -plan.early_s <= low < high <= plan.duration_s:
+            raise InvalidError(
+                f"stops.{number}: the window {low} to {high} s lies within the round's, {-plan.early_s} to "
+                f"{plan.duration_s} s, and begins before it ends"
+            )
+
+
+def _round_stop(made: PatrolRound, stop: PatrolStop, route: PatrolRoute) -> PatrolRoundStop:
+    assert made.id is not None
+    low, high = stop.window_from_s, stop.window_to_s
+    return PatrolRoundStop(
+        round_id=made.id,
+        position=stop.position,
+        point_id=stop.point_id,
+        opens_at=made.opens_at if low is None else made.due_at + timedelta(seconds=low),
+        closes_at=made.closes_at if high is None else made.due_at + timedelta(seconds=high),
+        travel_s=route.travel_s if stop.travel_s is None else stop.travel_s,
+    )

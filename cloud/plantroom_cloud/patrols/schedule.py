@@ -1,0 +1,103 @@
+"""When a route is due: recurrence rules of RFC 5545, local time of day, whatever the clocks do in spring and autumn."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import islice
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from dateutil.rrule import HOURLY, MINUTELY, SECONDLY, rrule, rrulestr
+
+from plantroom_cloud.errors import InvalidError
+
+#: More rounds than this in one day is a slip of the pen.
+MOST_PER_DAY = 200
+
+
+def check_zone(name: str) -> ZoneInfo:
+    """Raises InvalidError."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise InvalidError(f"timezone {name!r}: use a name like Europe/Berlin or Asia/Shanghai") from error
+
+
+def check_start(text: str) -> datetime:
+    """The first occurrence, local and without an offset; raises InvalidError."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidError(f"starts {text!r}: write it like 2026-03-01T06:00") from error
+    if found.tzinfo is not None:
+        raise InvalidError(f"starts {text!r}: write the local time, without an offset; timezone says the rest")
+    return found.replace(microsecond=0)
+
+
+def check_rule(rule: str, starts: str, timezone: str) -> rrule:
+    """Raises InvalidError with what would be right."""
+    zone, first = check_zone(timezone), check_start(starts)
+    text = rule.strip().removeprefix("RRULE:")
+    if "\n" in text or "\r" in text or not text.upper().startswith("FREQ="):
+        raise InvalidError(f"rule {rule!r}: one recurrence rule like FREQ=DAILY;BYHOUR=6,14,22;BYMINUTE=0")
+    text = re.sub(r"UNTIL=(\d{8}T\d{6})Z", lambda found: f"UNTIL={_local(found[1], zone)}", text, flags=re.IGNORECASE)
+    try:
+        made = rrulestr(text, dtstart=first)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise InvalidError(f"rule {rule!r}: {error}; a right one is FREQ=DAILY;BYHOUR=6,14,22;BYMINUTE=0") from error
+    if not isinstance(made, rrule) or made._freq == SECONDLY:  # type: ignore[attr-defined]  # noqa: SLF001
+        raise InvalidError(f"rule {rule!r}: rounds by the second are none")
+    day = list(islice(_naive(made, first, first + timedelta(days=1)), MOST_PER_DAY + 1))
+    if len(day) > MOST_PER_DAY:
+        raise InvalidError(f"rule {rule!r}: more than {MOST_PER_DAY} rounds a day; look at FREQ, BYHOUR and BYMINUTE")
+    return made
+
+
+def occurrences(rule: str, starts: str, timezone: str, after: datetime, until: datetime) -> Iterator[datetime]:
+    """The moments (UTC) with after < moment <= until, in order, each once.
+
+    A time of day that a day does not have (clocks go forward) is taken by the offset before the gap, as RFC 5545
+    §3.3.5 has it. One that a day has twice counts once, the first time; of hourly and finer rules it counts twice.
+    """
+    made, zone = check_rule(rule, starts, timezone), check_zone(timezone)
+    often = made._freq in (HOURLY, MINUTELY)  # type: ignore[attr-defined]  # noqa: SLF001
+    margin = timedelta(hours=3)  # clocks are never moved by more
+    low, high = (moment.astimezone(zone).replace(tzinfo=None) for moment in (after, until))
+    found = {moment for local in _naive(made, low - margin, high + margin) for moment in _moments(local, zone, often)}
+    yield from sorted(moment for moment in found if after < moment <= until)
+
+
+def next_occurrence(rule: str, starts: str, timezone: str, after: datetime) -> datetime | None:
+    """The first moment after `after`, looked for up to five years ahead."""
+    low = after
+    for days in (2, 40, 400, 1826):
+        high = after + timedelta(days=days)
+        found = next(occurrences(rule, starts, timezone, low, high), None)
+        if found is not None:
+            return found
+        low = high
+    return None
+
+
+def _naive(made: rrule, low: datetime, high: datetime) -> Iterator[datetime]:
+    if made._count is None:  # type: ignore[attr-defined]  # noqa: SLF001
+        own: datetime | None = made._until  # type: ignore[attr-defined]  # noqa: SLF001
+        made = made.replace(until=min(high, own) if own else high)  # a rule that never matches ends as well
+    for local in made.xafter(low, inc=True):
+        if local > high:
+            return
+        yield local
+
+
+def _moments(local: datetime, zone: tzinfo, often: bool) -> Iterator[datetime]:
+    first, second = (local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    exists = first.astimezone(zone).replace(tzinfo=None) == local
+    if exists or not often:
+        yield first
+    if exists and often:
+        yield second  # the same moment, unless the hour comes twice
+
+
+def _local(text: str, zone: tzinfo) -> str:
+    """UNTIL is UTC in the standard, local for dateutil when the first occurrence is."""
+    moment = datetime.strptime(text, "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+    return moment.astimezone(zone).strftime("%Y%m%dT%H%M%S")
