@@ -1,6 +1,5 @@
 """plantroom-cloud: the control plane and its administration."""
 
-import asyncio
 import functools
 import json
 import logging
@@ -15,6 +14,7 @@ from typing import Any
 
 import click
 import structlog
+import uvloop
 from sqlmodel import Session
 
 from plantroom_cloud.config import CloudConfig, load_cloud_config
@@ -73,7 +73,7 @@ def serve(path: Path) -> None:
     if token is not None:
         web = services.config.web
         click.echo(f"There is no user yet. Make the first administrator at http://{web.host}:{web.port}/first/{token}")
-    asyncio.run(Server(services).run())
+    uvloop.run(Server(services).run())
 
 
 @main.command(epilog="Example: plantroom-cloud migrate -c cloud.yaml")

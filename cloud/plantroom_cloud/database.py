@@ -1,10 +1,12 @@
 """The relational store: one engine, read sessions and write transactions."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+import msgspec
+from sqlalchemy import Engine, Table, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session
 
@@ -54,10 +56,31 @@ class Database:
         self.engine.dispose()
 
 
+def insert_or_update(
+    session: Session,
+    table: Table,
+    rows: Sequence[dict[str, Any]],
+    changes: Callable[[Any], dict[str, Any]],
+) -> None:
+    """Many rows at once; where the primary key is there already, `changes` (given the new row) says what to set."""
+    if not rows:
+        return
+    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(table)
+    keys = [column.name for column in table.primary_key]
+    statement = statement.on_conflict_do_update(index_elements=keys, set_=changes(statement.excluded))
+    session.connection().execute(statement, rows)
+
+
+def _to_json(document: object) -> str:
+    return msgspec.json.encode(document).decode()
+
+
 def _create_engine(url: str) -> Engine:
+    json = {"json_serializer": _to_json, "json_deserializer": msgspec.json.decode}
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_size=10, max_overflow=20, pool_pre_ping=True)
-    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": SQLITE_BUSY_MS / 1000})
+        return create_engine(url, pool_size=10, max_overflow=20, pool_pre_ping=True, **json)
+    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": SQLITE_BUSY_MS / 1000}, **json)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _entry: ConnectionPoolEntry) -> None:

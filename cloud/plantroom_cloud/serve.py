@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import time
@@ -11,7 +12,7 @@ from typing import Any
 
 import uvicorn
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from prometheus_client import Counter, Gauge, make_asgi_app
+from prometheus_client import make_asgi_app
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 from starlette.applications import Starlette
@@ -19,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 
+from plantroom_cloud import metrics
 from plantroom_cloud.app import create_app
 from plantroom_cloud.columns import ms_from_utc
 from plantroom_cloud.gateways.service import expire_commands
@@ -34,14 +36,11 @@ from plantroom_shared.topics import topic
 
 _log = logging.getLogger(__name__)
 
-MESSAGES_AT_ONCE = 200
+#: A group that is committed at once: large enough to share one fsync, small enough for memory and for others' turns.
+MESSAGES_AT_ONCE = 300
+BYTES_AT_ONCE = 1_000_000
 #: How often windows are computed while there is more to move.
 ROLL_UP_S = 2.0
-RECEIVED = Counter("plantroom_messages_received_total", "Messages taken from the broker")
-GROUPS = Counter("plantroom_groups_committed_total", "Groups committed")
-JOURNAL = Gauge("plantroom_journal_entries", "Groups of batches that wait for the telemetry store")
-JOURNAL_BYTES = Gauge("plantroom_journal_bytes", "What waits for the telemetry store")
-CONNECTED = Gauge("plantroom_broker_connected", "1 while the broker is connected")
 
 
 class Server:
@@ -55,6 +54,7 @@ class Server:
     async def run(self) -> None:
         """Until SIGTERM or SIGINT."""
         services = self._services
+        _spare_the_collector()
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -62,7 +62,7 @@ class Server:
         await asyncio.to_thread(self._in_write, services.alarms.ensure_system_rules)
         self._broker.start()
         web = _uvicorn(create_app(services), services.config.web.host, services.config.web.port)
-        metrics = _uvicorn(_health_app(self), services.config.metrics.host, services.config.metrics.port)
+        figures = _uvicorn(_health_app(self), services.config.metrics.host, services.config.metrics.port)
         try:
             async with asyncio.TaskGroup() as tasks:
                 running = [
@@ -74,10 +74,10 @@ class Server:
                 ]
                 servers = [
                     tasks.create_task(web.serve(), name="web"),
-                    tasks.create_task(metrics.serve(), name="metrics"),
+                    tasks.create_task(figures.serve(), name="metrics"),
                 ]
                 await stop.wait()
-                web.should_exit = metrics.should_exit = True
+                web.should_exit = figures.should_exit = True
                 web.force_exit = True  # live streams never end by themselves
                 for task in running:
                     task.cancel()
@@ -101,8 +101,8 @@ class Server:
     async def _ingest(self) -> None:
         backoff = Backoff(first=0.2, longest=10)
         while True:
-            messages = await self._broker.receive(MESSAGES_AT_ONCE)
-            RECEIVED.inc(len(messages))
+            messages = await self._broker.receive(MESSAGES_AT_ONCE, BYTES_AT_ONCE)
+            metrics.MESSAGES.inc(len(messages))
             while True:
                 try:
                     async with self._engine:
@@ -114,7 +114,7 @@ class Server:
                     continue
                 break
             backoff.reset()
-            GROUPS.inc()
+            metrics.GROUPS.inc()
             for where, payload in answers:
                 self._broker.publish(where, payload)
             self._broker.acknowledge(messages)
@@ -142,7 +142,7 @@ class Server:
         """Commands and configurations that the web wrote down."""
         while True:
             await asyncio.sleep(0.2)
-            CONNECTED.set(self._broker.connected)
+            metrics.CONNECTED.set(self._broker.connected)
             if self._broker.connected:
                 with contextlib.suppress(OperationalError):  # tried again in a moment
                     await asyncio.to_thread(self._publish_now)
@@ -218,8 +218,8 @@ class Server:
             _log.warning("database: %s", error.orig)
         with self._services.database.read() as session:
             waiting = self._services.telemetry.backlog(session)
-        JOURNAL.set(waiting.entries)
-        JOURNAL_BYTES.set(waiting.size)
+        metrics.JOURNAL_ENTRIES.set(waiting.entries)
+        metrics.JOURNAL_BYTES.set(waiting.size)
 
     async def _clean(self) -> None:
         await asyncio.to_thread(self._in_write, trim)
@@ -232,6 +232,14 @@ class Server:
     def _in_write(self, work: Callable[[Session, datetime], None]) -> None:
         with self._services.database.write() as session:
             work(session, self._services.now())
+
+
+def _spare_the_collector() -> None:
+    """Batches are many small objects without cycles: looking through all of them again and again for cycles costs
+    four times as much as decoding them."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
 
 
 class _Uvicorn(uvicorn.Server):

@@ -1,6 +1,7 @@
 """A batch: what a gateway's outbox stores, sends and deletes as one."""
 
 import re
+from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
@@ -66,6 +67,16 @@ class Batch(msgspec.Struct, omit_defaults=True, kw_only=True):
         return sum(len(column) - column.count(None) for rows in self.telemetry for column in rows.values.values())
 
 
+@lru_cache(maxsize=20_000)  # the same names in each batch
+def _is_id(name: str) -> bool:
+    return _ID.match(name) is not None
+
+
+@lru_cache(maxsize=20_000)
+def _is_metric(name: str) -> bool:
+    return _METRIC.match(name) is not None
+
+
 def check_batch(batch: Batch) -> str | None:
     """Why a decoded batch cannot be taken, or None. Only what the type alone cannot say."""
     if batch.seq < 1:
@@ -74,12 +85,12 @@ def check_batch(batch: Batch) -> str | None:
         return "outbox: empty; it is the random id born with the outbox file"
     for rows in batch.telemetry:
         count = len(rows.times)
-        if not _ID.match(rows.device):
+        if not _is_id(rows.device):
             return f"telemetry of {rows.device!r}: no device id"
         if rows.times and not (min(rows.times) >= 0 and max(rows.times) <= LATEST_MS):
             return f"telemetry of {rows.device}: times are milliseconds since 1970, before the year 2200"
         for metric, column in rows.values.items():
-            if not _METRIC.match(metric):
+            if not _is_metric(metric):
                 return f"telemetry of {rows.device}: {metric!r} is no metric name"
             if len(column) != count:
                 return f"telemetry of {rows.device}: {metric} has {len(column)} values for {count} times"

@@ -14,6 +14,8 @@ from plantroom_shared.batch import DeviceRows, Value
 
 #: Readings kept for the alarm that they may raise.
 EVIDENCE = 60
+#: Blocks of rows before those that cross a limit, for the same purpose.
+RECENT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,22 @@ class Crossing:
     value: Value
 
 
-def judge_rows(rule: Rule, standing: Standing, rows: DeviceRows) -> tuple[list[Crossing], bool]:
-    """One block of rows of the source; the crossings, and whether the standing changed enough to be kept."""
+def is_quiet(rule: Rule, standing: Standing, moment: int, value: Value) -> bool:
+    """Whether a single reading changes nothing: the way that nearly all of them take."""
+    if standing.active or standing.pending_since is not None or type(value) is not float or rule.kind != "limit":
+        return False
+    if value > rule.limit if rule.operator == ">" else value < rule.limit:
+        return False
+    if standing.last_time is None or moment > standing.last_time:
+        standing.last_time = moment
+    return True
+
+
+def judge_rows(
+    rule: Rule, standing: Standing, rows: DeviceRows, recent: Sequence[DeviceRows] = ()
+) -> tuple[list[Crossing], bool]:
+    """One block of rows of the source, and those before it; the crossings, and whether the standing changed enough to
+    be kept."""
     if rule.kind == "no-data":
         return _judge_silence(standing, rows)
     assert rule.metric is not None
@@ -73,8 +89,10 @@ def judge_rows(rule: Rule, standing: Standing, rows: DeviceRows) -> tuple[list[C
         return [], False
     quiet = not ended and standing.pending_since is None and not standing.active
     if quiet and column is not None and rule.kind == "limit" and _nothing_crosses(rule, column):
-        _remember_last(standing, rows.times, column)
+        _note_last(standing, rows.times, column)
         return [], False
+    if standing.pending_since is None and not standing.active:
+        standing.evidence = _readings(rule.metric, recent)
     crossings: list[Crossing] = []
     bad = set(ended)
     changed = False
@@ -144,10 +162,22 @@ def _nothing_crosses(rule: Rule, column: Sequence[Value]) -> bool:
     return extreme <= rule.limit if rule.operator == ">" else extreme >= rule.limit
 
 
-def _remember_last(standing: Standing, times: Sequence[int], column: Sequence[Value]) -> None:
-    for moment, value in zip(times, column, strict=True):
-        if value is not None and (standing.last_time is None or moment >= standing.last_time):
-            _remember(standing, moment, value)
+def _note_last(standing: Standing, times: Sequence[int], column: Sequence[Value]) -> None:
+    for moment, value in zip(reversed(times), reversed(column), strict=True):
+        if value is not None:
+            if standing.last_time is None or moment > standing.last_time:
+                standing.last_time, standing.value = moment, value
+            return
+
+
+def _readings(metric: str, recent: Sequence[DeviceRows]) -> list[tuple[int, Value]]:
+    found: list[tuple[int, Value]] = [
+        (moment, value)
+        for rows in recent
+        for moment, value in zip(rows.times, rows.values.get(metric, ()), strict=False)
+        if value is not None
+    ]
+    return found[-EVIDENCE:]
 
 
 def _remember(standing: Standing, moment: int, value: Value) -> None:

@@ -1,5 +1,7 @@
 """Where each rule stands on each source: in memory between batches, in the database at each change."""
 
+from collections import deque
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +20,27 @@ RELOAD_S = 1.0
 #: A watermark that jumps by more (it comes every 5 s) means that the gateway was away in between.
 RESUMED_MS = 15_000
 
+_Pair = tuple[engine.Rule, engine.Standing]
+
+
+@dataclass(slots=True)
+class _Watched:
+    """A device with its rules."""
+
+    source: str
+    pairs: list[_Pair]
+    recent: deque[DeviceRows] = field(default_factory=lambda: deque(maxlen=engine.RECENT))
+
+
+@dataclass(slots=True)
+class _Watch:
+    """A gateway: what its watermark may end."""
+
+    devices: dict[str, _Watched]
+    pending: dict[tuple[str, int], _Pair] = field(default_factory=dict)  #: delays that run
+    silent_from: int = 0  #: before this no device can be silent for too long, ms
+    until: int = 0  #: its watermark, ms
+
 
 class Judging:
     """Judges telemetry by the rules and has alarms raised and returned; one user at a time."""
@@ -25,9 +48,9 @@ class Judging:
     def __init__(self, raising: Raising) -> None:
         self._raising = raising
         self._rules: dict[str, list[engine.Rule]] = {}  # device id → rules
-        self._standings: dict[tuple[int, str], engine.Standing] = {}
         self._devices_of: dict[str, list[str]] = {}  # gateway → device ids
-        self._until: dict[str, int] = {}  # gateway → watermark, ms
+        self._watches: dict[str, _Watch] = {}  # gateway →
+        self._until: dict[str, int] = {}  # gateway → watermark, kept when rules change
         self._loaded_at: datetime | None = None
         self._fingerprint: tuple[Any, ...] = ()
 
@@ -40,87 +63,138 @@ class Judging:
         fingerprint = (*repository.rules_fingerprint(session), len(devices), hash(tuple(sorted(devices))))
         if fingerprint == self._fingerprint:
             return
+        self._forget_standings()
         self._fingerprint = fingerprint
         self._rules, self._devices_of = {}, {}
-        self._standings.clear()
-        rules = repository.enabled_rules(session)
+        of_device: dict[str, list[engine.Rule]] = {}
+        of_profile: dict[str, list[engine.Rule]] = {}
+        for rule in repository.enabled_rules(session):
+            if rule.device_id is not None:
+                of_device.setdefault(rule.device_id, []).append(compiled(rule))
+            elif rule.profile is not None:
+                of_profile.setdefault(rule.profile, []).append(compiled(rule))
         for device_id, profile, gateway_id in devices:
             self._devices_of.setdefault(gateway_id, []).append(device_id)
-            mine = [
-                rule
-                for rule in rules
-                if rule.device_id == device_id or (rule.profile == profile and rule.device_id is None)
-            ]
-            if mine:
-                self._rules[device_id] = [compiled(rule) for rule in mine]
+            if mine := of_device.get(device_id, []) + of_profile.get(profile, []):
+                self._rules[device_id] = mine
 
     def look_again(self) -> None:
         """Rules changed: look at them with the next batch."""
         self._loaded_at = None
 
     def forget(self) -> None:
-        """The transaction failed: what is in memory may be ahead of the database."""
+        """The transaction failed, or another process judged meanwhile: what is in memory may not be so."""
         self._fingerprint, self._loaded_at = (), None
-        self._standings.clear()
+        self._forget_standings()
 
     def judge_batch(self, session: Session, gateway_id: str, batch: Batch, at: datetime) -> None:
         """A live batch: its rows, then what its watermark ends."""
-        self._continue(session, gateway_id, batch)
+        watch = self._watch(session, gateway_id)
+        self._continue(session, watch, batch)
         for rows in batch.telemetry:
-            self.judge_rows(session, gateway_id, rows, at)
-        if batch.complete_until is not None:
-            for source in self._devices_of.get(gateway_id, ()):
-                self.judge_watermark(session, gateway_id, source, batch.complete_until, at)
+            self._judge(session, gateway_id, watch, rows, at)
+        until = batch.complete_until
+        if until is None:
+            return
+        for (source, _), pair in list(watch.pending.items()):
+            self._end(session, gateway_id, watch, source, pair, until, at)
+        if until >= watch.silent_from:
+            for watched in watch.devices.values():
+                for pair in watched.pairs:
+                    if pair[0].kind == "no-data":
+                        self._end(session, gateway_id, watch, watched.source, pair, until, at)
+            watch.silent_from = _silent_from(watch)
 
     def judge_rows(self, session: Session, gateway_id: str, rows: DeviceRows, at: datetime) -> None:
         """Rows of one device."""
-        source = device_key(gateway_id, rows.device)
-        for rule in self._rules.get(source, ()):
-            standing = self._standing(session, rule, source)
-            crossings, changed = engine.judge_rows(rule, standing, rows)
-            for crossing in crossings:
-                self._cross(session, rule.id, gateway_id, source, crossing, standing, at)
-            if changed:
-                self._keep(session, rule, source, standing)
+        self._judge(session, gateway_id, self._watch(session, gateway_id), rows, at)
 
     def judge_watermark(self, session: Session, gateway_id: str, source: str, until: int, at: datetime) -> None:
         """All readings of a device up to `until` (ms) have been seen."""
-        for rule in self._rules.get(source, ()):
-            standing = self._standing(session, rule, source)
-            if rule.kind != "no-data" and standing.pending_since is None:
-                continue
-            for crossing in engine.judge_watermark(rule, standing, until):
-                self._cross(session, rule.id, gateway_id, source, crossing, standing, at)
-                self._keep(session, rule, source, standing)
+        watch = self._watch(session, gateway_id)
+        watched = watch.devices.get(source)
+        for pair in watched.pairs if watched is not None else ():
+            if pair[0].kind == "no-data" or pair[1].pending_since is not None:
+                self._end(session, gateway_id, watch, source, pair, until, at)
 
-    def _continue(self, session: Session, gateway_id: str, batch: Batch) -> None:
+    def _judge(self, session: Session, gateway_id: str, watch: _Watch, rows: DeviceRows, at: datetime) -> None:
+        source = device_key(gateway_id, rows.device)
+        watched = watch.devices.get(source)
+        if watched is None:
+            return
+        single, columns = len(rows.times) == 1 and not rows.marks, rows.values
+        moment, is_quiet = rows.times[0] if rows.times else 0, engine.is_quiet
+        for pair in watched.pairs:
+            rule, standing = pair
+            if single:
+                column = columns.get(rule.metric)  # type: ignore[arg-type]
+                if column is None and rule.kind != "no-data":
+                    continue
+                if column is not None and is_quiet(rule, standing, moment, column[0]):
+                    continue
+            crossings, changed = engine.judge_rows(rule, standing, rows, watched.recent)
+            for crossing in crossings:
+                self._cross(session, rule.id, gateway_id, source, crossing, standing, at)
+            if changed:
+                self._keep(session, watch, source, pair)
+        watched.recent.append(rows)
+
+    def _end(
+        self, session: Session, gateway_id: str, watch: _Watch, source: str, pair: _Pair, until: int, at: datetime
+    ) -> None:
+        rule, standing = pair
+        for crossing in engine.judge_watermark(rule, standing, until):
+            self._cross(session, rule.id, gateway_id, source, crossing, standing, at)
+            self._keep(session, watch, source, pair)
+
+    def _continue(self, session: Session, watch: _Watch, batch: Batch) -> None:
         """Follow the gateway's time; after a gap in it no delay may count what nobody saw."""
         times = [rows.times[0] for rows in batch.telemetry if rows.times]
         moment = min(times, default=batch.complete_until or 0)
-        before = self._until.get(gateway_id, 0)
-        if moment - before > RESUMED_MS:
-            for source in self._devices_of.get(gateway_id, ()):
-                for rule in self._rules.get(source, ()):
-                    standing = self._standing(session, rule, source)
-                    if engine.resume(rule, standing, moment):
-                        self._keep(session, rule, source, standing)
-        self._until[gateway_id] = max(before, moment, batch.complete_until or 0)
+        if moment - watch.until > RESUMED_MS:
+            for watched in watch.devices.values():
+                for pair in watched.pairs:
+                    if engine.resume(*pair, moment):
+                        self._keep(session, watch, watched.source, pair)
+        watch.until = max(watch.until, moment, batch.complete_until or 0)
 
-    def _standing(self, session: Session, rule: engine.Rule, source: str) -> engine.Standing:
-        standing = self._standings.get((rule.id, source))
-        if standing is None:
-            row = repository.rule_state(session, rule.id, source)
-            standing = engine.Standing.load(row.state) if row is not None else engine.Standing()
-            if standing.active and not repository.is_active(session, rule.id, source):
-                standing = engine.Standing()  # ended by a person, who changed or disabled the rule
-            if rule.kind == "no-data":  # not kept at each reading: what was heard last stands with the latest values
-                latest = repository.latest(session, source)
-                if latest is not None and latest.last_reading_at is not None and not standing.active:
-                    standing.last_time = max(standing.last_time or 0, ms_from_utc(latest.last_reading_at))
-            self._standings[rule.id, source] = standing
-        return standing
+    def _watch(self, session: Session, gateway_id: str) -> _Watch:
+        watch = self._watches.get(gateway_id)
+        if watch is not None:
+            return watch
+        sources = [source for source in self._devices_of.get(gateway_id, ()) if source in self._rules]
+        states = repository.rule_states(session, sources)
+        heard = repository.last_readings(session, sources)
+        watch = _Watch({}, until=self._until.get(gateway_id, 0))
+        for source in sources:
+            watched = _Watched(source, [])
+            for rule in self._rules[source]:
+                state = states.get((rule.id, source))
+                standing = engine.Standing.load(state) if state is not None else engine.Standing()
+                if standing.active and not repository.is_active(session, rule.id, source):
+                    standing = engine.Standing()  # ended by a person, who changed or disabled the rule
+                if rule.kind == "no-data" and not standing.active and source in heard:
+                    # not kept at each reading: what was heard last stands with the latest values
+                    standing.last_time = max(standing.last_time or 0, ms_from_utc(heard[source]))
+                watched.pairs.append((rule, standing))
+                if standing.pending_since is not None:
+                    watch.pending[source, rule.id] = rule, standing
+            watch.devices[source] = watched
+        self._watches[gateway_id] = watch
+        return watch
 
-    def _keep(self, session: Session, rule: engine.Rule, source: str, standing: engine.Standing) -> None:
+    def _forget_standings(self) -> None:
+        self._until.update({gateway: watch.until for gateway, watch in self._watches.items()})
+        self._watches.clear()
+
+    def _keep(self, session: Session, watch: _Watch, source: str, pair: _Pair) -> None:
+        rule, standing = pair
+        if standing.pending_since is None:
+            watch.pending.pop((source, rule.id), None)
+        else:
+            watch.pending[source, rule.id] = pair
+        if rule.kind == "no-data" and standing.last_time is not None and not standing.active:
+            watch.silent_from = min(watch.silent_from, standing.last_time + rule.on_delay_ms)
         row = repository.rule_state(session, rule.id, source) or RuleState(rule_id=rule.id, source=source)
         row.state = standing.dump()
         session.add(row)
@@ -139,3 +213,14 @@ class Judging:
             self._raising.raise_alarm(session, rule_id, gateway_id, source, crossing, standing.evidence, at)
         else:
             self._raising.return_alarm(session, rule_id, source, utc_from_ms(crossing.at), at)
+
+
+def _silent_from(watch: _Watch) -> int:
+    """Until then every device has still time to be heard; readings only move it on."""
+    times = [
+        standing.last_time + rule.on_delay_ms
+        for watched in watch.devices.values()
+        for rule, standing in watched.pairs
+        if rule.kind == "no-data" and standing.last_time is not None and not standing.active
+    ]
+    return min(times, default=watch.until)

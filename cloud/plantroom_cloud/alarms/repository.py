@@ -1,6 +1,7 @@
 """Queries over alarm rules, alarms and their transitions."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session, and_, col, delete, func, or_, select
@@ -105,6 +106,11 @@ def metrics_of_profile(session: Session, profile: str) -> list[dict[str, Any]] |
     return device.metrics if device is not None else None
 
 
+def keys_of(session: Session, profile: str) -> set[str]:
+    """The keys of a profile's rules."""
+    return {key for key in session.exec(select(AlarmRule.key).where(AlarmRule.profile == profile)) if key is not None}
+
+
 def rule_by_key(session: Session, profile: str, key: str) -> AlarmRule | None:
     """A suggested rule of a profile, or one that every installation has (profile "system"); a deleted one too, for
     nobody wants back what he deleted."""
@@ -136,9 +142,25 @@ def direct_devices(session: Session) -> Sequence[Device]:
     return session.exec(select(Device).where(col(Device.direct).is_(True))).all()
 
 
-def latest(session: Session, device_id: str) -> DeviceLatest | None:
-    """The newest values of a device."""
-    return session.get(DeviceLatest, device_id)
+def last_readings(session: Session, device_ids: Sequence[str]) -> dict[str, datetime]:
+    """When each device was heard last, event time."""
+    query = select(DeviceLatest.device_id, DeviceLatest.last_reading_at)
+    rows = [
+        row for part in parts(device_ids) for row in session.exec(query.where(col(DeviceLatest.device_id).in_(part)))
+    ]
+    return {device: moment for device, moment in rows if moment is not None}
+
+
+def rule_states(session: Session, sources: Sequence[str]) -> dict[tuple[int, str], dict[str, Any]]:
+    """Where rules stand on some sources, by rule and source."""
+    query = select(RuleState.rule_id, RuleState.source, RuleState.state)
+    rows = [row for part in parts(sources) for row in session.exec(query.where(col(RuleState.source).in_(part)))]
+    return {(rule, source): dict(state) for rule, source, state in rows}
+
+
+def parts(names: Sequence[str]) -> list[Sequence[str]]:
+    """As many as one query may name."""
+    return [names[begin : begin + 500] for begin in range(0, len(names), 500)]
 
 
 def seen_gateways(session: Session) -> Sequence[Gateway]:

@@ -10,7 +10,7 @@ from plantroom_cloud.alarms.definition import OWN_KINDS, RuleDefinition, mistake
 from plantroom_cloud.alarms.models import AlarmRule, RuleKind, Severity
 from plantroom_cloud.alarms.reported import ReportedRule
 from plantroom_cloud.errors import ConflictError, InvalidFieldsError
-from plantroom_shared.messages import Birth, BirthDevice
+from plantroom_shared.messages import Birth, SuggestedRule
 
 #: Fields that say what is watched: an alarm of another condition cannot go on.
 CONDITION = frozenset({"kind", "device_id", "profile", "metric", "operator", "states"})
@@ -79,20 +79,25 @@ def ensure_reported(session: Session, wanted: ReportedRule, at: datetime) -> Ala
 
 def ensure_suggested(session: Session, birth: Birth, at: datetime) -> None:
     """The rules that profiles suggest, made once per profile; a person may change or disable them."""
+    suggested: dict[str, dict[str, SuggestedRule]] = {}
     for device in birth.devices:
-        _ensure_of(session, device, at)
+        for rule in device.rules:
+            suggested.setdefault(device.profile, {}).setdefault(rule.key, rule)
+    for profile, rules in suggested.items():
+        _ensure_of(session, profile, rules, at)
 
 
-def _ensure_of(session: Session, device: BirthDevice, at: datetime) -> None:
-    for rule in device.rules:
-        if repository.rule_by_key(session, device.profile, rule.key) is not None:
+def _ensure_of(session: Session, profile: str, suggested: dict[str, SuggestedRule], at: datetime) -> None:
+    known = repository.keys_of(session, profile)
+    for key, rule in suggested.items():
+        if key in known:
             continue
         session.add(
             AlarmRule(
                 name=rule.name,
                 kind=RuleKind(rule.kind),
                 severity=Severity(rule.severity),
-                profile=device.profile,
+                profile=profile,
                 key=rule.key,
                 metric=rule.metric,
                 operator=rule.operator,

@@ -1,11 +1,18 @@
 """Queries over devices and their latest values."""
 
 from collections.abc import Sequence
+from typing import Any, cast
 
+from sqlalchemy import Table, case
+from sqlalchemy import select as sa_select
 from sqlmodel import Session, col, select
 
+from plantroom_cloud.database import insert_or_update
 from plantroom_cloud.devices.models import Device, DeviceLatest
 from plantroom_cloud.gateways.models import Gateway
+
+_DEVICE = cast("Table", Device.__table__)  # type: ignore[attr-defined]
+_LATEST = cast("Table", DeviceLatest.__table__)  # type: ignore[attr-defined]
 
 
 def of_gateway(session: Session, gateway_id: str) -> dict[str, Device]:
@@ -29,6 +36,27 @@ def latest(session: Session, device_ids: Sequence[str] | None) -> dict[str, Devi
     return {row.device_id: row for row in session.exec(query)}
 
 
-def existing(session: Session, device_ids: Sequence[str]) -> set[str]:
-    """Those of these ids that are known."""
-    return set(session.exec(select(Device.id).where(col(Device.id).in_(device_ids))))
+def latest_of(session: Session, device_ids: Sequence[str]) -> Sequence[Any]:
+    """Of those devices that are known: id, values, time of the last reading, state; nulls where nothing came yet."""
+    found: list[Any] = []
+    query = sa_select(_DEVICE.c.id, _LATEST.c["values"], _LATEST.c.last_reading_at, _LATEST.c.state).outerjoin(
+        _LATEST, _LATEST.c.device_id == _DEVICE.c.id
+    )
+    for begin in range(0, len(device_ids), 500):
+        found += session.connection().execute(query.where(_DEVICE.c.id.in_(device_ids[begin : begin + 500]))).all()
+    return found
+
+
+def save_latest(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+    """Newest values; the state changes only where nothing was known before."""
+
+    def changes(new: Any) -> dict[str, Any]:
+        known = _LATEST.c.state != "unknown"
+        return {
+            "values": new["values"],
+            "last_reading_at": new.last_reading_at,
+            "state": case((known, _LATEST.c.state), else_=new.state),
+            "state_since": case((known, _LATEST.c.state_since), else_=new.state_since),
+        }
+
+    insert_or_update(session, _LATEST, rows, changes)

@@ -1,6 +1,6 @@
 """Devices: they register themselves by the birth message, or by their first own message."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -88,29 +88,26 @@ class DeviceService:
         """The newest values by device id."""
         return repository.latest(session, device_ids)
 
-    def merge_latest(self, session: Session, gateway_id: str, blocks: Sequence[DeviceRows], at: datetime) -> None:
-        """Newer values replace older ones; late rows change nothing that is newer."""
-        by_device: dict[str, list[DeviceRows]] = {}
-        for rows in blocks:
-            if rows.times:
-                by_device.setdefault(device_key(gateway_id, rows.device), []).append(rows)
-        if not by_device:
-            return
-        known = self.latest(session, list(by_device))
-        existing = repository.existing(session, list(by_device))
-        for key, parts in by_device.items():
-            if key not in existing:
-                continue
-            row = known.get(key) or DeviceLatest(device_id=key)
-            values = dict(row.values)
-            newest = ms_from_utc(row.last_reading_at) if row.last_reading_at else 0
-            for part in parts:
+    def merge_latest(self, session: Session, blocks: Mapping[str, Sequence[DeviceRows]], at: datetime) -> None:
+        """Rows by device id: newer values replace older ones; late rows change nothing that is newer."""
+        rows = []
+        for key, known, last, _ in repository.latest_of(session, sorted(blocks)):
+            values = dict(known) if known else {}
+            newest = ms_from_utc(last) if last is not None else 0
+            for part in blocks[key]:
                 newest = _merge(part, values, newest)
-            row.values = values
-            row.last_reading_at = utc_from_ms(newest)
-            if row.state == "unknown":
-                row.state, row.state_since = "ok", at
-            session.add(row)
+            moment = utc_from_ms(newest)
+            rows.append(
+                {
+                    "device_id": key,
+                    "values": values,
+                    "last_reading_at": moment,
+                    "state": "ok",
+                    "state_reason": "",
+                    "state_since": at,
+                }
+            )
+        repository.save_latest(session, rows)
 
     def apply_event(self, session: Session, gateway_id: str, event: Event, at: datetime) -> None:
         """A device became silent, or answers again."""
@@ -141,6 +138,14 @@ def health(device: Device, latest: DeviceLatest | None, gateway: Gateway | None,
 
 
 def _merge(rows: DeviceRows, values: dict[str, object], newest: int) -> int:
+    if len(rows.times) == 1 and not rows.marks:
+        [moment] = rows.times
+        for metric, column in rows.values.items():
+            [value] = column
+            before = values.get(metric)
+            if value is not None and (not isinstance(before, dict) or before["t"] <= moment):
+                values[metric] = {"t": moment, "v": value, "q": "good"}
+        return max(newest, moment)
     marks = {(row, metric): quality for row, metric, quality in rows.marks}
     for index, moment in enumerate(rows.times):
         ended = marks.get((index, None))

@@ -10,6 +10,12 @@ from sqlmodel import Session
 from plantroom_cloud.gateways import repository
 from plantroom_cloud.gateways.models import LedgerHour, LedgerRange
 
+#: Gateway, outbox, stream.
+_Stream = tuple[str, str, str]
+
+#: A rejected batch may be this far ahead of what came.
+BELIEVED_AHEAD = 100_000
+
 
 @dataclass
 class Ranges:
@@ -46,23 +52,61 @@ class Ranges:
         return self.items[-1][1] - sum(last - first + 1 for first, last in self.items)
 
 
-def load_ranges(session: Session, gateway_id: str, outbox: str, stream: str) -> Ranges:
-    """What came, declared losses apart."""
-    rows = repository.stream_ranges(session, gateway_id, outbox, stream)
-    return Ranges(sorted((row.first, row.last) for row in rows))
+class GroupLedger:
+    """What one group of messages adds, of all its gateways: read at once, written at once."""
 
+    def __init__(self, session: Session, gateway_ids: Sequence[str], at: datetime) -> None:
+        self._session = session
+        self._at = at
+        self._before: dict[_Stream, dict[int, int]] = {}
+        self._declared: dict[_Stream, list[tuple[int, int]]] = {}
+        for row in repository.ranges_of(session, gateway_ids):
+            key = (row.gateway_id, row.outbox, row.stream)
+            if row.declared:
+                self._declared.setdefault(key, []).append((row.first, row.last))
+            else:
+                self._before.setdefault(key, {})[row.first] = row.last
+        self._now: dict[_Stream, Ranges] = {}
+        self._rejected: dict[_Stream, set[int]] = {}
+        self._amounts: dict[str, dict[str, int]] = {}
 
-def save_ranges(session: Session, gateway_id: str, outbox: str, stream: str, ranges: Ranges) -> None:
-    """Nearly always one row changes its end."""
-    rows = {row.first: row for row in repository.stream_ranges(session, gateway_id, outbox, stream)}
-    for first, last in ranges.items:
-        row = rows.pop(first, None)
-        if row is None:
-            row = LedgerRange(gateway_id=gateway_id, outbox=outbox, stream=stream, first=first, last=last)
-        row.last = last
-        session.add(row)
-    for gone in rows.values():
-        session.delete(gone)
+    def take(self, gateway_id: str, outbox: str, stream: str, seq: int) -> bool:
+        """False when it came before."""
+        return self._ranges((gateway_id, outbox, stream)).add(seq)
+
+    def reject(self, gateway_id: str, outbox: str, stream: str, seq: int) -> None:
+        """It came and is in quarantine: not missing. A number far beyond what came is not believed."""
+        key = (gateway_id, outbox, stream)
+        items = self._ranges(key).items
+        last = max([items[-1][1] if items else 0, *(last for _, last in self._declared.get(key, ()))])
+        known = any(first <= seq <= last for first, last in (*items, *self._declared.get(key, ())))
+        if not known and 0 < seq <= last + BELIEVED_AHEAD:
+            self._rejected.setdefault(key, set()).add(seq)
+
+    def count(self, gateway_id: str, **amounts: int) -> None:
+        """Add to the hour."""
+        mine = self._amounts.setdefault(gateway_id, {})
+        for name, amount in amounts.items():
+            mine[name] = mine.get(name, 0) + amount
+
+    def save(self) -> None:
+        """Nearly always one range per stream changes its end."""
+        changed, gone = [], []
+        for key, ranges in self._now.items():
+            before, after = self._before.get(key, {}), dict(ranges.items)
+            changed += [(*key, first, last, False) for first, last in after.items() if before.get(first) != last]
+            gone += [(*key, first) for first in before if first not in after]
+        for key, numbers in self._rejected.items():
+            taken = self._ranges(key)
+            changed += [(*key, number, number, True) for number in sorted(numbers) if number not in taken]
+        repository.save_ranges(self._session, changed, gone)
+        repository.add_to_hour(self._session, self._amounts, self._at.replace(minute=0, second=0, microsecond=0))
+
+    def _ranges(self, key: "_Stream") -> Ranges:
+        ranges = self._now.get(key)
+        if ranges is None:
+            ranges = self._now[key] = Ranges(sorted(self._before.get(key, {}).items()))
+        return ranges
 
 
 def count(session: Session, gateway_id: str, at: datetime, **amounts: int) -> None:

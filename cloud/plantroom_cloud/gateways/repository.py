@@ -1,10 +1,15 @@
 """Queries over gateways, their ledger, commands and configurations."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any, cast
 
+from sqlalchemy import Table, tuple_
+from sqlalchemy import delete as sa_delete
+from sqlalchemy import select as sa_select
 from sqlmodel import Session, col, select
 
+from plantroom_cloud.database import insert_or_update
 from plantroom_cloud.gateways.models import (
     Gateway,
     GatewayAuthority,
@@ -13,6 +18,9 @@ from plantroom_cloud.gateways.models import (
     LedgerHour,
     LedgerRange,
 )
+
+_RANGES = cast("Table", LedgerRange.__table__)  # type: ignore[attr-defined]
+_HOURS = cast("Table", LedgerHour.__table__)  # type: ignore[attr-defined]
 
 
 def gateways(session: Session, sites: Sequence[str]) -> list[Gateway]:
@@ -78,15 +86,40 @@ def queued_authorities(session: Session) -> list[GatewayAuthority]:
     return list(session.exec(select(GatewayAuthority).where(GatewayAuthority.state == "queued")))
 
 
-def stream_ranges(session: Session, gateway_id: str, outbox: str, stream: str) -> list[LedgerRange]:
-    """What came of one outbox and stream, declared losses apart."""
-    query = select(LedgerRange).where(
-        LedgerRange.gateway_id == gateway_id,
-        LedgerRange.outbox == outbox,
-        LedgerRange.stream == stream,
-        col(LedgerRange.declared).is_(False),
-    )
-    return list(session.exec(query))
+def locked(session: Session, gateway_ids: Sequence[str]) -> dict[str, Gateway]:
+    """Gateways by id, each for this transaction alone: order matters per gateway only, and another ingest process with
+    the same gateway waits here."""
+    query = select(Gateway).where(col(Gateway.id).in_(gateway_ids)).order_by(col(Gateway.id)).with_for_update()
+    return {gateway.id: gateway for gateway in session.exec(query)}
+
+
+def ranges_of(session: Session, gateway_ids: Sequence[str]) -> Sequence[Any]:
+    """Rows of the ledger's ranges of some gateways, declared losses included."""
+    return session.connection().execute(sa_select(_RANGES).where(_RANGES.c.gateway_id.in_(gateway_ids))).all()
+
+
+def save_ranges(
+    session: Session,
+    changed: Sequence[tuple[str, str, str, int, int, bool]],
+    gone: Sequence[tuple[str, str, str, int]],
+) -> None:
+    """Ranges as (gateway, outbox, stream, first, last, declared), and those that have become part of others."""
+    names = ("gateway_id", "outbox", "stream", "first", "last", "declared")
+    rows = [dict(zip(names, row, strict=True)) for row in changed]
+    insert_or_update(session, _RANGES, rows, lambda new: {"last": new.last, "declared": new.declared})
+    keys = tuple_(_RANGES.c.gateway_id, _RANGES.c.outbox, _RANGES.c.stream, _RANGES.c.first)
+    for begin in range(0, len(gone), 100):
+        session.connection().execute(sa_delete(_RANGES).where(keys.in_(gone[begin : begin + 100])))
+
+
+def add_to_hour(session: Session, amounts: Mapping[str, Mapping[str, int]], hour: datetime) -> None:
+    """Add to one hour of the ledger, by gateway and column."""
+    counted = [column.name for column in _HOURS.columns if not column.primary_key]
+    rows = [
+        {"gateway_id": gateway, "hour": hour, **{name: mine.get(name, 0) for name in counted}}
+        for gateway, mine in sorted(amounts.items())
+    ]
+    insert_or_update(session, _HOURS, rows, lambda new: {name: _HOURS.c[name] + new[name] for name in counted})
 
 
 def ranges(session: Session, gateway_id: str) -> list[LedgerRange]:

@@ -55,6 +55,10 @@ class GatewayService:
             raise NotFoundError(f"there is no gateway {gateway_id!r}")
         return gateway
 
+    def locked(self, session: Session, gateway_ids: Sequence[str]) -> dict[str, Gateway]:
+        """Those that there are, each for this transaction alone."""
+        return repository.locked(session, gateway_ids)
+
     def list(self, session: Session, sites: Sequence[str] = ()) -> list[Gateway]:
         """All, or those of some sites."""
         return repository.gateways(session, sites)

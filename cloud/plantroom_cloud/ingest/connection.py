@@ -75,13 +75,20 @@ class BrokerConnection:
             self._client.loop_stop()
             self._client = None
 
-    async def receive(self, most: int) -> list[Received]:
-        """What has come, at least one message."""
+    async def receive(self, most: int, most_bytes: int) -> list[Received]:
+        """What has come, in order: at least one message, and not more than these bounds."""
         while not self._queue:
             self._arrived.clear()
             if not self._queue:
                 await self._arrived.wait()
-        return [self._queue.popleft() for _ in range(min(most, len(self._queue)))]
+        taken: list[Received] = []
+        size = 0
+        while self._queue and len(taken) < most:
+            size += len(self._queue[0].payload)
+            if taken and size > most_bytes:
+                break
+            taken.append(self._queue.popleft())
+        return taken
 
     def acknowledge(self, messages: Sequence[Received]) -> None:
         """Committed: the broker may forget them."""
@@ -115,5 +122,7 @@ class BrokerConnection:
         self.connected = False
 
     def _on_message(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
+        was_empty = not self._queue
         self._queue.append(Received(message.topic, bytes(message.payload), message.mid))
-        self._wake()
+        if was_empty:  # otherwise the reader has been told, or is still reading
+            self._wake()

@@ -118,7 +118,7 @@ class InfluxTelemetryStore:
     def _level(self, level_s: int) -> str:
         return f"{self._server.database}_{SUFFIXES[level_s]}"
 
-    def _write_all(self, database: str, lines: list[str]) -> list[Refused]:
+    def _write_all(self, database: str, lines: list[bytes]) -> list[Refused]:
         parts, begin, size = [], 0, 0
         for index, line in enumerate(lines):
             if index - begin >= MOST_LINES or size > MOST_BYTES:
@@ -132,9 +132,9 @@ class InfluxTelemetryStore:
         waiting = [self._pool.submit(self._write, database, part) for part in parts]
         return [refused for future in waiting for refused in future.result()]
 
-    def _write(self, database: str, lines: list[str]) -> list[Refused]:
+    def _write(self, database: str, lines: list[bytes]) -> list[Refused]:
         """A partial write never blocks the queue, nor loses the good lines, nor the good fields of a bad line."""
-        body = "\n".join(lines).encode()
+        body = b"\n".join(lines)
         headers = {"Content-Encoding": "gzip"} if self._gzip else {}
         response = self._send(
             "POST",
@@ -155,10 +155,10 @@ class InfluxTelemetryStore:
         if len(lines) == 1:
             fields = split_fields(lines[0])
             if len(fields) == 1:
-                return [Refused(reason, lines[0])]
+                return [Refused(reason, lines[0].decode())]
             lines = fields
         elif dropped is not None and int(dropped.group(1)) == len(lines) and all(map(_has_one_field, lines)):
-            return [Refused(reason, line) for line in lines]
+            return [Refused(reason, line.decode()) for line in lines]
         middle = len(lines) // 2
         return self._write(database, lines[:middle]) + self._write(database, lines[middle:])
 
@@ -237,7 +237,7 @@ def _where(devices: Sequence[str], start: int, end: int) -> str:
     return f"({names}) AND time >= {start}ms AND time < {end}ms"
 
 
-def _has_one_field(line: str) -> bool:
+def _has_one_field(line: bytes) -> bool:
     return len(split_fields(line)) == 1
 
 

@@ -3,25 +3,38 @@
 from collections.abc import Iterable, Iterator, Sequence
 from math import isfinite
 
+import msgspec
+
 from plantroom_cloud.telemetry.rollup import Point
 from plantroom_shared.batch import DeviceRows, Value
 
 MEASUREMENT = "telemetry"
+_MEASUREMENT = MEASUREMENT.encode()
+
+_JSON = msgspec.json.Encoder()
+#: In JSON text of numbers alone none of these is found: what has them goes the long way.
+_NOT_NUMBERS = (b"null", b"true", b"false", b'"', b"[]")
 
 
-def row_lines(device: str, rows: DeviceRows) -> Iterator[str]:
+def row_lines(device: str, rows: DeviceRows) -> Iterator[bytes]:
     """A line for each row with a value; texts go to a field of their own ("state__text")."""
-    columns = [(metric, column) for metric, column in rows.values.items()]
+    if len(rows.times) == 1 and (fields := _number_fields(rows)):
+        yield b"%b,device=%b %b %d" % (_MEASUREMENT, device.encode(), fields, rows.times[0])
+        return
     for index, time in enumerate(rows.times):
-        parts = []
-        for metric, column in columns:
-            value = column[index]
-            if type(value) is float and -1e308 < value < 1e308:  # neither infinite nor no number
-                parts.append(f"{metric}={value!r}")
-            elif value is not None and (text := field_text(metric, value)):
-                parts.append(text)
+        parts = [text for metric, column in rows.values.items() if (text := field_text(metric, column[index]))]
         if parts:
-            yield f"{MEASUREMENT},device={device} {','.join(parts)} {time}"
+            yield _line(device, parts, time)
+
+
+def _number_fields(rows: DeviceRows) -> bytes:
+    """The fields of a single row of plain numbers: JSON writes numbers as lines do, and much faster than we could."""
+    try:
+        text = _JSON.encode(rows.values)  # {"a":[1.5],"b":[2.0]}
+    except (OverflowError, msgspec.ValidationError):
+        return b""
+    text = text[2:-2].replace(b'],"', b",").replace(b'":[', b"=")
+    return b"" if any(word in text for word in _NOT_NUMBERS) else text
 
 
 def field_text(metric: str, value: Value) -> str:
@@ -38,7 +51,7 @@ def field_text(metric: str, value: Value) -> str:
     return f"{metric}={number!r}" if isfinite(number) else ""
 
 
-def window_lines(series: Iterable[tuple[tuple[str, str], Sequence[Point]]]) -> list[str]:
+def window_lines(series: Iterable[tuple[tuple[str, str], Sequence[Point]]]) -> list[bytes]:
     """A line for each device and window, with five fields per metric."""
     lines: dict[tuple[str, int], list[str]] = {}
     for (device, metric), points in series:
@@ -47,12 +60,16 @@ def window_lines(series: Iterable[tuple[tuple[str, str], Sequence[Point]]]) -> l
                 f"{metric}__min={p.minimum!r},{metric}__mean={p.mean!r},{metric}__max={p.maximum!r},"
                 f"{metric}__last={p.last!r},{metric}__count={float(p.count)!r}"
             )
-    return [f"{MEASUREMENT},device={device} {','.join(parts)} {time}" for (device, time), parts in lines.items()]
+    return [_line(device, parts, time) for (device, time), parts in lines.items()]
 
 
-def split_fields(line: str) -> list[str]:
+def _line(device: str, fields: Sequence[str], time: int) -> bytes:
+    return f"{MEASUREMENT},device={device} {','.join(fields)} {time}".encode()
+
+
+def split_fields(line: bytes) -> list[bytes]:
     """A line to one line per field, so that a bad field takes no good one with it."""
-    head, rest = line.split(" ", 1)
+    head, rest = line.decode().split(" ", 1)
     fields, time = rest.rsplit(" ", 1)
     parts: list[str] = []
     begin, quoted, at = 0, False, 0
@@ -67,4 +84,4 @@ def split_fields(line: str) -> list[str]:
             begin = at + 1
         at += 1
     parts.append(fields[begin:])
-    return [f"{head} {part} {time}" for part in parts]
+    return [f"{head} {part} {time}".encode() for part in parts]

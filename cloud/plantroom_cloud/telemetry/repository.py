@@ -31,6 +31,7 @@ class Entry:
     id: int
     gateway_id: str
     rows: bytes
+    value_count: int
 
 
 def add_entries(session: Session, entries: Sequence[dict[str, Any]]) -> None:
@@ -63,7 +64,7 @@ def next_entries(session: Session, most_bytes: int, most_entries: int = 1000) ->
         total += size
     if not ids:
         return []
-    columns = (_JOURNAL.c.id, _JOURNAL.c.gateway_id, _JOURNAL.c.rows)
+    columns = (_JOURNAL.c.id, _JOURNAL.c.gateway_id, _JOURNAL.c.rows, _JOURNAL.c.value_count)
     found = connection.execute(select(*columns).where(_JOURNAL.c.id.in_(ids)).order_by(_JOURNAL.c.late, _JOURNAL.c.id))
     return [Entry(*row) for row in found]
 

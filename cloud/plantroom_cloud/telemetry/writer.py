@@ -6,6 +6,7 @@ from datetime import datetime
 
 import msgspec
 
+from plantroom_cloud import metrics
 from plantroom_cloud.columns import ms_from_utc
 from plantroom_cloud.database import Database
 from plantroom_cloud.devices.models import device_key
@@ -15,8 +16,8 @@ from plantroom_cloud.telemetry.rollup import LEVELS, Span, Window, above, combin
 from plantroom_cloud.telemetry.store import Refused, Series, TelemetryStore
 from plantroom_shared.batch import DeviceRows
 
-#: Journal that is moved in one step: about 400,000 values.
-MOST_BYTES = 4_000_000
+#: Journal that is moved in one step: about 150,000 values.
+MOST_BYTES = 1_500_000
 #: Windows that are computed in one step, so that moving the journal never waits for long.
 MOST_WINDOWS = 3_000
 #: Refused lines that are kept as one message of the quarantine.
@@ -51,6 +52,8 @@ class TelemetryWriter:
                 keep(session, "telemetry store", "", reason, text.encode(), at)
             repository.remove_entries(session, [entry.id for entry in entries])
             repository.replace_due(session, changed)
+        metrics.VALUES_REFUSED.inc(len(refused))
+        metrics.VALUES_STORED.inc(max(0, sum(entry.value_count for entry in entries) - len(refused)))
         self._known().update(changed)
         return len(entries)
 
@@ -70,6 +73,7 @@ class TelemetryWriter:
         longer = self._changed(above(wanted), at)
         with self._database.write() as session:
             repository.replace_due(session, longer, wanted)
+        metrics.WINDOWS.inc(len(wanted))
         for window in wanted:
             del due[window]
         due.update(longer)
@@ -92,10 +96,10 @@ class TelemetryWriter:
         due = self._known()
         oldest = 0 if self._raw_days is None else ms_from_utc(at) - self._raw_days * DAY_MS
         found = {}
-        for window, metrics in windows.items():
+        for window, names in windows.items():
             known = due.get(window, set())
-            if window[2] >= oldest and not metrics <= known:
-                found[window] = metrics | known
+            if window[2] >= oldest and not names <= known:
+                found[window] = names | known
         return found
 
     def _known(self) -> dict[Window, set[str]]:
