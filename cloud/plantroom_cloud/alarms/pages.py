@@ -1,5 +1,6 @@
 """Alarms, and the rules that raise them."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
@@ -9,6 +10,7 @@ from sqlmodel import Session
 
 from plantroom_cloud.alarms.definition import RuleDefinition
 from plantroom_cloud.alarms.models import Alarm, AlarmRule
+from plantroom_cloud.columns import ms_from_utc
 from plantroom_cloud.dependencies import (
     At,
     Manager,
@@ -43,15 +45,21 @@ def alarms_page(
 
 
 @router.get("/alarms/{alarm_id}")
-def alarm_page(request: Request, alarm_id: int, user: Viewer, session: ReadSession, services: ServicesDep) -> Response:
-    """The story of one alarm."""
+def alarm_page(
+    request: Request, alarm_id: int, user: Viewer, session: ReadSession, services: ServicesDep, at: At
+) -> Response:
+    """The story of one alarm, with the readings around it."""
     alarm = _visible_alarm(session, services, user, alarm_id)
+    device = services.devices.get(session, alarm.device_id) if alarm.device_id else None
+    metric = next((m for m in device.metrics if m["name"] == alarm.metric), None) if device else None
     return render(
         request,
         "alarm.html",
         user=user,
         page="alarms",
         alarm=alarm,
+        label=device.label if device else "",
+        chart=_chart(alarm, metric, at) if metric and metric.get("kind", "gauge") in ("gauge", "counter") else None,
         order=services.work_orders.for_alarm(session, alarm),
         transitions=services.alarms.transitions(session, alarm_id),
     )
@@ -242,6 +250,23 @@ def _metrics(session: Session, services: Services, target: str) -> list[dict[str
         if (kind == "device" and device.id == name) or (kind == "profile" and device.profile == name)
         for metric in device.metrics
     ]
+
+
+def _chart(alarm: Alarm, metric: dict[str, Any], at: datetime) -> dict[str, Any]:
+    """What the chart around an alarm shows: some time before it was raised until some time after it returned."""
+    raised, until = ms_from_utc(alarm.raised_at), ms_from_utc(alarm.returned_at or at)
+    around = max(900_000, (until - raised) // 4)
+    marks = [{"time": raised, "text": "raised"}]
+    if alarm.returned_at is not None:
+        marks.append({"time": until, "text": "returned"})
+    limits = [] if alarm.limit is None else [{"limit": alarm.limit, "name": "limit"}]
+    return {
+        "label": metric["label"],
+        "start": min(raised, *(moment for moment, _ in alarm.evidence), raised) - around,
+        "end": min(until + around, ms_from_utc(at)),
+        "limits": {alarm.metric: limits},
+        "marks": marks,
+    }
 
 
 def _visible_alarm(session: Session, services: Services, user: User, alarm_id: int) -> Alarm:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, and_, col, delete, func, or_, select
+from sqlmodel import Session, and_, case, col, delete, func, or_, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from plantroom_cloud.alarms.models import Alarm, AlarmRule, AlarmState, AlarmTransition, RuleKind, RuleState
+from plantroom_cloud.alarms.models import Alarm, AlarmRule, AlarmState, AlarmTransition, RuleKind, RuleState, Severity
 from plantroom_cloud.devices.models import Device, DeviceLatest
 from plantroom_cloud.gateways.models import Gateway
 from plantroom_cloud.users.models import Team
@@ -39,6 +39,30 @@ def search(
     if before_id is not None:
         query = query.where(col(Alarm.id) < before_id)
     return list(session.exec(query))
+
+
+def active_by_device(session: Session) -> dict[str, int]:
+    """How many are active on each device that has any."""
+    query = select(Alarm.device_id, func.count(col(Alarm.id))).where(col(Alarm.active).is_(True))
+    rows = session.exec(query.group_by(col(Alarm.device_id)))
+    return {device: count for device, count in rows if device is not None}
+
+
+def attention(session: Session, sites: Sequence[str], limit: int) -> list[Alarm]:
+    """Active ones first, the gravest of them first, then those that returned unacknowledged; newest first in each."""
+    weight = case({severity: rank for rank, severity in enumerate(Severity)}, value=col(Alarm.severity))
+    query = select(Alarm).where(Alarm.state != AlarmState.NORMAL)
+    if sites:
+        query = query.where(col(Alarm.site_id).in_(sites))
+    return list(session.exec(query.order_by(col(Alarm.active).desc(), weight, col(Alarm.id).desc()).limit(limit)))
+
+
+def active_by_severity(session: Session, sites: Sequence[str]) -> dict[Severity, int]:
+    """How many are active of each severity that any has."""
+    query = select(Alarm.severity, func.count(col(Alarm.id))).where(col(Alarm.active).is_(True))
+    if sites:
+        query = query.where(col(Alarm.site_id).in_(sites))
+    return {Severity(severity): count for severity, count in session.exec(query.group_by(col(Alarm.severity)))}
 
 
 def active_alarm(session: Session, rule_id: int, source: str) -> Alarm | None:

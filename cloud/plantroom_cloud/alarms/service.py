@@ -9,7 +9,7 @@ from sqlmodel import Session
 from plantroom_cloud.alarms import engine, repository, rules
 from plantroom_cloud.alarms.definition import RuleDefinition
 from plantroom_cloud.alarms.judging import Judging
-from plantroom_cloud.alarms.models import Alarm, AlarmRule, AlarmState, AlarmTransition
+from plantroom_cloud.alarms.models import Alarm, AlarmRule, AlarmState, AlarmTransition, Severity
 from plantroom_cloud.alarms.raising import Raising
 from plantroom_cloud.alarms.reported import ReportedRule
 from plantroom_cloud.alarms.transitions import AlarmEvent, next_state
@@ -167,6 +167,18 @@ class AlarmService:
             before_id=before_id,
             limit=limit,
         )
+
+    def attention(self, session: Session, sites: Sequence[str], limit: int) -> list[Alarm]:
+        """What is to be looked at first: active, the gravest first, then returned and not acknowledged."""
+        return repository.attention(session, sites, limit)
+
+    def active_by_severity(self, session: Session, sites: Sequence[str] = ()) -> dict[Severity, int]:
+        """How many are active of each severity that any has."""
+        return repository.active_by_severity(session, sites)
+
+    def active_by_device(self, session: Session) -> dict[str, int]:
+        """How many are active on each device that has any."""
+        return repository.active_by_device(session)
 
     def rules(self, session: Session) -> list[AlarmRule]:
         """All rules, those of one profile together."""

@@ -1,23 +1,68 @@
 """Devices: all of them, and one."""
 
-from fastapi import APIRouter, Request
+from collections.abc import Sequence
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
+from plantroom_cloud.alarms.models import AlarmRule
 from plantroom_cloud.dependencies import At, ReadSession, ServicesDep, Viewer
 from plantroom_cloud.devices.api import visible
-from plantroom_cloud.devices.service import health
-from plantroom_cloud.devices.tile import tiles
+from plantroom_cloud.devices.service import health as health_of
+from plantroom_cloud.devices.tile import key_values, tiles
 from plantroom_cloud.web.nav import NavEntry
 from plantroom_cloud.web.render import render
 
 NAV = (NavEntry("devices", "/devices", "Devices", order=40),)
 router = APIRouter(include_in_schema=False)
 
+ON_A_PAGE = 50
+
 
 @router.get("/devices")
-def devices_page(request: Request, user: Viewer, session: ReadSession, services: ServicesDep, at: At) -> Response:
-    """All devices with health and freshness."""
-    return render(request, "devices.html", user=user, page="devices", devices=tiles(session, services, user, at))
+def devices_page(
+    request: Request,
+    user: Viewer,
+    session: ReadSession,
+    services: ServicesDep,
+    at: At,
+    q: str = "",
+    kind: str = "",
+    health: str = "",
+    gateway: str = "",
+    p: Annotated[int, Query(ge=1)] = 1,
+) -> Response:
+    """Devices with health and freshness, those that need attention first."""
+    everything = tiles(session, services, user.sites, at)
+    found = [
+        tile
+        for tile in everything
+        if q.lower() in f"{tile.label} {tile.id} {tile.location}".lower()
+        and kind in ("", tile.kind)
+        and gateway in ("", tile.gateway_id)
+        and health in ("", tile.health, "attention" if not tile.well else None)
+    ]
+    pages = max(1, -(-len(found) // ON_A_PAGE))
+    shown = found[(min(p, pages) - 1) * ON_A_PAGE :][:ON_A_PAGE]
+    asked = {"q": q, "kind": kind, "health": health, "gateway": gateway}
+    return render(
+        request,
+        "devices.html",
+        user=user,
+        page="devices",
+        devices=shown,
+        values=key_values(session, services, [tile.id for tile in shown]),
+        found=len(found),
+        total=len(everything),
+        kinds=sorted({tile.kind for tile in everything}),
+        gateways=sorted({tile.gateway_id for tile in everything}),
+        asked=asked,
+        query=urlencode({name: value for name, value in asked.items() if value}),
+        number=min(p, pages),
+        pages=pages,
+    )
 
 
 @router.get("/devices/{device_id}")
@@ -27,7 +72,7 @@ def device_page(
     """One device: values, chart, alarms, commands."""
     device, gateway = visible(session, services, user, device_id)
     row = services.devices.latest(session, [device_id]).get(device_id)
-    word, reason = health(device, row, gateway, at)
+    word, reason = health_of(device, row, gateway, at)
     return render(
         request,
         "device.html",
@@ -41,5 +86,16 @@ def device_page(
         last_reading_at=row.last_reading_at if row else None,
         alarms=services.alarms.search(session, device_id=device_id, limit=20),
         orders=services.work_orders.search(session, device_id=device_id, limit=10),
+        commands=services.gateways.commands_of(session, device.gateway_id, device.name, limit=10),
+        limits=_limits(services.alarms.rules_on(session, device.id, device.profile)),
         chart_metrics=[m for m in device.metrics if m.get("kind", "gauge") in ("gauge", "counter")],
     )
+
+
+def _limits(rules: Sequence[AlarmRule]) -> dict[str, list[dict[str, Any]]]:
+    """Lines of the chart, by metric."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for rule in rules:
+        if rule.metric is not None and rule.limit is not None:
+            found.setdefault(rule.metric, []).append({"limit": rule.limit, "name": rule.name})
+    return found

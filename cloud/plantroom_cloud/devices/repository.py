@@ -8,6 +8,7 @@ from sqlalchemy import select as sa_select
 from sqlmodel import Session, col, select
 
 from plantroom_cloud.database import insert_or_update
+from plantroom_cloud.devices.condition import Heard
 from plantroom_cloud.devices.models import Device, DeviceLatest
 from plantroom_cloud.gateways.models import Gateway
 
@@ -60,3 +61,36 @@ def save_latest(session: Session, rows: Sequence[dict[str, Any]]) -> None:
         }
 
     insert_or_update(session, _LATEST, rows, changes)
+
+
+def by_ids(session: Session, device_ids: Sequence[str]) -> dict[str, Device]:
+    """Those that there are."""
+    return {device.id: device for device in session.exec(select(Device).where(col(Device.id).in_(device_ids)))}
+
+
+def heard(session: Session, sites: Sequence[str], gateway_id: str | None) -> list[Heard]:
+    """Of every device in use but the gateways themselves, by id; neither metrics nor values are read."""
+    query = (
+        sa_select(
+            col(Device.id),
+            col(Device.label),
+            col(Device.kind),
+            col(Device.location),
+            col(Device.gateway_id),
+            col(Gateway.site_id),
+            col(Device.period_s),
+            col(Gateway.state),
+            col(DeviceLatest.state),
+            col(DeviceLatest.state_reason),
+            col(DeviceLatest.last_reading_at),
+        )
+        .join(Gateway, col(Gateway.id) == col(Device.gateway_id))
+        .join(DeviceLatest, col(DeviceLatest.device_id) == col(Device.id), isouter=True)
+        .where(col(Device.removed_at).is_(None), col(Device.kind) != "gateway")
+        .order_by(col(Device.id))
+    )
+    if sites:
+        query = query.where(col(Gateway.site_id).in_(sites))
+    if gateway_id is not None:
+        query = query.where(col(Device.gateway_id) == gateway_id)
+    return [Heard(*row[:9], row[9] or "", row[10]) for row in session.connection().execute(query)]

@@ -8,16 +8,13 @@ from sqlmodel import Session
 
 from plantroom_cloud.columns import ms_from_utc, utc_from_ms
 from plantroom_cloud.devices import repository
+from plantroom_cloud.devices.condition import Condition, condition, judge
 from plantroom_cloud.devices.models import Device, DeviceLatest, device_key
 from plantroom_cloud.errors import NotFoundError
 from plantroom_cloud.gateways.models import Gateway
 from plantroom_cloud.stream.service import record_change
 from plantroom_shared.batch import DeviceRows, Event, Value
 from plantroom_shared.messages import Birth, Metric
-
-#: A device that has said nothing for so many of its periods (and at least this long) is stale.
-STALE_PERIODS = 5
-STALE_LEAST_S = 90.0
 
 
 class DeviceService:
@@ -84,6 +81,16 @@ class DeviceService:
         """Those in use, gateways themselves included."""
         return repository.in_use(session, sites)
 
+    def of_ids(self, session: Session, device_ids: Sequence[str]) -> Sequence[Device]:
+        """Those of these ids that there are."""
+        return [*repository.by_ids(session, device_ids).values()]
+
+    def conditions(
+        self, session: Session, at: datetime, sites: Sequence[str] = (), gateway_id: str | None = None
+    ) -> Sequence[Condition]:
+        """How each device in use is, gateways themselves left out; one query however many there are."""
+        return [condition(heard, at) for heard in repository.heard(session, sites, gateway_id)]
+
     def latest(self, session: Session, device_ids: Sequence[str] | None = None) -> dict[str, DeviceLatest]:
         """The newest values by device id."""
         return repository.latest(session, device_ids)
@@ -124,17 +131,11 @@ class DeviceService:
 
 
 def health(device: Device, latest: DeviceLatest | None, gateway: Gateway | None, at: datetime) -> tuple[str, str]:
-    """One word and why: "ok", "silent", "stale", "gateway-offline", "unknown"."""
-    if gateway is not None and gateway.state == "offline":
-        return "gateway-offline", f"gateway {gateway.id} is offline"
-    if latest is None or latest.last_reading_at is None:
-        return "unknown", "nothing has come yet"
-    if latest.state == "silent":
-        return "silent", latest.state_reason
-    age = (at - latest.last_reading_at).total_seconds()
-    if age > max(STALE_LEAST_S, STALE_PERIODS * (device.period_s or 0)):
-        return "stale", f"last reading {age:.0f} s ago"
-    return "ok", ""
+    """One word and why, as Condition has them."""
+    known, heard_at = (latest.state, latest.last_reading_at) if latest is not None else (None, None)
+    state = gateway.state if gateway is not None else ""
+    word, reason = judge(device.gateway_id, state, known, heard_at, device.period_s, at)
+    return word, reason or (latest.state_reason if latest is not None and word == "silent" else "")
 
 
 def _merge(rows: DeviceRows, values: dict[str, object], newest: int) -> int:

@@ -1,14 +1,15 @@
-"""A device as tiles and lists show it."""
+"""Devices as tiles and lists show them, those that need attention first."""
 
-from collections import Counter
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session
 
-from plantroom_cloud.devices.service import health
+from plantroom_cloud.devices.condition import Condition
 from plantroom_cloud.services import Services
-from plantroom_cloud.users.models import User
 
 #: What a tile shows first, by kind of equipment.
 _KEY_METRICS = {
@@ -20,34 +21,77 @@ _KEY_METRICS = {
     "ups": ("state", "battery", "load"),
     "meter": ("active_power", "voltage_l1", "voltage", "energy_import"),
 }
+_MOST_VALUES = 3
+_NUMBERS = re.compile(r"(\d+)")
 
 
-def tiles(session: Session, services: Services, user: User, at: datetime) -> list[dict[str, Any]]:
-    """Devices as the tiles and lists show them."""
-    latest = services.devices.latest(session)
-    gateways = {gateway.id: gateway for gateway in services.gateways.list(session)}
-    active = Counter(a.device_id for a in services.alarms.search(session, active=True, limit=500))
-    rows = []
-    for device in services.devices.list(session, user.sites):
-        row = latest.get(device.id)
-        word, reason = health(device, row, gateways.get(device.gateway_id), at)
-        units = {m["name"]: m for m in device.metrics}
-        wanted = [m for m in _KEY_METRICS.get(device.kind, ()) if m in units] or list(units)[:3]
-        values = row.values if row else {}
-        rows.append(
-            {
-                "id": device.id,
-                "label": device.label,
-                "kind": device.kind,
-                "location": device.location,
-                "gateway": device.gateway_id,
-                "health": word,
-                "reason": reason,
-                "alarms": active.get(device.id, 0),
-                "last": row.last_reading_at if row else None,
-                "values": [
-                    (units[m]["label"], values[m]["v"], units[m].get("unit", "")) for m in wanted if m in values
-                ][:3],
-            }
-        )
-    return sorted(rows, key=lambda d: (-d["alarms"], d["health"] == "ok", d["kind"], d["label"]))
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A device with its active alarms."""
+
+    id: str
+    label: str
+    kind: str
+    location: str
+    gateway_id: str
+    site_id: str
+    health: str
+    reason: str
+    last: datetime | None
+    alarms: int
+
+    @property
+    def well(self) -> bool:
+        """Whether nobody needs to look at it."""
+        return self.health == "ok" and not self.alarms
+
+
+def tiles(
+    session: Session,
+    services: Services,
+    sites: Sequence[str],
+    at: datetime,
+    gateway_id: str | None = None,
+) -> list[Tile]:
+    """Two queries, however many devices there are."""
+    alarms = services.alarms.active_by_device(session)
+    found = [_tile(c, alarms) for c in services.devices.conditions(session, at, sites, gateway_id)]
+    return sorted(found, key=lambda tile: (-tile.alarms, tile.health == "ok", tile.kind, _natural(tile.label)))
+
+
+def key_values(
+    session: Session, services: Services, device_ids: Sequence[str]
+) -> dict[str, list[tuple[str, Any, str]]]:
+    """The few values that say most of each device, as (label, value, unit); for the devices of one page."""
+    latest = services.devices.latest(session, device_ids)
+    found = {}
+    for device in services.devices.of_ids(session, device_ids):
+        values = latest[device.id].values if device.id in latest else {}
+        metrics = {metric["name"]: metric for metric in device.metrics}
+        wanted = [name for name in _KEY_METRICS.get(device.kind, ()) if name in metrics] or list(metrics)
+        known = [name for name in wanted if name in values and values[name]["v"] is not None]
+        found[device.id] = [
+            (metrics[name]["label"], values[name]["v"], metrics[name].get("unit", "")) for name in known[:_MOST_VALUES]
+        ]
+    return found
+
+
+def _natural(label: str) -> list[tuple[int, str]]:
+    """So that pump 2 stands before pump 10."""
+    return [(int(part) if part.isdigit() else 0, part.lower()) for part in _NUMBERS.split(label)]
+
+
+def _tile(condition: Condition, alarms: Mapping[str, int]) -> Tile:
+    heard = condition.device
+    return Tile(
+        heard.id,
+        heard.label,
+        heard.kind,
+        heard.location,
+        heard.gateway_id,
+        heard.site_id,
+        condition.health,
+        condition.reason,
+        heard.last_reading_at,
+        alarms.get(heard.id, 0),
+    )

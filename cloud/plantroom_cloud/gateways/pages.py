@@ -30,7 +30,7 @@ def gateway_page(
     """One gateway: buffer, ledger, bus load."""
     gateway = visible(session, services, user, gateway_id)
     row = services.devices.latest(session, [f"{gateway_id}.{gateway_id}"]).get(f"{gateway_id}.{gateway_id}")
-    devices = [d for d in tiles(session, services, user, at) if d["gateway"] == gateway_id and d["kind"] != "gateway"]
+    devices = tiles(session, services, (), at, gateway_id)
     hours = ledger.hours(session, gateway_id, at.replace(hour=0, minute=0), at)
     return render(
         request,

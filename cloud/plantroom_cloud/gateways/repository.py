@@ -31,9 +31,11 @@ def gateways(session: Session, sites: Sequence[str]) -> list[Gateway]:
     return list(session.exec(query))
 
 
-def commands(session: Session, gateway_id: str, limit: int) -> list[GatewayCommand]:
-    """Newest first."""
+def commands(session: Session, gateway_id: str, limit: int, device: str | None = None) -> list[GatewayCommand]:
+    """Newest first; of all its devices when none is named."""
     query = select(GatewayCommand).where(GatewayCommand.gateway_id == gateway_id)
+    if device is not None:
+        query = query.where(GatewayCommand.device == device)
     return list(session.exec(query.order_by(col(GatewayCommand.issued_at).desc()).limit(limit)))
 
 

@@ -186,6 +186,10 @@ class GatewayService:
         """What was asked of its devices, newest first."""
         return repository.commands(session, gateway_id, limit)
 
+    def commands_of(self, session: Session, gateway_id: str, device: str, limit: int) -> Sequence[GatewayCommand]:
+        """What was asked of one device, newest first."""
+        return repository.commands(session, gateway_id, limit, device)
+
     def configs(self, session: Session, gateway_id: str, limit: int = 50) -> Sequence[GatewayConfig]:
         """Configurations desired, newest first."""
         return repository.configs(session, gateway_id, limit)

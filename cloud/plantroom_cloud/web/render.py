@@ -55,6 +55,12 @@ def condition(rule: Any) -> str:
             return "it is reported"
 
 
+def choices(says: str) -> list[str]:
+    """The values that an argument of a command takes: "state on|off" to on and off."""
+    last = says.split(" ")[-1]
+    return last.split("|") if "|" in last else []
+
+
 def plain(value: Any) -> str:
     """A value as a form's field takes it back."""
     if isinstance(value, float):
@@ -71,6 +77,7 @@ def said(value: Any) -> str:
 
 _templates.env.filters["duration"] = duration
 _templates.env.filters["condition"] = condition
+_templates.env.filters["choices"] = choices
 _templates.env.filters["plain"] = plain
 _templates.env.filters["said"] = said
 _templates.env.filters["pair"] = lambda row: (row.id, row.name)

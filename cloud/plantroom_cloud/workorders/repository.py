@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from plantroom_cloud.alarms.models import Alarm
 from plantroom_cloud.workorders.models import WorkOrder, WorkOrderEntry, WorkOrderState
@@ -36,6 +36,22 @@ def search(
     if before_id is not None:
         query = query.where(col(WorkOrder.id) < before_id)
     return list(session.exec(query))
+
+
+def count_open(session: Session, sites: Sequence[str]) -> int:
+    """Neither closed nor cancelled."""
+    query = select(func.count(col(WorkOrder.id))).where(col(WorkOrder.state).not_in(_FINISHED))
+    if sites:
+        query = query.where(col(WorkOrder.site_id).in_(sites))
+    return session.exec(query).one()
+
+
+def recently_closed(session: Session, sites: Sequence[str], limit: int) -> list[WorkOrder]:
+    """The last closed first."""
+    query = select(WorkOrder).where(WorkOrder.state == WorkOrderState.CLOSED)
+    if sites:
+        query = query.where(col(WorkOrder.site_id).in_(sites))
+    return list(session.exec(query.order_by(col(WorkOrder.closed_at).desc()).limit(limit)))
 
 
 def unfinished_on(session: Session, rule_id: int, source: str) -> WorkOrder | None:

@@ -134,6 +134,14 @@ class WorkOrderService:
             limit=limit,
         )
 
+    def count_open(self, session: Session, sites: Sequence[str] = ()) -> int:
+        """Neither closed nor cancelled."""
+        return repository.count_open(session, sites)
+
+    def recently_closed(self, session: Session, sites: Sequence[str] = (), limit: int = 5) -> list[WorkOrder]:
+        """The last closed first."""
+        return repository.recently_closed(session, sites, limit)
+
     def for_alarm(self, session: Session, alarm: Alarm) -> WorkOrder | None:
         """The one it opened, else the newest on the same trouble."""
         assert alarm.id is not None
