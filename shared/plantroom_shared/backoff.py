@@ -1,8 +1,10 @@
 """The waits of the one reconnect loop: jittered, growing, capped."""
 
+import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from plantroom_shared.clock import Clock
 
@@ -32,9 +34,21 @@ class Backoff:
         return ceiling * (0.5 + random.random() / 2)  # noqa: S311  (spreads load, guards nothing)
 
 
+async def _one(what: str, session: Coroutine[Any, Any, None]) -> None:
+    """In a task of its own: when we are cancelled, the way in which the link then fails is no reason to go on."""
+    task = asyncio.create_task(session, name=f"{what} session")
+    try:
+        await asyncio.wait([task])
+    except asyncio.CancelledError:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        raise
+    task.result()
+
+
 async def keep_connected(
     what: str,
-    session: Callable[[Callable[[], None]], Awaitable[None]],
+    session: Callable[[Callable[[], None]], Coroutine[Any, Any, None]],
     *,
     errors: tuple[type[Exception], ...],
     clock: Clock,
@@ -54,7 +68,7 @@ async def keep_connected(
             log.log(logging.WARNING if was_down else logging.INFO, "%s: connected", what)
 
         try:
-            await session(connected)
+            await _one(what, session(connected))
         except errors as error:
             level = logging.DEBUG if backoff.tries else logging.WARNING
             log.log(level, "%s: not connected: %s; trying again", what, error or type(error).__name__)

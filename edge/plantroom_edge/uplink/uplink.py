@@ -12,6 +12,7 @@ from plantroom_edge.uplink.link import LINK_ERRORS, Connection, MqttLink
 from plantroom_edge.uplink.window import Window
 from plantroom_shared.backoff import Backoff, keep_connected
 from plantroom_shared.batch import Batch, Event, Stream
+from plantroom_shared.cancellation import stop_if_cancelled
 from plantroom_shared.clock import Clock
 from plantroom_shared.encoding import decode, encode
 from plantroom_shared.errors import MessageRefusedError
@@ -120,6 +121,7 @@ class Uplink:
         cursor: dict[str, int] = {"events": 0, "fresh": split, "backlog": 0}
         backlog_left = split > 0
         while True:
+            stop_if_cancelled()
             self._room.clear()
             if self._rebirth.is_set():
                 await self._introduce(connection)

@@ -19,6 +19,7 @@ from plantroom_edge.drivers.modbus.profile import ModbusProfile
 from plantroom_edge.drivers.modbus.reader import DeviceReader, WrongIdentityError
 from plantroom_shared.backoff import Backoff, keep_connected
 from plantroom_shared.batch import Event, Value
+from plantroom_shared.cancellation import stop_if_cancelled
 from plantroom_shared.clock import Clock
 from plantroom_shared.messages import BirthDevice
 from plantroom_shared.quality import Quality
@@ -164,6 +165,7 @@ class ModbusDriver:
         ]
         heapq.heapify(due)
         while True:
+            stop_if_cancelled()
             while self._commands:
                 await self._serve(self._commands.popleft())
             now = self._clock.monotonic()
