@@ -34,12 +34,31 @@ def accepts(port: int) -> bool:
 class Server:
     """A child process with a log file; `start` returns once `ready()` is true."""
 
-    def __init__(self, name: str, command: Sequence[str | Path], *, log: Path, ready: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        *,
+        log: Path,
+        ready: Callable[[], bool],
+        folder: Path | None = None,
+    ) -> None:
         self.name = name
+        self._folder = folder
         self._command = [str(part) for part in command]
         self._log = log
         self._ready = ready
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has died, by itself or by our hand."""
+        return self._process is not None and self._process.poll() is not None
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs; negative for the signal that killed it."""
+        return None if self._process is None else self._process.poll()
 
     @property
     def pid(self) -> int:
@@ -49,7 +68,7 @@ class Server:
     def start(self, timeout: float = 20.0) -> None:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command, stdout=log, stderr=subprocess.STDOUT, preexec_fn=die_with_parent
+                self._command, stdout=log, stderr=subprocess.STDOUT, preexec_fn=die_with_parent, cwd=self._folder
             )
         deadline = time.monotonic() + timeout
         while not self._ready():
