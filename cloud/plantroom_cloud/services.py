@@ -76,6 +76,7 @@ def build(config: CloudConfig, clock: Clock) -> Services:
     notifications = NotificationService(users, config.notifications.base_url, is_unanswered)
     gateways, devices, work_orders = GatewayService(), DeviceService(), WorkOrderService(notifications)
     alarms = AlarmService(work_orders, notifications)
+    work_orders.listen(alarms.follow_work_order)
     dispatcher = Dispatcher(notifications, senders(config.notifications), database, clock)
     store = _store(config)
     telemetry = TelemetryService(database, store, config.telemetry.journal_mb * 1_000_000)

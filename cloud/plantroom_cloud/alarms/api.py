@@ -32,7 +32,7 @@ class AlarmOut(BaseModel):
     rule_id: int
     source: str
     device_id: str | None
-    gateway_id: str
+    gateway_id: str | None
     site_id: str
     name: str
     severity: Severity
@@ -47,10 +47,19 @@ class AlarmOut(BaseModel):
     value: Any
     limit: float | None
     unit: str
+    detail: str
     cause: str
     consequence: str
     response: str
     evidence: list[Any]
+
+
+class Shelve(BaseModel):
+    """Why, and how long: minutes, or once (until it returns to normal)."""
+
+    reason: str = Field(min_length=1, max_length=2000)
+    minutes: float | None = Field(default=None, gt=0, le=20_160)
+    once: bool = False
 
 
 class TransitionOut(BaseModel):
@@ -133,6 +142,37 @@ def acknowledge(
     if not may_see(user, services.alarms.get(session, alarm_id).site_id):
         raise NotFoundError(f"there is no alarm {alarm_id}")
     return AlarmOut.model_validate(services.alarms.acknowledge(session, alarm_id, user.name, body.note, at))
+
+
+@router.post("/alarms/{alarm_id}/shelve", tags=["alarms"])
+def shelve(
+    alarm_id: int, body: Shelve, user: Technician, session: WriteSession, services: ServicesDep, at: At
+) -> AlarmOut:
+    """Put it aside for a time; how long at most depends on its severity."""
+    if not may_see(user, services.alarms.get(session, alarm_id).site_id):
+        raise NotFoundError(f"there is no alarm {alarm_id}")
+    alarm = services.alarms.shelve(session, alarm_id, body.reason, body.minutes, user.name, at, once=body.once)
+    return AlarmOut.model_validate(alarm)
+
+
+@router.post("/alarms/{alarm_id}/unshelve", tags=["alarms"])
+def unshelve(
+    alarm_id: int, body: Note, user: Technician, session: WriteSession, services: ServicesDep, at: At
+) -> AlarmOut:
+    """Take it back; the process decides whether it is an alarm now."""
+    if not may_see(user, services.alarms.get(session, alarm_id).site_id):
+        raise NotFoundError(f"there is no alarm {alarm_id}")
+    return AlarmOut.model_validate(services.alarms.unshelve(session, alarm_id, body.note, user.name, at))
+
+
+@router.post("/alarms/{alarm_id}/reset", tags=["alarms"])
+def reset(
+    alarm_id: int, body: Note, user: Technician, session: WriteSession, services: ServicesDep, at: At
+) -> AlarmOut:
+    """A latched alarm is over."""
+    if not may_see(user, services.alarms.get(session, alarm_id).site_id):
+        raise NotFoundError(f"there is no alarm {alarm_id}")
+    return AlarmOut.model_validate(services.alarms.reset(session, alarm_id, user.name, body.note, at))
 
 
 @router.get("/alarm-rules", tags=["alarm rules"])

@@ -31,6 +31,9 @@ class RuleDefinition(BaseModel):
     consequence: str = Field(default="", max_length=2000)
     response: str = Field(default="", max_length=2000)
     team_id: str | None = None
+    latching: bool = False
+    realarm_s: float = Field(default=0, ge=0, le=604_800)
+    first_out: str = Field(default="", max_length=63)
     work_order: bool = True
     enabled: bool = True
 

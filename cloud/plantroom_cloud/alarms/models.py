@@ -18,12 +18,20 @@ class Severity(StrEnum):
 
 
 class AlarmState(StrEnum):
-    """ISA-18.2 §5.3; shelved, suppressed and out of service come with the full model."""
+    """ISA-18.2 §5.3 / IEC 62682."""
 
     NORMAL = "normal"
     UNACKNOWLEDGED = "unacknowledged"  #: active, nobody has seen it
     ACKNOWLEDGED = "acknowledged"  #: active, somebody has
     RETURNED = "returned"  #: back to normal, never acknowledged (RTN unacknowledged)
+    LATCHED = "latched"  #: back to normal and acknowledged, but its rule wants a person to reset it
+    SHELVED = "shelved"  #: put aside by a person, for a time
+    SUPPRESSED = "suppressed"  #: by design: another alarm of its first-out group tells enough
+    OUT_OF_SERVICE = "out-of-service"  #: the equipment is being worked on
+
+
+#: States in which an alarm is told to nobody; when they end, the process decides what comes next.
+SET_ASIDE = (AlarmState.SHELVED, AlarmState.SUPPRESSED, AlarmState.OUT_OF_SERVICE)
 
 
 class RuleKind(StrEnum):
@@ -63,6 +71,9 @@ class AlarmRule(SQLModel, table=True):
     consequence: str = ""
     response: str = ""
     team_id: str | None = Field(default=None, foreign_key="team.id")
+    latching: bool = False  #: once normal and acknowledged, it still wants a reset
+    realarm_s: float = 0.0  #: acknowledged and still active after so long: told again; 0: never
+    first_out: str = ""  #: group: on one gateway the first of it silences the others
     work_order: bool = True
     enabled: bool = True
     created_by: str = "profile"
@@ -134,3 +145,23 @@ class AlarmTransition(SQLModel, table=True):
     to_state: AlarmState = Field(sa_type=word(AlarmState))
     actor: str = "system"
     note: str = ""
+
+
+class Suppression(SQLModel, table=True):
+    """Alarms of a source (of one rule, or of all) are set aside: shelved, suppressed by design, out of service."""
+
+    __tablename__ = "alarm_suppression"
+
+    id: int | None = Field(default=None, primary_key=True)
+    kind: AlarmState = Field(sa_type=word(AlarmState))  #: one of SET_ASIDE
+    source: str = Field(index=True)
+    rule_id: int | None = Field(default=None, foreign_key="alarm_rule.id", index=True)  #: null: all rules
+    since: datetime = Field(sa_type=UtcDateTime)
+    until: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
+    once: bool = False  #: ends when the alarm returns to normal
+    reason: str
+    by: str
+    first_alarm_id: int | None = Field(default=None, foreign_key="alarm.id", index=True)  #: that silences it
+    work_order_id: int | None = Field(default=None, foreign_key="work_order.id", index=True)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
+    ended_by: str = ""

@@ -1,6 +1,5 @@
 """Alarms, and the rules that raise them."""
 
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
@@ -8,9 +7,11 @@ from fastapi import Form as FormField
 from fastapi.responses import RedirectResponse, Response
 from sqlmodel import Session
 
+from plantroom_cloud.alarms.chart import chart_around
 from plantroom_cloud.alarms.definition import RuleDefinition
-from plantroom_cloud.alarms.models import Alarm, AlarmRule
-from plantroom_cloud.columns import ms_from_utc
+from plantroom_cloud.alarms.models import SET_ASIDE, Alarm, AlarmRule
+from plantroom_cloud.alarms.suppressing import shelf
+from plantroom_cloud.alarms.transitions import events
 from plantroom_cloud.dependencies import (
     At,
     Manager,
@@ -21,7 +22,7 @@ from plantroom_cloud.dependencies import (
     WriteSession,
     may_see,
 )
-from plantroom_cloud.errors import InvalidFieldsError, NotFoundError
+from plantroom_cloud.errors import InvalidError, InvalidFieldsError, NotFoundError
 from plantroom_cloud.services import Services
 from plantroom_cloud.users.models import User
 from plantroom_cloud.web.forms import Form, Submitted, read
@@ -40,7 +41,9 @@ def alarms_page(
     request: Request, user: Viewer, session: ReadSession, services: ServicesDep, show: str = "open"
 ) -> Response:
     """The list."""
-    alarms = services.alarms.search(session, sites=user.sites, open_only=show == "open", limit=200)
+    alarms = services.alarms.search(
+        session, sites=user.sites, open_only=show == "open", set_aside=show == "aside", limit=200
+    )
     return render(request, "alarms.html", user=user, page="alarms", alarms=alarms, show=show)
 
 
@@ -59,9 +62,14 @@ def alarm_page(
         page="alarms",
         alarm=alarm,
         label=device.label if device else "",
-        chart=_chart(alarm, metric, at) if metric and metric.get("kind", "gauge") in ("gauge", "counter") else None,
+        chart=chart_around(alarm, metric, at)
+        if metric and metric.get("kind", "gauge") in ("gauge", "counter")
+        else None,
         order=services.work_orders.for_alarm(session, alarm),
         transitions=services.alarms.transitions(session, alarm_id),
+        aside=services.alarms.suppressions(session, alarm) if alarm.state in SET_ASIDE else [],
+        possible=[str(event) for event in events(alarm.state)],
+        shelf=shelf(alarm.severity),
     )
 
 
@@ -77,6 +85,41 @@ def acknowledge(
     """By one tap."""
     _visible_alarm(session, services, user, alarm_id)
     services.alarms.acknowledge(session, alarm_id, user.name, note, at)
+    return RedirectResponse(f"/alarms/{alarm_id}", 303)
+
+
+@router.post("/alarms/{alarm_id}/shelve")
+def shelve(
+    alarm_id: int,
+    user: Technician,
+    session: WriteSession,
+    services: ServicesDep,
+    at: At,
+    reason: Annotated[str, FormField()] = "",
+    minutes: Annotated[str, FormField()] = "",
+) -> Response:
+    """Put it aside for a time."""
+    _visible_alarm(session, services, user, alarm_id)
+    once = minutes == "once"
+    if not once and not minutes.isdecimal():
+        raise InvalidError("minutes: say how long, in whole minutes")
+    services.alarms.shelve(session, alarm_id, reason, None if once else float(minutes), user.name, at, once=once)
+    return RedirectResponse(f"/alarms/{alarm_id}", 303)
+
+
+@router.post("/alarms/{alarm_id}/unshelve")
+def unshelve(alarm_id: int, user: Technician, session: WriteSession, services: ServicesDep, at: At) -> Response:
+    """Take it back."""
+    _visible_alarm(session, services, user, alarm_id)
+    services.alarms.unshelve(session, alarm_id, "", user.name, at)
+    return RedirectResponse(f"/alarms/{alarm_id}", 303)
+
+
+@router.post("/alarms/{alarm_id}/reset")
+def reset(alarm_id: int, user: Technician, session: WriteSession, services: ServicesDep, at: At) -> Response:
+    """A latched alarm is over."""
+    _visible_alarm(session, services, user, alarm_id)
+    services.alarms.reset(session, alarm_id, user.name, "", at)
     return RedirectResponse(f"/alarms/{alarm_id}", 303)
 
 
@@ -250,23 +293,6 @@ def _metrics(session: Session, services: Services, target: str) -> list[dict[str
         if (kind == "device" and device.id == name) or (kind == "profile" and device.profile == name)
         for metric in device.metrics
     ]
-
-
-def _chart(alarm: Alarm, metric: dict[str, Any], at: datetime) -> dict[str, Any]:
-    """What the chart around an alarm shows: some time before it was raised until some time after it returned."""
-    raised, until = ms_from_utc(alarm.raised_at), ms_from_utc(alarm.returned_at or at)
-    around = max(900_000, (until - raised) // 4)
-    marks = [{"time": raised, "text": "raised"}]
-    if alarm.returned_at is not None:
-        marks.append({"time": until, "text": "returned"})
-    limits = [] if alarm.limit is None else [{"limit": alarm.limit, "name": "limit"}]
-    return {
-        "label": metric["label"],
-        "start": min(raised, *(moment for moment, _ in alarm.evidence), raised) - around,
-        "end": min(until + around, ms_from_utc(at)),
-        "limits": {alarm.metric: limits},
-        "marks": marks,
-    }
 
 
 def _visible_alarm(session: Session, services: Services, user: User, alarm_id: int) -> Alarm:

@@ -8,8 +8,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from plantroom_cloud.alarms import engine, repository
-from plantroom_cloud.alarms.models import Alarm, AlarmRule, AlarmState, AlarmTransition
-from plantroom_cloud.alarms.transitions import AlarmEvent, next_state
+from plantroom_cloud.alarms.models import Alarm, AlarmRule, AlarmState, AlarmTransition, Suppression
+from plantroom_cloud.alarms.transitions import INTO, AlarmEvent, next_state
 from plantroom_cloud.columns import utc_from_ms
 from plantroom_cloud.devices.models import Device
 from plantroom_cloud.gateways.models import Gateway
@@ -82,12 +82,52 @@ class Raising:
         assert alarm.id is not None
         self._tell(session, alarm, AlarmState.NORMAL, alarm.state, "system", "", alarm.raised_at)
         record_change(session, "alarm", str(alarm.id), at)
-        if rule.work_order:
+        suppression = repository.suppression_of(session, alarm.rule_id, alarm.source) or self._first_out(
+            session, alarm, rule, at
+        )
+        if suppression is not None:
+            self.move(session, alarm, INTO[suppression.kind], suppression.by, suppression.reason, at)
+        else:
+            self.annunciate(session, alarm, at)
+        return alarm
+
+    def annunciate(self, session: Session, alarm: Alarm, at: datetime) -> None:
+        """Bring it to the people: a work order by its rule, a notification to its team."""
+        rule = session.get(AlarmRule, alarm.rule_id)
+        if rule is not None and rule.work_order:
             self._work_orders.open_for_alarm(session, alarm, rule.proving_s, at)
+        self._announce(session, alarm, "raised", at)
+
+    def realarm(self, session: Session, alarm: Alarm, at: datetime) -> None:
+        """Acknowledged, and nothing came of it in the rule's time."""
+        self.move(session, alarm, AlarmEvent.REALARM, "system", "still active", at)
+        self._announce(session, alarm, f"re-alarm/{at.isoformat()}", at)
+
+    def _first_out(self, session: Session, alarm: Alarm, rule: AlarmRule, at: datetime) -> Suppression | None:
+        """The first alarm of a group on a gateway tells what happened; the others follow from it."""
+        if not rule.first_out or rule.id is None:
+            return None
+        first = repository.first_of_group(session, rule.first_out, alarm.gateway_id, rule.id)
+        if first is None:
+            return None
+        suppression = Suppression(
+            kind=AlarmState.SUPPRESSED,
+            source=alarm.source,
+            rule_id=rule.id,
+            since=at,
+            reason=f"first of its group {rule.first_out!r} was alarm {first.id}, {first.name}",
+            by="system",
+            first_alarm_id=first.id,
+        )
+        session.add(suppression)
+        session.flush()
+        return suppression
+
+    def _announce(self, session: Session, alarm: Alarm, what: str, at: datetime) -> None:
         if self._notifications is not None:
             self._notifications.announce(
                 session,
-                f"alarm/{alarm.id}/raised",
+                f"alarm/{alarm.id}/{what}",
                 NoticeKind.ALARM,
                 str(alarm.severity.value),
                 alarm.site_id,
@@ -98,7 +138,6 @@ class Raising:
                 team_id=alarm.team_id,
                 alarm_id=alarm.id,
             )
-        return alarm
 
     def return_alarm(self, session: Session, rule_id: int, source: str, moment: datetime, at: datetime) -> None:
         """The condition is gone since `moment`."""
@@ -106,7 +145,9 @@ class Raising:
         if alarm is None:
             return
         alarm.active, alarm.returned_at = False, moment
-        self.move(session, alarm, AlarmEvent.RETURN, "system", "", moment)
+        rule = session.get(AlarmRule, rule_id)
+        latches = rule is not None and rule.latching and alarm.state is AlarmState.ACKNOWLEDGED
+        self.move(session, alarm, AlarmEvent.LATCH if latches else AlarmEvent.RETURN, "system", "", moment)
         record_change(session, "alarm", str(alarm.id), at)
 
     def move(self, session: Session, alarm: Alarm, event: AlarmEvent, actor: str, note: str, at: datetime) -> None:

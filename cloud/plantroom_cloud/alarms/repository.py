@@ -1,13 +1,23 @@
 """Queries over alarm rules, alarms and their transitions."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import Session, and_, case, col, delete, func, or_, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from plantroom_cloud.alarms.models import Alarm, AlarmRule, AlarmState, AlarmTransition, RuleKind, RuleState, Severity
+from plantroom_cloud.alarms.models import (
+    SET_ASIDE,
+    Alarm,
+    AlarmRule,
+    AlarmState,
+    AlarmTransition,
+    RuleKind,
+    RuleState,
+    Severity,
+    Suppression,
+)
 from plantroom_cloud.devices.models import Device, DeviceLatest
 from plantroom_cloud.gateways.models import Gateway
 from plantroom_cloud.users.models import Team
@@ -20,6 +30,7 @@ def search(
     state: AlarmState | None,
     active: bool | None,
     open_only: bool,
+    set_aside: bool,
     device_id: str | None,
     before_id: int | None,
     limit: int,
@@ -33,7 +44,9 @@ def search(
     if active is not None:
         query = query.where(col(Alarm.active).is_(active))
     if open_only:
-        query = query.where(Alarm.state != AlarmState.NORMAL)
+        query = query.where(col(Alarm.state).not_in((AlarmState.NORMAL, *SET_ASIDE)))
+    if set_aside:
+        query = query.where(col(Alarm.state).in_(SET_ASIDE))
     if device_id is not None:
         query = query.where(Alarm.device_id == device_id)
     if before_id is not None:
@@ -195,6 +208,98 @@ def seen_gateways(session: Session) -> Sequence[Gateway]:
 def rule_state(session: Session, rule_id: int, source: str) -> RuleState | None:
     """Where a rule stands on a source."""
     return session.get(RuleState, (rule_id, source))
+
+
+def suppressions_of(session: Session, rule_id: int, source: str) -> list[Suppression]:
+    """What sets aside the alarms of a rule on a source now; the strongest first."""
+    query = select(Suppression).where(
+        Suppression.source == source,
+        or_(col(Suppression.rule_id).is_(None), col(Suppression.rule_id) == rule_id),
+        col(Suppression.ended_at).is_(None),
+    )
+    return sorted(session.exec(query), key=lambda item: SET_ASIDE.index(item.kind), reverse=True)
+
+
+def suppression_of(session: Session, rule_id: int, source: str) -> Suppression | None:
+    """The strongest: out of service before suppressed by design before shelved."""
+    return next(iter(suppressions_of(session, rule_id, source)), None)
+
+
+def out_of_service(session: Session, source: str, work_order_id: int | None) -> Suppression | None:
+    """By this work order."""
+    query = select(Suppression).where(
+        Suppression.source == source,
+        Suppression.kind == AlarmState.OUT_OF_SERVICE,
+        Suppression.work_order_id == work_order_id,
+        col(Suppression.ended_at).is_(None),
+    )
+    return session.exec(query).first()
+
+
+def suppressions_over(session: Session, at: datetime) -> list[Suppression]:
+    """Those whose time is over."""
+    query = select(Suppression).where(col(Suppression.ended_at).is_(None), col(Suppression.until) <= at)
+    return list(session.exec(query))
+
+
+def shelved_once_and_normal(session: Session) -> list[Suppression]:
+    """Shelved until the alarm returns, and it has."""
+    active = select(Alarm.id).where(
+        Alarm.source == Suppression.source, Alarm.rule_id == Suppression.rule_id, col(Alarm.active).is_(True)
+    )
+    query = select(Suppression).where(
+        col(Suppression.ended_at).is_(None), col(Suppression.once).is_(True), ~active.exists()
+    )
+    return list(session.exec(query))
+
+
+def first_out_over(session: Session) -> list[Suppression]:
+    """Suppressed by an alarm that is over."""
+    query = (
+        select(Suppression)
+        .join(Alarm, col(Alarm.id) == Suppression.first_alarm_id)
+        .where(col(Suppression.ended_at).is_(None), col(Alarm.active).is_(False))
+    )
+    return list(session.exec(query))
+
+
+def open_alarms_of(session: Session, source: str, rule_id: int | None = None) -> list[Alarm]:
+    """Not normal; of one rule, or of all."""
+    query = select(Alarm).where(Alarm.source == source, Alarm.state != AlarmState.NORMAL)
+    if rule_id is not None:
+        query = query.where(Alarm.rule_id == rule_id)
+    return list(session.exec(query.order_by(col(Alarm.id))))
+
+
+def first_of_group(session: Session, group: str, gateway_id: str | None, but_rule: int) -> Alarm | None:
+    """The active alarm of a first-out group that is told to people."""
+    query = (
+        select(Alarm)
+        .join(AlarmRule, col(AlarmRule.id) == Alarm.rule_id)
+        .where(
+            AlarmRule.first_out == group,
+            Alarm.gateway_id == gateway_id,
+            col(Alarm.active).is_(True),
+            col(Alarm.rule_id) != but_rule,
+            col(Alarm.state).in_((AlarmState.UNACKNOWLEDGED, AlarmState.ACKNOWLEDGED)),
+        )
+        .order_by(col(Alarm.raised_at))
+    )
+    return session.exec(query).first()
+
+
+def realarms_due(session: Session, at: datetime) -> list[Alarm]:
+    """Acknowledged, still active, and the rule's time to tell again is over."""
+    query = (
+        select(Alarm, AlarmRule)
+        .join(AlarmRule, col(AlarmRule.id) == Alarm.rule_id)
+        .where(Alarm.state == AlarmState.ACKNOWLEDGED, col(AlarmRule.realarm_s) > 0)
+    )
+    return [
+        alarm
+        for alarm, rule in session.exec(query)
+        if alarm.acknowledged_at is not None and at - alarm.acknowledged_at >= timedelta(seconds=rule.realarm_s)
+    ]
 
 
 def _judged() -> SelectOfScalar[AlarmRule]:

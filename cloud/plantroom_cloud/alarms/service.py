@@ -9,14 +9,17 @@ from sqlmodel import Session
 from plantroom_cloud.alarms import engine, repository, rules
 from plantroom_cloud.alarms.definition import RuleDefinition
 from plantroom_cloud.alarms.judging import Judging
-from plantroom_cloud.alarms.models import Alarm, AlarmRule, AlarmState, AlarmTransition, Severity
+from plantroom_cloud.alarms.models import Alarm, AlarmRule, AlarmState, AlarmTransition, Severity, Suppression
 from plantroom_cloud.alarms.raising import Raising
 from plantroom_cloud.alarms.reported import ReportedRule
+from plantroom_cloud.alarms.suppressing import Suppressing
 from plantroom_cloud.alarms.transitions import AlarmEvent, next_state
 from plantroom_cloud.columns import ms_from_utc, utc_from_ms
 from plantroom_cloud.errors import NotFoundError
 from plantroom_cloud.notifications.service import NotificationService
+from plantroom_cloud.workorders.models import WorkOrder
 from plantroom_cloud.workorders.service import WorkOrderService
+from plantroom_cloud.workorders.transitions import Step
 from plantroom_shared.batch import Batch, DeviceRows
 from plantroom_shared.messages import Birth
 
@@ -28,6 +31,7 @@ class AlarmService:
         self._work_orders = work_orders
         self._raising = Raising(work_orders, notifications)
         self._judging = Judging(self._raising)
+        self._suppressing = Suppressing(self._raising)
         self._reported: dict[str, ReportedRule] = {}
 
     def declare(self, rule: ReportedRule) -> None:
@@ -110,11 +114,14 @@ class AlarmService:
         self._judging.judge_rows(session, gateway_id, rows, at)
 
     def tick(self, session: Session, at: datetime) -> None:
-        """Once a second: lost gateways, and the proving time of finished work orders."""
+        """Once a second: lost gateways, what time ends or tells again, the proving of finished work orders."""
         self._judging.reload(session, at)
         self._gateways_lost(session, at)
         for device in repository.direct_devices(session):
             self._judging.judge_watermark(session, device.gateway_id, device.id, ms_from_utc(at), at)
+        self._suppressing.tick(session, at)
+        for alarm in repository.realarms_due(session, at):
+            self._raising.realarm(session, alarm, at)
         self._work_orders.verify_due(session, at, _unproven)
 
     def forget(self) -> None:
@@ -124,9 +131,54 @@ class AlarmService:
     def acknowledge(self, session: Session, alarm_id: int, actor: str, note: str, at: datetime) -> Alarm:
         """Somebody has seen it; raises NotFoundError, ConflictError."""
         alarm = self.get(session, alarm_id)
-        self._raising.move(session, alarm, AlarmEvent.ACKNOWLEDGE, actor, note, at)
+        rule = session.get(AlarmRule, alarm.rule_id)
+        latches = rule is not None and rule.latching and alarm.state is AlarmState.RETURNED
+        self._raising.move(session, alarm, AlarmEvent.LATCH if latches else AlarmEvent.ACKNOWLEDGE, actor, note, at)
         alarm.acknowledged_at, alarm.acknowledged_by = at, actor
         return alarm
+
+    def reset(self, session: Session, alarm_id: int, actor: str, note: str, at: datetime) -> Alarm:
+        """A latched alarm is over; raises ConflictError."""
+        alarm = self.get(session, alarm_id)
+        self._raising.move(session, alarm, AlarmEvent.RESET, actor, note, at)
+        return alarm
+
+    def shelve(
+        self,
+        session: Session,
+        alarm_id: int,
+        reason: str,
+        minutes: float | None,
+        actor: str,
+        at: datetime,
+        *,
+        once: bool = False,
+    ) -> Alarm:
+        """Put aside for a time; raises InvalidError, ConflictError."""
+        alarm = self.get(session, alarm_id)
+        self._suppressing.shelve(session, alarm, reason, minutes, actor, at, once=once)
+        return alarm
+
+    def unshelve(self, session: Session, alarm_id: int, note: str, actor: str, at: datetime) -> Alarm:
+        """Take it back; raises ConflictError."""
+        alarm = self.get(session, alarm_id)
+        self._suppressing.unshelve(session, alarm, note, actor, at)
+        return alarm
+
+    def suppressions(self, session: Session, alarm: Alarm) -> list[Suppression]:
+        """Why it is set aside, the strongest first."""
+        return repository.suppressions_of(session, alarm.rule_id, alarm.source)
+
+    def follow_work_order(self, session: Session, order: WorkOrder, step: Step, actor: str, at: datetime) -> None:
+        """Equipment goes out of service, and comes back, with the work on it."""
+        if order.device_id is None or not order.out_of_service:
+            return
+        if step is Step.START:
+            reason = f"work order {order.id}: {order.title}"
+            self._suppressing.remove_from_service(session, order.device_id, reason, order.id, actor, at)
+        elif step in (Step.COMPLETE, Step.CANCEL):
+            note = f"work order {order.id} is {order.state.value}"
+            self._suppressing.return_to_service(session, order.device_id, order.id, note, actor, at)
 
     def get(self, session: Session, alarm_id: int) -> Alarm:
         """Raises NotFoundError."""
@@ -152,6 +204,7 @@ class AlarmService:
         state: AlarmState | None = None,
         active: bool | None = None,
         open_only: bool = False,
+        set_aside: bool = False,
         device_id: str | None = None,
         before_id: int | None = None,
         limit: int = 100,
@@ -163,6 +216,7 @@ class AlarmService:
             state=state,
             active=active,
             open_only=open_only,
+            set_aside=set_aside,
             device_id=device_id,
             before_id=before_id,
             limit=limit,

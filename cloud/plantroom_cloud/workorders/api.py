@@ -56,6 +56,7 @@ class WorkOrderOut(BaseModel):
     closed_at: datetime | None
     verified_by: str
     reopened: int
+    out_of_service: bool
 
 
 class EntryOut(BaseModel):
@@ -92,6 +93,12 @@ class Assignment(BaseModel):
     """Who is to do it: a login name."""
 
     user: str
+
+
+class Start(BaseModel):
+    """`out_of_service`: alarms of the equipment are set aside until the work is done."""
+
+    out_of_service: bool = False
 
 
 class Hold(BaseModel):
@@ -184,9 +191,13 @@ def accept(order_id: int, user: Technician, session: WriteSession, services: Ser
 
 
 @router.post("/{order_id}/start")
-def start(order_id: int, user: Technician, session: WriteSession, services: ServicesDep, at: At) -> WorkOrderOut:
+def start(
+    order_id: int, user: Technician, session: WriteSession, services: ServicesDep, at: At, body: Start | None = None
+) -> WorkOrderOut:
     """Work begins."""
-    return _out(services.work_orders.start(session, _visible(session, services, user, order_id), user.name, at))
+    visible = _visible(session, services, user, order_id)
+    away = body.out_of_service if body is not None else False
+    return _out(services.work_orders.start(session, visible, user.name, at, out_of_service=away))
 
 
 @router.post("/{order_id}/hold")

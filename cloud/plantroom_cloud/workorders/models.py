@@ -53,6 +53,7 @@ class WorkOrder(SQLModel, table=True):
     closed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     verified_by: str = ""  #: "telemetry", or a login name
     reopened: int = 0
+    out_of_service: bool = False  #: the equipment's alarms are set aside while it is worked on
 
 
 class WorkOrderEntry(SQLModel, table=True):

@@ -57,6 +57,7 @@ def order_step(
     at: At,
     note: Annotated[str, Form()] = "",
     reason: Annotated[str, Form()] = "parts",
+    out_of_service: Annotated[str, Form()] = "",
 ) -> Response:
     """A thumb's step."""
     orders = services.work_orders
@@ -66,7 +67,7 @@ def order_step(
         case "claim":
             orders.claim(session, order_id, user.name, at)
         case "start":
-            orders.start(session, order_id, user.name, at)
+            orders.start(session, order_id, user.name, at, out_of_service=out_of_service == "yes")
         case "hold":
             orders.hold(session, order_id, reason, note, user.name, at)
         case "resume":

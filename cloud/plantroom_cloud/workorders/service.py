@@ -19,11 +19,20 @@ from plantroom_cloud.workorders.transitions import Step, next_state
 HOLD_REASONS = ("parts", "access", "contractor", "safety", "other")
 
 
+#: Called after a step with the order as it is then.
+Listener = Callable[[Session, WorkOrder, Step, str, datetime], None]
+
+
 class WorkOrderService:
     """Works in the session it is given; each step leaves a line in the audit trail."""
 
     def __init__(self, notifications: NotificationService | None = None) -> None:
         self._notifications = notifications
+        self._listeners: list[Listener] = []
+
+    def listen(self, listener: Listener) -> None:
+        """A domain that follows each step, in the same transaction; at build time."""
+        self._listeners.append(listener)
 
     def open_for_alarm(self, session: Session, alarm: Alarm, proving_s: float, at: datetime) -> WorkOrder | None:
         """One work order per alarm, by unique index; an unfinished one on the same trouble takes the alarm in."""
@@ -155,9 +164,12 @@ class WorkOrderService:
         """Give it to somebody."""
         return self._assign(session, order_id, Step.ASSIGN, user, actor, at)
 
-    def start(self, session: Session, order_id: int, actor: str, at: datetime) -> WorkOrder:
-        """Work begins; who starts an unclaimed one claims it."""
+    def start(
+        self, session: Session, order_id: int, actor: str, at: datetime, *, out_of_service: bool = False
+    ) -> WorkOrder:
+        """Work begins; who starts an unclaimed one claims it. `out_of_service`: the equipment's alarms are expected."""
         order = self.get(session, order_id)
+        order.out_of_service = out_of_service
         if order.state is WorkOrderState.OPEN:
             order = self.claim(session, order_id, actor, at)
         self._step(session, order, Step.START, actor, "", at)
@@ -272,6 +284,8 @@ class WorkOrderService:
         before, order.state = order.state, next_state(order.state, step)
         session.add(order)
         self._entry(session, order, str(step), before, order.state, actor, note, at)
+        for listener in self._listeners:
+            listener(session, order, step, actor, at)
 
     def _entry(
         self,
