@@ -25,6 +25,7 @@ from plantroom_cloud.telemetry.service import TelemetryService
 from plantroom_cloud.telemetry.sqlite import SqliteTelemetryStore
 from plantroom_cloud.telemetry.store import Retention, TelemetryStore
 from plantroom_cloud.telemetry.writer import TelemetryWriter
+from plantroom_cloud.users.accounts import AccountService
 from plantroom_cloud.users.service import UserService
 from plantroom_cloud.workorders.service import WorkOrderService
 from plantroom_shared.clock import Clock, utc_now
@@ -46,6 +47,7 @@ class Services:
     clock: Clock
     database: Database
     users: UserService
+    accounts: AccountService
     sites: SiteService
     gateways: GatewayService
     devices: DeviceService
@@ -90,6 +92,7 @@ def build(config: CloudConfig, clock: Clock) -> Services:
         clock=clock,
         database=database,
         users=users,
+        accounts=AccountService(users),
         sites=SiteService(),
         gateways=gateways,
         devices=devices,

@@ -4,7 +4,10 @@ from datetime import datetime
 
 from sqlmodel import Session, col, delete, func, select
 
-from plantroom_cloud.users.models import ApiToken, AuditEntry, FirstLogin, LoginSession, Team, User
+from plantroom_cloud.alarms.models import AlarmRule
+from plantroom_cloud.sites.models import Site
+from plantroom_cloud.users.models import ApiToken, AuditEntry, FirstLogin, LoginSession, Role, Team, User
+from plantroom_cloud.workorders.models import WorkOrder
 
 
 def by_name(session: Session, name: str) -> User | None:
@@ -30,6 +33,46 @@ def token(session: Session, token_hash: str) -> ApiToken | None:
 def delete_session(session: Session, id_hash: str) -> None:
     """End one."""
     session.exec(delete(LoginSession).where(col(LoginSession.id_hash) == id_hash))
+
+
+def sessions_of(session: Session, user_id: int, at: datetime) -> list[LoginSession]:
+    """Those that last, newest first."""
+    query = select(LoginSession).where(LoginSession.user_id == user_id, col(LoginSession.expires_at) > at)
+    return list(session.exec(query.order_by(col(LoginSession.created_at).desc())))
+
+
+def delete_sessions_of(session: Session, user_id: int, but_hash: str = "") -> None:
+    """All of a person's, perhaps but one."""
+    session.exec(
+        delete(LoginSession).where(col(LoginSession.user_id) == user_id, col(LoginSession.id_hash) != but_hash)
+    )
+
+
+def tokens_of(session: Session, user_id: int) -> list[ApiToken]:
+    """Newest first."""
+    return list(session.exec(select(ApiToken).where(ApiToken.user_id == user_id).order_by(col(ApiToken.id).desc())))
+
+
+def count_administrators(session: Session) -> int:
+    """Those who can log in."""
+    query = select(func.count(col(User.id))).where(User.role == Role.ADMIN, col(User.active).is_(True))
+    return session.exec(query).one()
+
+
+def site_ids(session: Session) -> set[str]:
+    """All sites."""
+    return set(session.exec(select(Site.id)))
+
+
+def team_uses(session: Session, team_id: str) -> list[str]:
+    """What names a team: people, alarm rules, work orders, in words."""
+    uses = {
+        "people": select(func.count(col(User.id))).where(User.team_id == team_id),
+        "alarm rules": select(func.count(col(AlarmRule.id))).where(AlarmRule.team_id == team_id),
+        "work orders": select(func.count(col(WorkOrder.id))).where(WorkOrder.team_id == team_id),
+    }
+    counts = {name: session.exec(query).one() for name, query in uses.items()}
+    return [f"{name} ({count})" for name, count in counts.items() if count]
 
 
 def delete_sessions_before(session: Session, moment: datetime) -> None:

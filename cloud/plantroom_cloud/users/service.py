@@ -14,7 +14,7 @@ from sqlmodel import Session
 
 from plantroom_cloud.errors import (
     ConflictError,
-    InvalidError,
+    InvalidFieldsError,
     NotFoundError,
     TooManyRequestsError,
     UnauthenticatedError,
@@ -55,8 +55,7 @@ class UserService:
     def add(self, session: Session, name: str, password: str, role: Role, at: datetime, display_name: str = "") -> User:
         """A new person; raises ConflictError, InvalidError."""
         check_id(name, "user name")
-        if len(password) < SHORTEST_PASSWORD:
-            raise InvalidError(f"the password has {len(password)} characters; use at least {SHORTEST_PASSWORD}")
+        _long_enough(password)
         if repository.by_name(session, name) is not None:
             raise ConflictError(f"there is a user {name!r} already")
         user = User(
@@ -76,6 +75,19 @@ class UserService:
         if user is None:
             raise NotFoundError(f"there is no user {name!r}")
         return user
+
+    def is_password(self, user: User, password: str) -> bool:
+        """Whether it is this person's."""
+        try:
+            return self._hasher.verify(user.password_hash, password)
+        except (VerifyMismatchError, InvalidHashError):
+            return False
+
+    def set_password(self, session: Session, user: User, password: str) -> None:
+        """Raises InvalidError when it is too short."""
+        _long_enough(password)
+        user.password_hash = self._hasher.hash(password)
+        session.add(user)
 
     def list(self, session: Session) -> Sequence[User]:
         """Everybody, in the order they were added."""
@@ -186,6 +198,11 @@ class UserService:
     def audited(self, session: Session, what: str, limit: int = 50) -> Sequence[AuditEntry]:
         """Who did what to an object, newest first."""
         return repository.audit_of(session, what, limit)
+
+
+def _long_enough(password: str) -> None:
+    if len(password) < SHORTEST_PASSWORD:
+        raise InvalidFieldsError({"password": f"it has {len(password)} characters; use at least {SHORTEST_PASSWORD}"})
 
 
 def trim_sessions(session: Session, at: datetime) -> None:

@@ -19,6 +19,10 @@ class Submitted:
         """The first value, without blanks around it."""
         return next(iter(self.fields.get(name, [])), "").strip()
 
+    def secret(self, name: str) -> str:
+        """As it was typed: blanks may belong to it."""
+        return next(iter(self.fields.get(name, [])), "")
+
     def optional(self, name: str) -> str | None:
         """None when nothing was said."""
         return self.text(name) or None

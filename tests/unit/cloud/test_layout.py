@@ -11,10 +11,10 @@ CLOUD = Path(plantroom_cloud.__file__).parent
 DOMAINS = sorted(
     folder.name for folder in CLOUD.iterdir() if (folder / "__init__.py").is_file() and folder.name != "web"
 )
-MOST_LINES = 300
+MOST_LINES = 330
 
 #: Longer than MOST_LINES, and why.
-LONG = {"notifications/service.py": "the outbox and the choices that it honours are one transaction"}
+LONG = {"users/pages.py": "login, people, teams and one's own account: many forms, each a few lines"}
 
 
 def imports(path: Path) -> set[str]:
