@@ -23,7 +23,9 @@ from plantroom_edge.driver import Decider, Driver, Outcome, Sample
 from plantroom_edge.drivers.registry import DRIVERS
 from plantroom_edge.errors import ConfigError
 from plantroom_edge.health import health
+from plantroom_edge.outbox.dating import undatable
 from plantroom_edge.outbox.outbox import Outbox
+from plantroom_edge.outbox.payload import Payload
 from plantroom_edge.pipeline.boot import Boot
 from plantroom_edge.pipeline.pipeline import Pipeline
 from plantroom_edge.pipeline.sink import BusSink, Memory
@@ -62,8 +64,12 @@ class Agent:
             self._desired,
             self.authorities.take,
             self.pipeline.event,
+            self._held,
         )
-        self.commands = CommandExecutor(self.outbox, clock, lambda: self._driver_of, self.pipeline.event)
+        self.outbox.flying = self.uplink.telemetry_flying
+        self.commands = CommandExecutor(
+            self.outbox, clock, lambda: self._driver_of, self.pipeline.event, lambda: self.boot.synced
+        )
         self._fleet = fleet
         self._library = ProfileLibrary(config.profiles_dir)
         self._drivers: list[Driver] = []
@@ -83,6 +89,7 @@ class Agent:
         self.config.data_dir.mkdir(parents=True, exist_ok=True)
         await self.outbox.open()
         try:
+            await self.pipeline.begin()
             await self._restore_remote()
             self.pipeline.event(self._event("agent.started", {"boot": self.boot.id, "version": version("plantroom")}))
             async with asyncio.TaskGroup() as tasks:
@@ -91,6 +98,7 @@ class Agent:
                     asyncio.get_running_loop().add_signal_handler(number, stop.set)
                 running = [
                     tasks.create_task(self.pipeline.run(), name="pipeline"),
+                    tasks.create_task(self.outbox.verify(), name="outbox check"),
                     tasks.create_task(self.uplink.run(), name="uplink"),
                     tasks.create_task(self.commands.run(), name="commands"),
                     tasks.create_task(self.authorities.run(), name="authorities"),
@@ -120,6 +128,10 @@ class Agent:
             versions={"plantroom": version("plantroom"), "python": platform.python_version()},
             devices=self._described,
         )
+
+    def _held(self, payload: Payload) -> bool:
+        """What was taken in this boot waits until its clock is right: then it can be dated."""
+        return self.boot.held() and payload.machine == self.boot.machine and undatable(payload, self.outbox.epochs)
 
     async def status(self) -> dict[str, Any]:
         """For `plantroom-edge status` and the local page."""
@@ -197,7 +209,7 @@ class Agent:
             depth = await self.outbox.depth("telemetry")
             events = await self.outbox.depth("events")
             agent: Mapping[str, Value] = {
-                "clock_synced": self.boot.synced(),
+                "clock_synced": self.boot.synced,
                 "outbox_batches": depth.batches + events.batches,
                 "outbox_mb": round((depth.bytes + events.bytes) / 1e6, 2),
                 "samples": self.pipeline.samples,

@@ -46,7 +46,7 @@ class Death:
 
 def wrap(death: Death) -> None:
     """Put the points into the product's classes."""
-    sample, flush, publish, acknowledged = Pipeline.sample, Pipeline.flush, Connection.publish, Uplink._acknowledged
+    sample, flush, send, acknowledged = Pipeline.sample, Pipeline.flush, Connection.send, Uplink._acknowledged
     paho_publish = paho.Client.publish
 
     def _sample(self: Pipeline, taken: Any) -> None:
@@ -55,9 +55,9 @@ def wrap(death: Death) -> None:
             death.note("s")
             death.passing("after-read")
 
-    async def _flush(self: Pipeline) -> None:
+    async def _flush(self: Pipeline, **named: Any) -> None:
         death.note("f")
-        await flush(self)
+        await flush(self, **named)
 
     def _paho_publish(self: Any, topic: str, *arguments: Any, **named: Any) -> Any:
         info = paho_publish(self, topic, *arguments, **named)
@@ -65,14 +65,17 @@ def wrap(death: Death) -> None:
             death.passing("after-publish")
         return info
 
-    async def _publish(self: Connection, topic: str, payload: bytes, **named: Any) -> None:
-        await publish(self, topic, payload, **named)
-        if topic.endswith("/data"):
-            death.passing("after-puback")
+    def _send(self: Connection, topic: str, payload: bytes, answered: Any, **named: Any) -> None:
+        def _answered(reason: str) -> None:
+            answered(reason)
+            if topic.endswith("/data"):
+                death.passing("after-puback")
 
-    async def _acknowledged(self: Uplink, ack: Any) -> None:
+        send(self, topic, payload, _answered, **named)
+
+    def _acknowledged(self: Uplink, ack: Any) -> None:
         death.passing("after-cloud-commit")
-        await acknowledged(self, ack)
+        acknowledged(self, ack)
 
     class Dying(sqlite3.Connection):
         """Knows when a transaction that stores batches is committed."""
@@ -103,7 +106,7 @@ def wrap(death: Death) -> None:
     for owner, name, wrapped in (
         (Pipeline, "sample", _sample),
         (Pipeline, "flush", _flush),
-        (Connection, "publish", _publish),
+        (Connection, "send", _send),
         (Uplink, "_acknowledged", _acknowledged),
         (paho.Client, "publish", _paho_publish),
         (sqlite3, "connect", _connect),

@@ -22,6 +22,19 @@ GATEWAY_EVENTS = {
     "outbox.salvaged": ("Outbox of the gateway was corrupt", "high", "Power loss or a worn SD card."),
     "outbox.full": ("Outbox of the gateway could not be written", "high", "The disk is full or read-only."),
     "telemetry.evicted": ("Telemetry was given up", "medium", "The outbox reached its bound during an outage."),
+    "outbox.pressed": (
+        "Outbox of the gateway is at its bound",
+        "medium",
+        "The cloud was away for long, or the disk fills.",
+    ),
+    "events.lost": ("Events of the gateway were lost", "high", "Its disk took nothing and its memory was full."),
+    "clock.jumped": (
+        "Clock of the gateway jumped",
+        "low",
+        "Somebody set it, its battery is empty, or NTP put it right.",
+    ),
+    "clock.unsynced": ("Clock of the gateway is not synchronised", "medium", "No time server can be reached."),
+    "uplink.refused": ("Broker refuses what the gateway sends", "high", "Its credential may not write its own topics."),
 }
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sqlite3
 import uuid
 from collections.abc import Callable, Mapping
 
@@ -14,6 +15,8 @@ from plantroom_shared.messages import Command
 _log = logging.getLogger(__name__)
 
 MOST_WAITING = 100
+#: A clock that is set back must not make an old command young again: see how long commands are remembered.
+LONGEST_LIFE_MS = 86_400_000
 
 
 class CommandExecutor:
@@ -25,11 +28,13 @@ class CommandExecutor:
         clock: Clock,
         drivers: Callable[[], Mapping[str, Driver]],
         on_event: Callable[[Event], None],
+        clock_right: Callable[[], bool] = lambda: True,
     ) -> None:
         self._outbox = outbox
         self._clock = clock
         self._drivers = drivers
         self._on_event = on_event
+        self._clock_right = clock_right
         self._waiting: asyncio.Queue[Command] = asyncio.Queue(MOST_WAITING)
 
     def take(self, command: Command) -> None:
@@ -50,21 +55,44 @@ class CommandExecutor:
             await self._carry_out(command)
 
     async def _carry_out(self, command: Command) -> None:
-        if command.expires_at <= self._clock.now_ms():
+        try:
             known = await self._outbox.begin_command(command.id)
-            if known is None:
-                outcome = Outcome("expired", "it came after its time; nothing was sent")
-                await self._end(command.id, command.device, outcome)
+        except sqlite3.OperationalError as error:
+            outcome = Outcome("refused", f"it cannot be remembered ({error}), so it was not sent")
+            self._on_event(self._event(command.id, command.device, outcome))
             return
-        if (known := await self._outbox.begin_command(command.id)) is not None:
+        if known is not None:
             _log.info("command %s came again; it is %s already", command.id, known)
             return
         driver = self._drivers().get(command.device)
-        if driver is None:
+        if (refusal := self._refusal(command)) is not None:
+            outcome = refusal
+        elif driver is None:
             outcome = Outcome("refused", f"there is no device {command.device!r} on this gateway")
         else:
-            outcome = await driver.command(command.device, command.action, command.args)
+            outcome = await self._driven(driver, command)
         await self._end(command.id, command.device, outcome)
+
+    def _refusal(self, command: Command) -> Outcome | None:
+        """Whether it came in its time, as far as our clock can tell."""
+        if not self._clock_right():
+            return Outcome(
+                "refused", "the gateway's clock is not synchronised, so nobody can say whether it is in time"
+            )
+        now = self._clock.now_ms() + self._outbox.stamp.correction_ms
+        if command.expires_at <= now:
+            return Outcome("expired", "it came after its time; nothing was sent")
+        if command.expires_at - now > LONGEST_LIFE_MS:
+            return Outcome("refused", "it would expire in more than a day; send it when it is wanted")
+        return None
+
+    async def _driven(self, driver: Driver, command: Command) -> Outcome:
+        try:
+            return await driver.command(command.device, command.action, command.args)
+        except Exception as error:  # noqa: BLE001
+            # a driver's mistake must stop neither the commands of other devices nor the answer to this one
+            _log.exception("command %s on %s failed in its driver", command.id, command.device)
+            return Outcome("unconfirmed", f"the driver failed: {error!r}")
 
     async def _end(self, command_id: str, device: str | None, outcome: Outcome) -> None:
         await self._outbox.end_command(command_id, outcome.state, self._event(command_id, device, outcome))

@@ -2,7 +2,8 @@
 
 import secrets
 import sqlite3
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +13,24 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS batch (
     stream TEXT NOT NULL, seq INTEGER NOT NULL, taken_ms INTEGER NOT NULL, size INTEGER NOT NULL,
-    live_until INTEGER, payload BLOB NOT NULL, PRIMARY KEY (stream, seq)) WITHOUT ROWID;
+    payload BLOB NOT NULL, PRIMARY KEY (stream, seq)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS command (
     id TEXT PRIMARY KEY, received_ms INTEGER NOT NULL, state TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS memory (
     owner TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (owner, key)) WITHOUT ROWID;
 """
+
+STREAMS: tuple[Stream, ...] = ("events", "telemetry")
+
+#: The write-ahead log goes into the file after so many pages of 16 KB: what it may take of a full disk is bounded.
+CHECKPOINT_PAGES = 256
+MOST_PAGES = 2**30
+#: Commands are remembered at least so long, and so many: far longer than any of them may wait.
+COMMANDS_KEPT_MS = 7 * 86_400_000
+COMMANDS_KEPT = 20_000
+
+#: Before the first number of an adopted batch, and so before any.
+ADOPTED = -(2**40)
 
 #: A statement and its values.
 Statement = tuple[str, tuple[str, ...]]
@@ -51,6 +64,7 @@ class OutboxStore:
         self._db: sqlite3.Connection | None = None
         self._next: dict[Stream, int] = {}
         self._bytes: dict[Stream, int] = {}
+        self._count: dict[Stream, int] = {}
 
     def open(self) -> None:
         """Open or make the file; raises sqlite3.DatabaseError where it is corrupt."""
@@ -60,17 +74,20 @@ class OutboxStore:
             db.execute("PRAGMA page_size=16384")  # twice the speed of 4 KB pages with batches of 2 KB and more
             db.execute("PRAGMA journal_mode=WAL")
             db.execute("PRAGMA synchronous=FULL")
+            db.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
             db.executescript(_SCHEMA)
-            if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-                raise sqlite3.DatabaseError("the file does not pass its integrity check")
             db.execute("BEGIN IMMEDIATE")
             db.execute("INSERT OR IGNORE INTO meta VALUES ('outbox', ?)", (secrets.token_hex(8),))
             self.outbox_id = db.execute("SELECT value FROM meta WHERE key = 'outbox'").fetchone()[0]
-            for stream in ("events", "telemetry"):
-                row = db.execute("SELECT value FROM meta WHERE key = ?", (f"seq.{stream}",)).fetchone()
-                last = db.execute("SELECT max(seq), total(size) FROM batch WHERE stream = ?", (stream,)).fetchone()
-                self._next[stream] = max(int(row[0]) if row else 0, last[0] or 0) + 1
-                self._bytes[stream] = int(last[1])
+            meta = dict(db.execute("SELECT key, value FROM meta").fetchall())
+            for stream in STREAMS:
+                last = db.execute("SELECT max(seq) FROM batch WHERE stream = ?", (stream,)).fetchone()[0]
+                self._next[stream] = max(int(meta.get(f"seq.{stream}", 0)), last or 0) + 1
+                if f"count.{stream}" not in meta:
+                    found = "SELECT count(*), total(size) FROM batch WHERE stream = ?"
+                    meta[f"count.{stream}"], meta[f"size.{stream}"] = db.execute(found, (stream,)).fetchone()
+                self._count[stream] = int(meta[f"count.{stream}"])
+                self._bytes[stream] = int(meta[f"size.{stream}"])
             db.execute("COMMIT")
         except BaseException:
             db.close()
@@ -82,34 +99,31 @@ class OutboxStore:
             self._db.close()
             self._db = None
 
-    def append(self, batches: Sequence[tuple[Stream, int, bytes]], also: Sequence[Statement] = ()) -> list[Stored]:
-        """Commit batches (stream, time taken, payload) and more in one transaction; all or none."""
-        db = self._opened()
-        following = dict(self._next)
-        stored = []
-        for stream, taken_ms, payload in batches:
-            stored.append(Stored(stream, following[stream], taken_ms, payload))
-            following[stream] += 1
-        db.execute("BEGIN IMMEDIATE")
+    def adopt(self, stream: Stream, batches: Sequence[tuple[int, bytes]]) -> None:
+        """Batches (time taken, payload) that have an identity already (`Payload.origin`): they stand before all others
+        and take no number of this file."""
+        db = self._begin()
         try:
-            db.executemany(
-                "INSERT INTO batch (stream, seq, taken_ms, size, payload) VALUES (?, ?, ?, ?, ?)",
-                [(item.stream, item.seq, item.taken_ms, len(item.payload), item.payload) for item in stored],
-            )
-            db.executemany(
-                "INSERT OR REPLACE INTO meta VALUES (?, ?)",
-                [(f"seq.{stream}", str(number - 1)) for stream, number in following.items()],
-            )
+            first = db.execute("SELECT max(seq) FROM batch WHERE stream = ? AND seq < 0", (stream,)).fetchone()[0]
+            begin = (ADOPTED if first is None else first) + 1
+            stored = [Stored(stream, begin + at, taken_ms, data) for at, (taken_ms, data) in enumerate(batches)]
+            self._write(db, stored)
+            self._commit(db, {}, stored, [])
+        except BaseException:
+            _undo(db)
+            raise
+
+    def append(self, batches: Sequence[tuple[Stream, int, bytes]], also: Iterable[Statement] = ()) -> list[Stored]:
+        """Commit batches (stream, time taken, payload) and more in one transaction; all or none."""
+        db = self._begin()
+        try:
+            stored, following = self._insert(db, batches)
             for statement, values in also:
                 db.execute(statement, values)
-            db.execute("COMMIT")
+            self._commit(db, following, stored, [])
         except BaseException:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
+            _undo(db)
             raise
-        self._next = following
-        for item in stored:
-            self._bytes[item.stream] += len(item.payload)
         return stored
 
     def read(self, stream: Stream, after: int, limit: int) -> list[Stored]:
@@ -121,31 +135,52 @@ class OutboxStore:
         return [Stored(stream, seq, taken_ms, payload) for seq, taken_ms, payload in rows]
 
     def delete(self, stream: Stream, ranges: Sequence[tuple[int, int]]) -> None:
-        """Only for what the cloud has acknowledged."""
+        """Only for what the cloud has acknowledged. Not forced to the disk: what comes back is sent again."""
         db = self._opened()
-        db.execute("BEGIN IMMEDIATE")
-        for first, last in ranges:
-            size = db.execute(
-                "SELECT total(size) FROM batch WHERE stream = ? AND seq BETWEEN ? AND ?", (stream, first, last)
-            ).fetchone()[0]
-            db.execute("DELETE FROM batch WHERE stream = ? AND seq BETWEEN ? AND ?", (stream, first, last))
-            self._bytes[stream] -= int(size)
-        db.execute("COMMIT")
+        db.execute("PRAGMA synchronous=NORMAL")
+        try:
+            self._begin()
+            try:
+                gone = [item for first, last in ranges for item in self._remove(db, stream, first, last)]
+                self._commit(db, {}, [], gone)
+            except BaseException:
+                _undo(db)
+                raise
+        finally:
+            db.execute("PRAGMA synchronous=FULL")
 
-    def replace(self, stream: Stream, seq: int, payload: bytes) -> None:
-        """A thinned batch keeps its number."""
-        db = self._opened()
-        row = db.execute("SELECT size FROM batch WHERE stream = ? AND seq = ?", (stream, seq)).fetchone()
-        if row is not None:
-            db.execute(
-                "UPDATE batch SET payload = ?, size = ? WHERE stream = ? AND seq = ?",
-                (payload, len(payload), stream, seq),
-            )
-            self._bytes[stream] += len(payload) - row[0]
+    def give_up(
+        self,
+        smaller: Sequence[tuple[int, bytes]],
+        gone: Sequence[int],
+        told: Sequence[tuple[Stream, int, bytes]],
+        thinned_until: int,
+    ) -> None:
+        """Replace and delete telemetry, and append the events that tell it: one commit, so no loss is ever silent."""
+        db = self._begin()
+        try:
+            removed = [item for seq in gone for item in self._remove(db, "telemetry", seq, seq)]
+            grown = 0
+            for seq, payload in smaller:
+                row = db.execute("SELECT size FROM batch WHERE stream = 'telemetry' AND seq = ?", (seq,)).fetchone()
+                if row is not None:
+                    statement = "UPDATE batch SET payload = ?, size = ? WHERE stream = 'telemetry' AND seq = ?"
+                    db.execute(statement, (payload, len(payload), seq))
+                    grown += len(payload) - int(row[0])
+            db.execute("INSERT OR REPLACE INTO meta VALUES ('thinned', ?)", (str(thinned_until),))
+            stored, following = self._insert(db, told)
+            self._commit(db, following, stored, removed, grown)
+        except BaseException:
+            _undo(db)
+            raise
 
     def size(self) -> int:
         """Bytes of all payloads that wait."""
         return sum(self._bytes.values())
+
+    def waiting(self, stream: Stream) -> int:
+        """Batches of a stream."""
+        return self._count[stream]
 
     def last_seq(self, stream: Stream) -> int:
         """The newest sequence number given out."""
@@ -153,17 +188,22 @@ class OutboxStore:
 
     def depth(self, stream: Stream) -> Depth:
         """How much waits."""
-        count, oldest = (
-            self._opened().execute("SELECT count(*), min(taken_ms) FROM batch WHERE stream = ?", (stream,)).fetchone()
+        oldest = (
+            self._opened()
+            .execute("SELECT taken_ms FROM batch WHERE stream = ? ORDER BY seq LIMIT 1", (stream,))
+            .fetchone()
         )
-        return Depth(count, self._bytes[stream], oldest)
+        return Depth(self._count[stream], self._bytes[stream], None if oldest is None else int(oldest[0]))
+
+    def newest_ms(self) -> int:
+        """Event time of the newest batch that waits, 0 where none does."""
+        newest = "SELECT taken_ms FROM batch WHERE stream = ? ORDER BY seq DESC LIMIT 1"
+        rows = [self._opened().execute(newest, (stream,)).fetchone() for stream in STREAMS]
+        return max((int(row[0]) for row in rows if row is not None), default=0)
 
     def get_meta(self, key: str) -> str | None:
         row = self._opened().execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return None if row is None else str(row[0])
-
-    def set_meta(self, key: str, value: str) -> None:
-        self._opened().execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
     def recall(self, owner: str, key: str) -> str | None:
         """What an owner remembered."""
@@ -183,11 +223,12 @@ class OutboxStore:
         db.execute("INSERT INTO command VALUES (?, ?, 'started')", (command_id, at_ms))
         return None
 
-    def end_command(self, command_id: str, state: str, at_ms: int, payload: bytes) -> None:
-        """Remember its end and append the event that tells it, in one transaction."""
-        self.append(
-            [("events", at_ms, payload)],
-            also=[("UPDATE command SET state = ? WHERE id = ?", (state, command_id))],
+    def forget_commands(self, at_ms: int) -> None:
+        """Those that ended long ago."""
+        self._opened().execute(
+            "DELETE FROM command WHERE state != 'started' AND (received_ms < ? OR id NOT IN"
+            " (SELECT id FROM command ORDER BY received_ms DESC LIMIT ?))",
+            (at_ms - COMMANDS_KEPT_MS, COMMANDS_KEPT),
         )
 
     def reusable(self) -> int:
@@ -197,6 +238,17 @@ class OutboxStore:
         size: int = db.execute("PRAGMA page_size").fetchone()[0]
         return pages * size
 
+    def freeze(self, *, yes: bool) -> None:
+        """Whether the file may no longer grow: then what is written goes into its free pages, or fails at once and
+        whole. A log that holds new pages could never be emptied into a file that has no room for them."""
+        db = self._opened()
+        if not yes:
+            db.execute(f"PRAGMA max_page_count={MOST_PAGES}")
+            return
+        db.execute("PRAGMA wal_checkpoint(RESTART)")
+        pages: int = db.execute("PRAGMA page_count").fetchone()[0]
+        db.execute(f"PRAGMA max_page_count={pages}")
+
     def started_commands(self) -> list[str]:
         """Begun and never ended: the agent died in between."""
         return [row[0] for row in self._opened().execute("SELECT id FROM command WHERE state = 'started'")]
@@ -204,6 +256,69 @@ class OutboxStore:
     def _opened(self) -> sqlite3.Connection:
         assert self._db is not None, "the outbox is not open"
         return self._db
+
+    def _begin(self) -> sqlite3.Connection:
+        db = self._opened()
+        db.execute("BEGIN IMMEDIATE")
+        return db
+
+    def _insert(
+        self, db: sqlite3.Connection, batches: Sequence[tuple[Stream, int, bytes]]
+    ) -> tuple[list[Stored], dict[Stream, int]]:
+        following = dict(self._next)
+        stored = []
+        for stream, taken_ms, payload in batches:
+            stored.append(Stored(stream, following[stream], taken_ms, payload))
+            following[stream] += 1
+        self._write(db, stored)
+        return stored, following
+
+    def _write(self, db: sqlite3.Connection, stored: Sequence[Stored]) -> None:
+        db.executemany(
+            "INSERT INTO batch (stream, seq, taken_ms, size, payload) VALUES (?, ?, ?, ?, ?)",
+            [(item.stream, item.seq, item.taken_ms, len(item.payload), item.payload) for item in stored],
+        )
+
+    def _remove(self, db: sqlite3.Connection, stream: Stream, first: int, last: int) -> list[tuple[Stream, int]]:
+        sizes = db.execute(
+            "DELETE FROM batch WHERE stream = ? AND seq BETWEEN ? AND ? RETURNING size", (stream, first, last)
+        ).fetchall()
+        return [(stream, int(size)) for (size,) in sizes]
+
+    def _commit(
+        self,
+        db: sqlite3.Connection,
+        following: Mapping[Stream, int],
+        added: Sequence[Stored],
+        removed: Sequence[tuple[Stream, int]],
+        grown: int = 0,
+    ) -> None:
+        """With the counts that make it needless to look through the file at the next start."""
+        count, size = dict(self._count), dict(self._bytes)
+        for item in added:
+            count[item.stream] += 1
+            size[item.stream] += len(item.payload)
+        for stream, gone in removed:
+            count[stream] -= 1
+            size[stream] -= gone
+        size["telemetry"] += grown
+        known = {f"count.{stream}": number for stream, number in count.items()}
+        known |= {f"size.{stream}": number for stream, number in size.items()}
+        known |= {f"seq.{stream}": number - 1 for stream, number in following.items()}
+        db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", [(key, str(value)) for key, value in known.items()])
+        db.execute("COMMIT")
+        self._next.update(following)
+        self._count, self._bytes = count, size
+
+
+def set_meta(key: str, value: str) -> Statement:
+    """What makes a meta value so."""
+    return ("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+
+def end_command(command_id: str, state: str) -> Statement:
+    """What makes a command ended."""
+    return ("UPDATE command SET state = ? WHERE id = ?", (state, command_id))
 
 
 def memorise(owner: str, remember: Mapping[str, str | None]) -> list[Statement]:
@@ -216,17 +331,26 @@ def memorise(owner: str, remember: Mapping[str, str | None]) -> list[Statement]:
     ]
 
 
-def salvage(path: Path, to: OutboxStore) -> tuple[int, str]:
-    """Copy what can still be read of a corrupt file into a new one; batches kept, and what stopped us."""
-    kept, reason = 0, ""
+def check_file(path: Path, stop: threading.Event) -> str:
+    """Look through the whole file, beside whoever uses it; what is wrong with it, empty where nothing is."""
     try:
-        old = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
         try:
-            for stream, taken_ms, payload in old.execute("SELECT stream, taken_ms, payload FROM batch"):
-                to.append([(stream, taken_ms, payload)])
-                kept += 1
+            db.set_progress_handler(stop.is_set, 10_000)
+            found = str(db.execute("PRAGMA quick_check(1)").fetchone()[0])
         finally:
-            old.close()
+            db.close()
     except sqlite3.DatabaseError as error:
-        reason = str(error)
-    return kept, reason
+        return str(error) if is_corrupt(error) else ""
+    return "" if found == "ok" else found
+
+
+def is_corrupt(error: sqlite3.Error) -> bool:
+    """Whether the file itself is broken, and not the disk full or busy."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _undo(db: sqlite3.Connection) -> None:
+    if db.in_transaction:
+        db.execute("ROLLBACK")

@@ -23,6 +23,10 @@ class DeviceFilter:
         self._marks: dict[int | None, str] = {}
         self._full_at: int | None = None
 
+    def heartbeat(self, seconds: float) -> None:
+        """From now on an unchanged value is repeated that often."""
+        self._heartbeat_ms = seconds * 1000
+
     def take(self, sample: Sample) -> tuple[dict[int, Value], dict[int | None, str]]:
         """What of a sample is to be reported: values by index, and marks."""
         marks: dict[int | None, str] = {index: str(mark) for index, mark in sample.marks.items()}

@@ -2,26 +2,34 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+import sqlite3
+import uuid
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from typing import Any
 
 from plantroom_edge.config.model import Pipeline as PipelineConfig
 from plantroom_edge.driver import MetricFilter, Sample
+from plantroom_edge.outbox.dating import shift
 from plantroom_edge.outbox.outbox import Outbox
 from plantroom_edge.outbox.payload import Payload
 from plantroom_edge.outbox.store import memorise
-from plantroom_edge.pipeline.boot import Boot
+from plantroom_edge.pipeline.boot import Boot, Change
 from plantroom_edge.pipeline.deadband import DeviceFilter
+from plantroom_edge.pipeline.waiting import Row, WaitingRows
 from plantroom_shared.batch import DeviceRows, Event, Mark, Stream, Value
 from plantroom_shared.clock import Clock
+from plantroom_shared.quality import Quality
 
 _log = logging.getLogger(__name__)
 
 #: With nothing to report, an empty batch still moves the watermark this often.
 WATERMARK_S = 5.0
-#: Rows of one batch: about 1,000 values of 20 metrics.
-ROWS_PER_BATCH = 50
-#: Rows that may wait for the disk: a minute of 50 devices at one a second; then the oldest rows of the second are gone.
-MOST_ROWS = 3_000
+#: Rows and values of one batch: about 1,000 values of 20 metrics, and never near the largest message.
+ROWS_PER_BATCH, VALUES_PER_BATCH = 50, 5_000
+#: Events that may wait in memory; they get the room of telemetry on the disk, so this is for a disk that is gone.
+MOST_EVENTS = 10_000
+#: How long a stop waits for a commit that has begun.
+LAST_WAIT_S = 5.0
 
 
 class Pipeline:
@@ -33,36 +41,73 @@ class Pipeline:
         self._boot = boot
         self._clock = clock
         self._filters: dict[str, DeviceFilter] = {}
-        self._rows: list[tuple[Sample, dict[int, Value], dict[int | None, str]]] = []
+        self._rows = WaitingRows()
         self._events: list[Event] = []
+        self._changes: list[Change] = []
+        self._redated = False  #: what waits in memory was moved
+        self._doubted = False
         self._urgent = asyncio.Event()
         self._marked_at = 0.0
         self.samples = 0
-        self.dropped = 0
+        self.dropped = 0  #: events that found no room, since the start
+        self._dropped_untold = 0
+        self.answered: dict[str, float] = {}  #: device → monotonic time of its last row that was no end of its values
+
+    async def begin(self) -> None:
+        """Once, before anything is handed over: what the outbox knows of the clock."""
+        change = self._boot.begin(self._outbox.epochs.get(self._boot.machine), await self._outbox.newest_ms())
+        self._outbox.stamp = self._boot.stamp()
+        if change is not None:
+            self._changes.append(change)
+        await self._tell_changes()
+
+    def configure(self, config: PipelineConfig) -> None:
+        """Flush and heartbeat, from now on; devices that are known keep what they reported."""
+        self._config = config
+        for device in self._filters.values():
+            device.heartbeat(config.heartbeat)
 
     def know(self, device: str, metrics: Sequence[MetricFilter]) -> None:
         """A device that will report; needed before its first sample."""
         self._filters[device] = DeviceFilter(metrics, self._config.heartbeat)
 
+    def stop(self, device: str) -> None:
+        """A device that is no longer read: its values end."""
+        known = self._filters.get(device)
+        if known is not None:
+            nothing: list[Value] = [None] * len(known.names)
+            now = self._clock.now_ms()
+            self.sample(Sample(device, now, nothing, {None: Quality.STOPPED}, self._clock.monotonic()))
+
     def sample(self, sample: Sample) -> None:
+        self._look()
         self.samples += 1
+        sample.time_ms = self._boot.date(sample.time_ms)
+        if None not in sample.marks:
+            self.answered[sample.device] = sample.monotonic
         values, marks = self._filters[sample.device].take(sample)
         if values or marks:
-            if len(self._rows) >= MOST_ROWS:
-                self.dropped += 1
-                return
-            self._rows.append((sample, values, marks))
+            self._rows.add(Row(sample, values, marks))
 
     def event(self, event: Event) -> None:
-        self._events.append(event)
+        self._look()
+        if len(self._events) >= MOST_EVENTS:
+            if not self.dropped:
+                _log.error("pipeline: the disk takes nothing and %d events wait; those that come are lost", MOST_EVENTS)
+            self.dropped += 1
+            self._dropped_untold += 1
+            return
+        self._events.append(self._boot.stamp().dated(event))
         self._urgent.set()
 
     async def record(self, owner: str, events: Sequence[Event], remember: Mapping[str, str | None]) -> None:
         """Return when the events, those before them, and what `owner` remembers are committed, in one transaction."""
-        waiting, self._events = [*self._events, *events], []
+        self._look()
+        stamp = self._boot.stamp()
+        waiting, self._events = [*self._events, *map(stamp.dated, events)], []
         batches: list[tuple[Stream, Payload]] = []
         if waiting:
-            batches.append(("events", Payload(boot=self._boot.id, clock=self._boot.clock_quality(), events=waiting)))
+            batches.append(("events", self._made(events=waiting)))
         await self._outbox.append(batches, memorise(owner, remember))
 
     async def run(self) -> None:
@@ -75,53 +120,133 @@ class Pipeline:
                 except TimeoutError:
                     pass
                 self._urgent.clear()
-                await self.flush()
+                await _whole(self.flush())
         finally:
-            await asyncio.shield(self.flush())
+            try:
+                await _whole(self.flush(patient=False))
+            except sqlite3.OperationalError as error:
+                _log.error("pipeline: what was read last is lost, the disk takes nothing: %s", error)
 
-    async def flush(self) -> None:
+    async def flush(self, *, patient: bool = True) -> None:
         """Commit what has come to the outbox: rows, events, or at least the watermark."""
-        rows, self._rows = self._rows, []
+        self._look()
+        await self._tell_changes()
+        until = self._boot.date(self._clock.now_ms())
         events, self._events = self._events, []
-        until = self._clock.now_ms()
+        if (loss := self._rows.take_loss()) is not None:
+            events.append(self._loss(loss))
+        if self._dropped_untold:
+            events.append(self._event("events.lost", {"count": self._dropped_untold}))
+            self._dropped_untold = 0
+        rows = self._rows.take()
         batches: list[tuple[Stream, Payload]] = []
         if events:
-            batches.append(("events", Payload(boot=self._boot.id, clock=self._boot.clock_quality(), events=events)))
-        for start in range(0, len(rows), ROWS_PER_BATCH):
-            part = rows[start : start + ROWS_PER_BATCH]
-            last = start + ROWS_PER_BATCH >= len(rows)
-            batches.append(("telemetry", self._batch(part, until if last else None)))
+            batches.append(("events", self._made(events=events)))
+        parts = list(_parts(rows))
+        for index, part in enumerate(parts, 1):
+            batches.append(("telemetry", self._batch(part, until if index == len(parts) else None)))
         now = self._clock.monotonic()
         if not rows and now - self._marked_at >= WATERMARK_S:
             batches.append(("telemetry", self._batch([], until)))
+        self._redated = False
         if not batches:
             return
         if rows or batches[-1][0] == "telemetry":
             self._marked_at = now
-        await self._outbox.append(batches)
+        await self._outbox.append(batches, patient=patient)
 
-    def _batch(self, rows: list[tuple[Sample, dict[int, Value], dict[int | None, str]]], until: int | None) -> Payload:
-        by_device: dict[str, list[tuple[Sample, dict[int, Value], dict[int | None, str]]]] = {}
+    def _look(self) -> None:
+        """Notice at once when the clock jumps or can be trusted at last: what waits in memory moves with it."""
+        change = self._boot.look()
+        if change is None:
+            return
+        self._changes.append(change)
+        if change.moved_ms and (self._rows or self._events):
+            self._rows.move(change.moved_ms)
+            dated = self._events
+            self._events = [_moved(event, change.moved_ms) for event in dated]
+            self._redated = change.trusted
+        self._outbox.stamp = self._boot.stamp()
+
+    async def _tell_changes(self) -> None:
+        """Remember which clock is trusted before anything is dated by it, and say what was done."""
+        while self._changes:
+            change = self._changes.pop(0)
+            if change.trusted:
+                telemetry, events = await self._outbox.depth("telemetry"), await self._outbox.depth("events")
+                await self._outbox.trust(self._boot.machine, self._boot.epoch_ms)
+                if abs(change.moved_ms) > 0 and telemetry.batches + events.batches + len(self._rows):
+                    data = {"by_ms": change.moved_ms, "batches": telemetry.batches + events.batches}
+                    self.event(self._event("clock.redated", data))
+            if change.jumped_ms:
+                _log.warning("clock: jumped by %.1f s; trusted: %s", change.jumped_ms / 1000, self._boot.synced)
+                data = {"by_ms": change.jumped_ms, "followed": change.trusted}
+                self.event(self._event("clock.jumped", data))
+        if not self._boot.synced and not self._doubted and not self._boot.held():
+            self._doubted = True
+            _log.warning("clock: not synchronised; readings are sent with the time that it shows, and marked")
+            self.event(self._event("clock.unsynced", {"reason": "no time service has synchronised it since the start"}))
+
+    def _event(self, kind: str, data: dict[str, Any]) -> Event:
+        return Event(id=uuid.uuid4().hex, kind=kind, time=self._clock.now_ms(), data=data)
+
+    def _loss(self, loss: dict[str, int]) -> Event:
+        data = {"stream": "telemetry", "outbox": self._outbox.outbox_id, "seqs": [], **loss}
+        _log.warning("pipeline: %d values were given up while the disk took nothing", loss["values"])
+        return Event(id=uuid.uuid4().hex, kind="telemetry.thinned", time=loss["to"], data=data)
+
+    def _made(
+        self, *, telemetry: list[DeviceRows] | None = None, events: list[Event] | None = None, until: int | None = None
+    ) -> Payload:
+        payload = self._boot.stamp().payload(telemetry=telemetry, events=events, until=until)
+        return shift(payload, 0) if self._redated else payload
+
+    def _batch(self, rows: Sequence[Row], until: int | None) -> Payload:
+        by_device: dict[str, list[Row]] = {}
         for row in rows:
-            by_device.setdefault(row[0].device, []).append(row)
-        return Payload(
-            boot=self._boot.id,
-            clock=self._boot.clock_quality(),
-            complete_until=until,
-            telemetry=[self._columns(device, part) for device, part in by_device.items()],
-        )
+            by_device.setdefault(row.sample.device, []).append(row)
+        telemetry = [self._columns(device, part) for device, part in by_device.items()]
+        return self._made(telemetry=telemetry, until=until)
 
-    def _columns(self, device: str, rows: list[tuple[Sample, dict[int, Value], dict[int | None, str]]]) -> DeviceRows:
+    def _columns(self, device: str, rows: Sequence[Row]) -> DeviceRows:
         names = self._filters[device].names
-        used = sorted({index for _, values, marks in rows for index in (*values, *marks) if index is not None})
+        used = sorted({index for row in rows for index in (*row.values, *row.marks) if index is not None})
         marks: list[Mark] = [
-            (row, None if index is None else names[index], quality)
-            for row, (_, _, row_marks) in enumerate(rows)
-            for index, quality in row_marks.items()
+            (at, None if index is None else names[index], quality)
+            for at, row in enumerate(rows)
+            for index, quality in row.marks.items()
         ]
         return DeviceRows(
             device=device,
-            times=[self._boot.date(sample) for sample, _, _ in rows],
-            values={names[index]: [values.get(index) for _, values, _ in rows] for index in used},
+            times=[row.sample.time_ms for row in rows],
+            values={names[index]: [row.values.get(index) for row in rows] for index in used},
             marks=marks,
         )
+
+
+async def _whole(flush: Coroutine[Any, Any, None]) -> None:
+    """Cancelled or not, what was begun is ended: nothing is lost or committed twice. Only a dead disk stops it."""
+    task = asyncio.create_task(flush, name="pipeline flush")
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task], timeout=LAST_WAIT_S)
+        task.cancel()
+        raise
+
+
+def _parts(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    """What makes one batch each."""
+    begin, values = 0, 0
+    for at, row in enumerate(rows):
+        more = len(row.values) + len(row.marks)
+        if at > begin and (at - begin >= ROWS_PER_BATCH or values + more > VALUES_PER_BATCH):
+            yield rows[begin:at]
+            begin, values = at, 0
+        values += more
+    if begin < len(rows):
+        yield rows[begin:]
+
+
+def _moved(event: Event, by_ms: int) -> Event:
+    return Event(id=event.id, kind=event.kind, time=event.time + by_ms, device=event.device, data=event.data)
