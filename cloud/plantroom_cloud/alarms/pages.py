@@ -35,6 +35,9 @@ NAV = (
 )
 router = APIRouter(include_in_schema=False)
 
+#: Kinds of metrics that a chart can show.
+NUMBERS = ("gauge", "counter")
+
 
 @router.get("/alarms")
 def alarms_page(
