@@ -17,6 +17,9 @@ from plantroom_cloud.gateways import pages as gateways_pages
 from plantroom_cloud.notifications import api as notifications_api
 from plantroom_cloud.notifications import pages as notifications_pages
 from plantroom_cloud.overview import pages as overview_pages
+from plantroom_cloud.patrols import api as patrols_api
+from plantroom_cloud.patrols import pages as patrols_pages
+from plantroom_cloud.photos import api as photos_api
 from plantroom_cloud.problems import add_error_handlers, problem
 from plantroom_cloud.quarantine import api as quarantine_api
 from plantroom_cloud.quarantine import pages as quarantine_pages
@@ -25,6 +28,8 @@ from plantroom_cloud.sites import api as sites_api
 from plantroom_cloud.stream import api as stream_api
 from plantroom_cloud.users import api as users_api
 from plantroom_cloud.users import pages as users_pages
+from plantroom_cloud.walks import api as walks_api
+from plantroom_cloud.walks import pages as walks_pages
 from plantroom_cloud.workorders import api as workorders_api
 from plantroom_cloud.workorders import pages as workorders_pages
 
@@ -38,6 +43,9 @@ _API = (
     gateways_api,
     alarms_api,
     workorders_api,
+    patrols_api,
+    walks_api,
+    photos_api,
     notifications_api,
     quarantine_api,
     stream_api,
@@ -50,6 +58,8 @@ _PAGES = (
     gateways_pages,
     alarms_pages,
     workorders_pages,
+    walks_pages,
+    patrols_pages,
     notifications_pages,
     quarantine_pages,
 )
@@ -76,7 +86,7 @@ def create_app(services: Services) -> FastAPI:
         if not length.isdigit() or int(length) > MOST_BODY_BYTES:
             return problem(413, "Request too large", f"at most {MOST_BODY_BYTES} bytes are taken")
         response = await call_next(request)
-        response.headers["Content-Security-Policy"] = _POLICY
+        response.headers.setdefault("Content-Security-Policy", _POLICY)
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "same-origin"
         return response

@@ -58,7 +58,7 @@ class FindingBook:
         story = [text.strip(), f"Found at {point.name}" + (f", {point.location}" if point.location else "")]
         if found is not None:
             story.append(f"on the round {found.name} ({found.id})")
-        story += [f"/photos/{photo}" for photo in photos]
+        story += [f"/api/v1/photos/{photo}" for photo in photos]
         order = self._work_orders.create(
             session,
             f"{point.name}: {text.strip()}"[:200],

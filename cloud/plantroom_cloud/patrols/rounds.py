@@ -107,7 +107,7 @@ class RoundBook:
         times = [stop.visit.at for stop in verdict.stops if stop.visit is not None]
         if times:
             found.started_at = min(times)
-            self._start_order(session, found, visits[0].person or visits[0].reader, at)
+            self._start_order(session, found, visits[0].person, visits[0].reader, at)
         if verdict.state is not found.state:
             self._move(session, found, verdict, max(times, default=found.closes_at), at)
         session.add(found)
@@ -205,10 +205,14 @@ class RoundBook:
             text = f"{verdict.state.value.replace('-', ' ')}: {note}"
             self._work_orders.conclude(session, found.work_order_id, text, "system", at)
 
-    def _start_order(self, session: Session, found: PatrolRound, actor: str, at: datetime) -> None:
+    def _start_order(self, session: Session, found: PatrolRound, person: str, reader: str, at: datetime) -> None:
+        """Who walks a round that nobody has taken takes it; a scanner cannot say who carries it."""
         order = session.get(WorkOrder, found.work_order_id) if found.work_order_id is not None else None
-        if order is not None and order.id is not None and order.state in (WorkOrderState.OPEN, WorkOrderState.ASSIGNED):
-            self._work_orders.begin(session, order.id, actor, at)
+        if order is None or order.id is None or order.state not in (WorkOrderState.OPEN, WorkOrderState.ASSIGNED):
+            return
+        if person and order.state is WorkOrderState.OPEN:
+            self._work_orders.claim(session, order.id, person, at)
+        self._work_orders.begin(session, order.id, person or reader, at)
 
     def _tell_missed(self, session: Session, found: PatrolRound, at: datetime) -> None:
         """One alarm a round, as long as a missed point has not been seen since and nobody has reviewed it."""

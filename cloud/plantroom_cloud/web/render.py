@@ -12,6 +12,7 @@ from starlette.responses import Response
 from plantroom_cloud.columns import utc_from_ms
 from plantroom_cloud.web.nav import navigation
 
+STATIC = Path(__file__).parent / "static"
 _templates = Jinja2Templates(directory=Path(__file__).parent / "templates")
 
 

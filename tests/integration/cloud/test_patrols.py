@@ -453,5 +453,5 @@ def test_a_finding_opens_one_work_order_on_the_equipment(cloud: Cloud) -> None:
             cloud.patrols.findings.take(session, "f2", "roof", "x", "low", ["nothing"], None, "bob", None, NOW)
     [order] = cloud.order("corrective")
     assert (order.device_id, order.priority, order.title) == ("gw-a.boiler", "high", "Boiler-Room: Leak at the pump")
-    assert f"/photos/{photo.id}" in order.description
+    assert f"/api/v1/photos/{photo.id}" in order.description
     assert cloud.story(cloud.rounds()[0].id) == ["released", "finding"]
