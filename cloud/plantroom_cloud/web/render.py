@@ -56,6 +56,11 @@ def condition(rule: Any) -> str:
             return "it is reported"
 
 
+def pair(row: Any, text: str = "name", key: str = "id") -> tuple[str, str]:
+    """An object to an option of a form's choice."""
+    return getattr(row, key), getattr(row, text) or getattr(row, key)
+
+
 def choices(says: str) -> list[str]:
     """The values that an argument of a command takes: "state on|off" to on and off."""
     last = says.split(" ")[-1]
@@ -81,7 +86,7 @@ _templates.env.filters["condition"] = condition
 _templates.env.filters["choices"] = choices
 _templates.env.filters["plain"] = plain
 _templates.env.filters["said"] = said
-_templates.env.filters["pair"] = lambda row: (row.id, row.name)
+_templates.env.filters["pair"] = pair
 _templates.env.filters["when"] = when
 _templates.env.filters["when_ms"] = lambda value: when(utc_from_ms(value))
 _templates.env.filters["number"] = number

@@ -1,33 +1,118 @@
 """Work orders: the list, and one with its steps."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Literal
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
+from sqlmodel import Session
 
-from plantroom_cloud.dependencies import At, ReadSession, ServicesDep, Technician, Viewer, WriteSession, may_see
+from plantroom_cloud.dependencies import (
+    At,
+    Dispatcher,
+    Manager,
+    ReadSession,
+    ServicesDep,
+    Technician,
+    Viewer,
+    WriteSession,
+    may_see,
+)
 from plantroom_cloud.errors import NotFoundError
+from plantroom_cloud.services import Services
+from plantroom_cloud.users.models import RANK, Role, User
+from plantroom_cloud.web.forms import Form as Fields
 from plantroom_cloud.web.nav import NavEntry
 from plantroom_cloud.web.render import render
+from plantroom_cloud.workorders.models import WorkOrder, WorkOrderState
+from plantroom_cloud.workorders.repository import OrderQuery
 from plantroom_cloud.workorders.transitions import steps
 
 NAV = (NavEntry("work-orders", "/work-orders", "Work orders", order=30),)
 router = APIRouter(include_in_schema=False)
 
+ON_A_PAGE = 50
+Shown = Literal["open", "mine", "team", "pool", "done", "closed", "all"]
+
 
 @router.get("/work-orders")
 def orders_page(
-    request: Request, user: Viewer, session: ReadSession, services: ServicesDep, show: str = "open"
+    request: Request,
+    user: Viewer,
+    session: ReadSession,
+    services: ServicesDep,
+    show: Shown = "open",
+    q: str = "",
+    priority: str = "",
+    kind: str = "",
+    before: Annotated[int | None, Query(ge=1)] = None,
 ) -> Response:
     """The list."""
-    orders = services.work_orders.search(
-        session,
+    wanted = OrderQuery(
         sites=user.sites,
-        open_only=show in ("open", "mine"),
+        open_only=show in ("open", "mine", "team", "pool"),
+        state={"done": WorkOrderState.DONE, "closed": WorkOrderState.CLOSED}.get(show),
         assignee=user.name if show == "mine" else None,
-        limit=200,
+        nobody=show == "pool",
+        team_id=user.team_id if show == "team" else None,
+        priority=priority,
+        kind=kind,
+        text=q.strip(),
     )
-    return render(request, "work_orders.html", user=user, page="work-orders", orders=orders, show=show)
+    orders = services.work_orders.find(session, wanted, before, ON_A_PAGE + 1)
+    asked = {"show": show, "q": q, "priority": priority, "kind": kind}
+    more = orders[ON_A_PAGE - 1].id if len(orders) > ON_A_PAGE else None
+    return render(
+        request,
+        "work_orders.html",
+        user=user,
+        page="work-orders",
+        orders=orders[:ON_A_PAGE],
+        asked=asked,
+        teams={team.id: team.name for team in services.users.teams(session)},
+        more=urlencode({**asked, "before": more}) if more else "",
+    )
+
+
+@router.get("/work-orders/new")
+def new_order_page(
+    request: Request, user: Technician, session: ReadSession, services: ServicesDep, device: str = ""
+) -> Response:
+    """An empty form, perhaps for a device."""
+    return _new_form(request, session, services, user, {"device_id": device, "priority": "medium"}, {})
+
+
+@router.post("/work-orders/new")
+def make_order(
+    request: Request, form: Fields, user: Technician, session: WriteSession, services: ServicesDep, at: At
+) -> Response:
+    """Open one by hand, or say what is wrong beside the field."""
+    names = ("title", "description", "device_id", "site_id", "priority", "team_id")
+    values = {name: form.text(name) for name in names}
+    errors = {}
+    site_id = values["site_id"]
+    if values["device_id"]:
+        device = services.devices.get(session, values["device_id"])
+        site_id = services.gateways.get(session, device.gateway_id).site_id
+    if not values["title"]:
+        errors["title"] = "say in a few words what is to be done"
+    if site_id not in {site.id for site in services.sites.list(session, user.sites)}:
+        errors["site_id"] = "say where"
+    if errors:
+        return _new_form(request, session, services, user, values, errors)
+    order = services.work_orders.create(
+        session,
+        values["title"],
+        values["description"],
+        site_id,
+        values["device_id"] or None,
+        values["priority"],
+        values["team_id"] or None,
+        user.name,
+        at,
+    )
+    return RedirectResponse(f"/work-orders/{order.id}", 303)
 
 
 @router.get("/work-orders/{order_id}")
@@ -36,15 +121,60 @@ def order_page(request: Request, order_id: int, user: Viewer, session: ReadSessi
     order = services.work_orders.get(session, order_id)
     if not may_see(user, order.site_id):
         raise NotFoundError(f"there is no work order {order_id}")
+    teams = services.users.teams(session)
     return render(
         request,
         "work_order.html",
         user=user,
         page="work-orders",
         order=order,
+        device=services.devices.get(session, order.device_id) if order.device_id else None,
         possible=[str(s) for s in steps(order.state)],
+        people=_workers(services.users.list(session), order),
+        teams=teams,
+        team=next((team.name for team in teams if team.id == order.team_id), ""),
         trail=services.work_orders.trail(session, order_id),
     )
+
+
+@router.post("/work-orders/{order_id}/assign")
+def assign(
+    order_id: int, form: Fields, user: Dispatcher, session: WriteSession, services: ServicesDep, at: At
+) -> Response:
+    """To a person, to a team, or to both."""
+    order = services.work_orders.get(session, order_id)
+    if not may_see(user, order.site_id):
+        raise NotFoundError(f"there is no work order {order_id}")
+    team, person = form.optional("team_id"), form.optional("person")
+    if team is not None:
+        services.accounts.team(session, team)
+    if team != order.team_id:
+        services.work_orders.dispatch(session, order_id, team, user.name, at)
+    if person is not None and person != order.assignee:
+        services.work_orders.assign(session, order_id, services.users.get(session, person).name, user.name, at)
+    return RedirectResponse(f"/work-orders/{order_id}", 303)
+
+
+@router.post("/work-orders/{order_id}/verify")
+def verify(
+    order_id: int, form: Fields, user: Manager, session: WriteSession, services: ServicesDep, at: At
+) -> Response:
+    """Closed without waiting for the telemetry, with a reason."""
+    if not may_see(user, services.work_orders.get(session, order_id).site_id):
+        raise NotFoundError(f"there is no work order {order_id}")
+    services.work_orders.verify(session, order_id, form.text("reason"), user.name, at)
+    return RedirectResponse(f"/work-orders/{order_id}", 303)
+
+
+@router.post("/work-orders/{order_id}/cancel")
+def cancel(
+    order_id: int, form: Fields, user: Dispatcher, session: WriteSession, services: ServicesDep, at: At
+) -> Response:
+    """Nothing is to be done, with a reason."""
+    if not may_see(user, services.work_orders.get(session, order_id).site_id):
+        raise NotFoundError(f"there is no work order {order_id}")
+    services.work_orders.cancel(session, order_id, form.text("reason"), user.name, at)
+    return RedirectResponse(f"/work-orders/{order_id}", 303)
 
 
 @router.post("/work-orders/{order_id}/{step}")
@@ -79,3 +209,26 @@ def order_step(
         case _:
             raise NotFoundError(f"there is no step {step!r}")
     return RedirectResponse(f"/work-orders/{order_id}", 303)
+
+
+def _new_form(
+    request: Request, session: Session, services: Services, user: User, values: dict[str, str], errors: dict[str, str]
+) -> Response:
+    return render(
+        request,
+        "new_work_order.html",
+        status_code=422 if errors else 200,
+        user=user,
+        page="work-orders",
+        values=values,
+        errors=errors,
+        sites=services.sites.list(session, user.sites),
+        devices=[device for device in services.devices.list(session, user.sites) if device.kind != "gateway"],
+        teams=services.users.teams(session),
+    )
+
+
+def _workers(people: Sequence[User], order: WorkOrder) -> list[User]:
+    """Who may be given it: those of its team first."""
+    able = [p for p in people if p.active and RANK[p.role] >= RANK[Role.TECHNICIAN] and may_see(p, order.site_id)]
+    return sorted(able, key=lambda person: (person.team_id != order.team_id, person.name))

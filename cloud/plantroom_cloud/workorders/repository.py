@@ -1,13 +1,58 @@
 """Queries over work orders and their trail."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, func, or_, select
 
 from plantroom_cloud.alarms.models import Alarm
 from plantroom_cloud.workorders.models import WorkOrder, WorkOrderEntry, WorkOrderState
 
 _FINISHED = (WorkOrderState.CLOSED, WorkOrderState.CANCELLED)
+
+
+@dataclass(frozen=True)
+class OrderQuery:
+    """What a list of work orders shows; what is not said does not bound it."""
+
+    sites: Sequence[str] = ()
+    open_only: bool = False
+    state: WorkOrderState | None = None
+    assignee: str | None = None
+    nobody: bool = False  #: taken by nobody yet
+    team_id: str | None = None
+    priority: str = ""
+    kind: str = ""
+    text: str = ""  #: in the title, the device or the number
+
+
+def find(session: Session, wanted: OrderQuery, before_id: int | None, limit: int) -> list[WorkOrder]:
+    """Newest first."""
+    query = select(WorkOrder).order_by(col(WorkOrder.id).desc()).limit(limit)
+    if wanted.sites:
+        query = query.where(col(WorkOrder.site_id).in_(wanted.sites))
+    if wanted.open_only:
+        query = query.where(col(WorkOrder.state).not_in(_FINISHED))
+    if wanted.nobody:
+        query = query.where(col(WorkOrder.assignee).is_(None))
+    exact = (
+        (WorkOrder.state, wanted.state),
+        (WorkOrder.assignee, wanted.assignee),
+        (WorkOrder.team_id, wanted.team_id),
+    )
+    for column, value in (*exact, (WorkOrder.priority, wanted.priority), (WorkOrder.kind, wanted.kind)):
+        if value:
+            query = query.where(col(column) == value)
+    if wanted.text:
+        number = wanted.text.removeprefix("#")
+        named = or_(
+            col(WorkOrder.title).icontains(wanted.text, autoescape=True),
+            col(WorkOrder.device_id).icontains(wanted.text, autoescape=True),
+        )
+        query = query.where(or_(named, col(WorkOrder.id) == int(number)) if number.isdecimal() else named)
+    if before_id is not None:
+        query = query.where(col(WorkOrder.id) < before_id)
+    return list(session.exec(query))
 
 
 def search(

@@ -13,7 +13,9 @@ from plantroom_cloud.notifications.models import NoticeKind
 from plantroom_cloud.notifications.service import NotificationService
 from plantroom_cloud.stream.service import record_change
 from plantroom_cloud.workorders import repository
+from plantroom_cloud.workorders.alarm_order import order_for
 from plantroom_cloud.workorders.models import WorkOrder, WorkOrderEntry, WorkOrderState
+from plantroom_cloud.workorders.repository import OrderQuery
 from plantroom_cloud.workorders.transitions import Step, next_state
 
 HOLD_REASONS = ("parts", "access", "contractor", "safety", "other")
@@ -46,24 +48,7 @@ class WorkOrderService:
             else:
                 self._entry(session, recurring, "note", recurring.state, recurring.state, "telemetry", note, at)
             return recurring
-        where = alarm.device_id or alarm.gateway_id or alarm.source
-        order = WorkOrder(
-            title=f"{alarm.name}: {where}",
-            priority=str(alarm.severity.value),
-            site_id=alarm.site_id,
-            device_id=alarm.device_id,
-            alarm_id=alarm.id,
-            rule_id=alarm.rule_id,
-            source=alarm.source,
-            team_id=alarm.team_id,
-            description=_describe(alarm),
-            cause=alarm.cause,
-            consequence=alarm.consequence,
-            response=alarm.response,
-            evidence=list(alarm.evidence),
-            proving_s=proving_s,
-            opened_at=at,
-        )
+        order = order_for(alarm, proving_s, at)
         try:
             with session.begin_nested():
                 session.add(order)
@@ -143,6 +128,12 @@ class WorkOrderService:
             limit=limit,
         )
 
+    def find(
+        self, session: Session, wanted: OrderQuery, before_id: int | None = None, limit: int = 50
+    ) -> list[WorkOrder]:
+        """A list's page, newest first."""
+        return repository.find(session, wanted, before_id, limit)
+
     def count_open(self, session: Session, sites: Sequence[str] = ()) -> int:
         """Neither closed nor cancelled."""
         return repository.count_open(session, sites)
@@ -163,6 +154,16 @@ class WorkOrderService:
     def assign(self, session: Session, order_id: int, user: str, actor: str, at: datetime) -> WorkOrder:
         """Give it to somebody."""
         return self._assign(session, order_id, Step.ASSIGN, user, actor, at)
+
+    def dispatch(self, session: Session, order_id: int, team_id: str | None, actor: str, at: datetime) -> WorkOrder:
+        """Give it to a team; who of it takes it is the team's matter. Raises ConflictError when it is finished."""
+        order = self.get(session, order_id)
+        if order.state in (WorkOrderState.CLOSED, WorkOrderState.CANCELLED):
+            raise ConflictError(f"work order {order_id} is {order.state}; it goes to nobody any more")
+        order.team_id = team_id
+        session.add(order)
+        self._entry(session, order, "dispatch", order.state, order.state, actor, f"to {team_id or 'no team'}", at)
+        return order
 
     def start(
         self, session: Session, order_id: int, actor: str, at: datetime, *, out_of_service: bool = False
@@ -311,12 +312,3 @@ class WorkOrderService:
             )
         )
         record_change(session, "work-order", str(order.id), at)
-
-
-def _describe(alarm: Alarm) -> str:
-    if alarm.detail:
-        return alarm.detail
-    if alarm.metric is None:
-        return alarm.name
-    text = f"{alarm.metric} was {alarm.value} {alarm.unit}".rstrip()
-    return f"{text}, limit {alarm.limit:g} {alarm.unit}".rstrip() if alarm.limit is not None else text
