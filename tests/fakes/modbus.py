@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from plantroom_edge.drivers.modbus.config import RtuBus, TcpBus
+from plantroom_edge.drivers.modbus.config import RtuBus, RtuOverTcpBus, TcpBus
 from plantroom_sim.kind import Place
-from plantroom_sim.kinds.modbus.bus import ModbusBus, RtuLine
+from plantroom_sim.kinds.modbus.bus import ModbusBus, RtuLine, RtuOverTcpLine
 from plantroom_sim.kinds.modbus.bus import TcpBus as SimTcpBus
-from plantroom_sim.kinds.modbus.config import RtuEntry, TcpEntry
+from plantroom_sim.kinds.modbus.config import RtuEntry, RtuOverTcpEntry, TcpEntry
 from plantroom_sim.kinds.modbus.device import ModbusUnit
 from plantroom_sim.kinds.modbus.registers import Map, Point
 from plantroom_sim.waveform import Constant
@@ -40,6 +40,15 @@ async def tcp_bus(*units: ModbusUnit, patience: str = "500ms") -> AsyncIterator[
     server = SimTcpBus(TcpEntry(id="line", type="modbus-tcp"), units, Place("gw", Path(), time.time))
     async with _running(server):
         yield TcpBus.model_validate({**server.gateway_part().bus, "timeout": patience})
+
+
+@asynccontextmanager
+async def rtu_over_tcp(*units: ModbusUnit) -> AsyncIterator[RtuOverTcpBus]:
+    """A line behind a converter; how the edge is configured for it."""
+    entry = RtuOverTcpEntry(id="line", type="modbus-rtu-over-tcp", baudrate=BAUDRATE)
+    line = RtuOverTcpLine(entry, units, Place("gw", Path(), time.time))
+    async with _running(line):
+        yield RtuOverTcpBus.model_validate({**line.gateway_part().bus, "timeout": "500ms"})
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ from plantroom_shared.quality import Quality
 def _decode(raw: bytes, datatype: DataType, **more: Any) -> Any:
     register = Register(metric="m", address=0, label="m", type=datatype, **more)
     block = Block(register.table, 0, register.count, (register,))
-    return BlockDecoder(block).decode_registers(raw)[0]
+    return BlockDecoder(block).decode_registers(raw)[0][0]
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_word_order_of_64_bits(words: str) -> None:
 def test_bits_of_one_register() -> None:
     registers = [Register(metric=f"b{bit}", address=0, label="b", type=DataType.UINT16, bit=bit) for bit in (0, 1, 15)]
     (block,) = plan_blocks(registers, Limits())
-    assert BlockDecoder(block).decode_registers(b"\x80\x01") == [True, False, True]
+    assert BlockDecoder(block).decode_registers(b"\x80\x01")[0] == [True, False, True]
 
 
 def test_bits_of_a_bit_table() -> None:
@@ -91,5 +91,5 @@ def test_overlapping_registers_and_holes_in_one_block() -> None:
     ]
     (block,) = plan_blocks(registers, Limits())
     raw = bytes.fromhex("00010002ffffffff0009")
-    named = zip((r.metric for r in block.registers), BlockDecoder(block).decode_registers(raw), strict=True)
+    named = zip((r.metric for r in block.registers), BlockDecoder(block).decode_registers(raw)[0], strict=True)
     assert dict(named) == {"whole": 0x10002, "low": 2, "after": 9}

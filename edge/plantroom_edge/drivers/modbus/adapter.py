@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from pymodbus import FramerType
 from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
 from pymodbus.client.base import ModbusBaseClient
-from pymodbus.exceptions import ModbusException
+from pymodbus.exceptions import ModbusException, ModbusIOException
 from pymodbus.pdu import ModbusPDU
+from pymodbus.pdu.register_message import ReadHoldingRegistersResponse
 from serial import SerialException
 
 from plantroom_edge.drivers.modbus.config import RtuBus, RtuOverTcpBus, TcpBus
@@ -59,7 +60,27 @@ _EXCEPTIONS = {
     11: "gateway target device failed to respond",
 }
 
-ILLEGAL_ADDRESS = 2
+ILLEGAL_FUNCTION, ILLEGAL_ADDRESS = 1, 2
+
+_READ_FUNCTIONS = {Table.COIL: 1, Table.DISCRETE: 2, Table.HOLDING: 3, Table.INPUT: 4}
+
+
+class _RawHolding(ReadHoldingRegistersResponse):
+    """Keeps the register bytes as they came: they are decoded by one struct for the whole block, not one by one."""
+
+    raw = b""
+
+    def decode(self, data: bytes) -> None:
+        if len(data) != 1 + data[0]:
+            raise ModbusIOException(f"{len(data) - 1} bytes where {data[0]} are announced")
+        self.raw = bytes(data[1:])
+
+    def __str__(self) -> str:  # pymodbus writes each answer out, for a log that is off
+        return ""
+
+
+class _RawInput(_RawHolding):
+    function_code = 4
 
 
 class ModbusLink:
@@ -104,6 +125,8 @@ class ModbusLink:
         if not ok:
             self.close()
             raise LinkLostError(f"{self._where()} cannot be opened")
+        self._client.register(_RawHolding)
+        self._client.register(_RawInput)
         # never let pymodbus close the connection for all units because one does not answer
         self._client.set_max_no_responses(1_000_000)
         self._tune()
@@ -126,16 +149,16 @@ class ModbusLink:
                 call = client.read_holding_registers(address, count=count, device_id=unit)
             case Table.INPUT:
                 call = client.read_input_registers(address, count=count, device_id=unit)
-        answer = await self._answer(call)
+        answer = await self._answer(_READ_FUNCTIONS[table], call)
         if table in (Table.COIL, Table.DISCRETE):
             bits = list(answer.bits)
             if len(bits) != (count + 7) // 8 * 8:
                 raise StrangeAnswerError(f"{len(bits)} bits instead of {count}")
             return bits
-        registers = answer.registers
-        if len(registers) != count:
-            raise StrangeAnswerError(f"{len(registers)} registers instead of {count}")
-        return struct.pack(f">{count}H", *registers)
+        raw: bytes = answer.raw  # type: ignore[attr-defined]  # of ours, by its function code
+        if len(raw) != 2 * count:
+            raise StrangeAnswerError(f"{len(raw) // 2} registers instead of {count}")
+        return raw
 
     async def write(self, function: int, address: int, values: Sequence[int], unit: int, timeout: float) -> None:  # noqa: ASYNC109
         """FC 5, 6, 15 or 16, sent once. Raises the errors above; after NoAnswerError nobody knows whether it acted."""
@@ -151,7 +174,7 @@ class ModbusLink:
                 call = client.write_registers(address, list(values), device_id=unit)
             case _:
                 raise ValueError(f"function code {function} writes nothing")
-        answer = await self._answer(call)
+        answer = await self._answer(function, call)
         if answer.address != address:
             raise StrangeAnswerError(f"answer for address {answer.address} instead of {address}")
 
@@ -165,9 +188,10 @@ class ModbusLink:
         """FC 23: write registers, then read registers, in one transaction; sent once."""
         client = self._ready(timeout)
         answer = await self._answer(
+            23,
             client.readwrite_registers(
                 read_address=read[0], read_count=read[1], write_address=write[0], values=list(write[1]), device_id=unit
-            )
+            ),
         )
         if len(answer.registers) != read[1]:
             raise StrangeAnswerError(f"{len(answer.registers)} registers instead of {read[1]}")
@@ -180,7 +204,7 @@ class ModbusLink:
         client.ctx.comm_params.timeout_connect = timeout  # what pymodbus waits for one answer
         return client
 
-    async def _answer(self, call: "asyncio.Future[ModbusPDU] | object") -> ModbusPDU:
+    async def _answer(self, function: int, call: "asyncio.Future[ModbusPDU] | object") -> ModbusPDU:
         try:
             answer: ModbusPDU = await call  # type: ignore[misc]
         except ModbusException as error:
@@ -191,6 +215,8 @@ class ModbusLink:
             raise NoAnswerError(str(error)) from error
         except (OSError, SerialException) as error:
             raise LinkLostError(str(error)) from error
+        if answer.function_code & 0x7F != function:
+            raise StrangeAnswerError(f"answer to function {answer.function_code & 0x7F} instead of {function}")
         if answer.isError():
             raise ExceptionAnswerError(getattr(answer, "exception_code", 0))
         return answer

@@ -5,9 +5,6 @@ from dataclasses import dataclass
 
 from plantroom_edge.drivers.modbus.profile import Limits, Register, Table
 
-#: Modbus Application Protocol V1.1b3 §6.1: bits of one request.
-MOST_BITS = 2000
-
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -29,20 +26,20 @@ def plan_blocks(registers: Iterable[Register], limits: Limits) -> list[Block]:
     groups: dict[tuple[Table, int], list[Register]] = {}
     for register in registers:
         groups.setdefault((register.table, register.every), []).append(register)
-    for (table, every), group in groups.items():
-        most = limits.max_registers if table in (Table.HOLDING, Table.INPUT) else MOST_BITS
+    for (table, _every), group in groups.items():
+        most = limits.most(table)
         run: list[Register] = []
         end = 0
         for register in sorted(group, key=lambda item: (item.address, item.count)):
             stop = register.address + register.count
             if run and (register.address - end > limits.max_gap or max(stop, end) - run[0].address > most):
-                blocks.append(_block(table, run, every))
+                blocks.append(_block(run))
                 run = []
                 end = 0
             run.append(register)
             end = max(end, stop)
         if run:
-            blocks.append(_block(table, run, every))
+            blocks.append(_block(run))
     return blocks
 
 
@@ -52,10 +49,17 @@ def bisect(block: Block) -> list[Block]:
     if len(registers) == 1:
         return []
     middle = len(registers) // 2
-    return [_block(block.table, part, block.every) for part in (registers[:middle], registers[middle:])]
+    return [_block(part) for part in (registers[:middle], registers[middle:])]
 
 
-def _block(table: Table, registers: Sequence[Register], every: int) -> Block:
+def block_of(registers: Sequence[Register]) -> Block | None:
+    """One request for just these registers; None when one request cannot hold them."""
+    if not registers or len({(register.table, register.every) for register in registers}) > 1:
+        return None
+    return _block(sorted(registers, key=lambda item: (item.address, item.count)))
+
+
+def _block(registers: Sequence[Register]) -> Block:
     first = min(register.address for register in registers)
     last = max(register.address + register.count for register in registers)
-    return Block(table, first, last - first, tuple(registers), every)
+    return Block(registers[0].table, first, last - first, tuple(registers), registers[0].every)

@@ -13,15 +13,13 @@ TURN_AROUND_S = 0.02
 MOST_BUSY = 0.9
 
 
-def cycle_seconds(profile: ModbusProfile, bus: RtuBus) -> float:
+def cycle_seconds(profile: ModbusProfile, bus: RtuBus | RtuOverTcpBus) -> float:
     """Time on the line of one full read of a device: bytes out and back, turn-around, silence."""
-    bits = 1 + 8 + (0 if bus.parity == "N" else 1) + bus.stopbits
-    per_byte = bits / bus.baudrate
     total = 0.0
     for block in plan_blocks(profile.registers, profile.limits):
         wide = block.count * 2 if block.table in (Table.HOLDING, Table.INPUT) else (block.count + 7) // 8
         # request 8 bytes, answer 5 + data, twice 3.5 characters of silence
-        total += (8 + 5 + wide + 7) * per_byte + TURN_AROUND_S + profile.limits.quiet_ms / 1000
+        total += (8 + 5 + wide + 7) * bus.byte_s + TURN_AROUND_S + profile.limits.quiet_ms / 1000
     return total
 
 
@@ -29,7 +27,7 @@ def check_budget(
     bus: TcpBus | RtuBus | RtuOverTcpBus, devices: Sequence[tuple[ModbusDevice, ModbusProfile]]
 ) -> Iterator[tuple[str, str]]:
     """A mistake where a serial line cannot keep its periods: (key of the bus entry, text)."""
-    if not isinstance(bus, RtuBus):
+    if isinstance(bus, TcpBus):
         return
     cycles = [(device, cycle_seconds(profile, bus)) for device, profile in devices]
     busy = sum(cycle / device.period for device, cycle in cycles)

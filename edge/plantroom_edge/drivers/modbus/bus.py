@@ -21,9 +21,11 @@ from plantroom_shared.clock import Clock
 
 T = TypeVar("T")
 
-#: Silence after a time-out: longer than the longest frame takes at 9600 baud (256 bytes, 0.27 s).
-DRAIN_RTU_S = 0.3
-DRAIN_TCP_S = 0.05
+#: Silence after a time-out, beyond the answer that may be under way just then.
+DRAIN_S = 0.02
+#: Bytes of a read beside the payload: request, and head and CRC of the answer.
+FRAME_BYTES = 8 + 5
+BYTE_9600_S = 10 / 9600
 
 #: Lengths to choose from for a resync; with breaker and back-off, the oldest of them is minutes old when used again.
 RESYNC_LENGTHS = 16
@@ -31,16 +33,22 @@ MOST_ADDRESSES = 0x10000
 
 
 class ModbusBus:
-    """Carries out requests of its one owner task, one at a time."""
+    """Carries out requests of its one owner task, one at a time.
 
-    def __init__(self, link: ModbusLink, clock: Clock, *, rtu: bool, timeout: float) -> None:
+    `rtu` says that the line has no transaction ids, `byte_s` what a byte takes on it. `timeout` is the longest that a
+    unit may think beyond the time on the line.
+    """
+
+    def __init__(
+        self, link: ModbusLink, clock: Clock, *, rtu: bool, timeout: float, byte_s: float = BYTE_9600_S
+    ) -> None:
         self.link = link
         self.units: dict[int, Unit] = {}
         self.busy_s = 0.0
         self.requests = 0
         self.timeouts = 0
         self._clock = clock
-        self._rtu = rtu
+        self._byte_s = byte_s if rtu else 0.0
         self._timeout = timeout
         self._last_end = 0.0
 
@@ -87,26 +95,27 @@ class ModbusBus:
     async def _timed(self, unit: Unit, shape: int, quiet_s: float, request: Callable[[float], Awaitable[T]]) -> T:
         if quiet_s and (rest := self._last_end + quiet_s - self._clock.monotonic()) > 0:
             await self._clock.sleep(rest)
-        wait = unit.timeout()
+        line = (FRAME_BYTES + shape) * self._byte_s
+        wait = unit.timeout() + line
         start = self._clock.monotonic()
         unit.requests += 1
         self.requests += 1
         try:
             answer = await request(wait)
         except ExceptionAnswerError:
-            unit.answered(self._clock.monotonic() - start)
+            unit.answered(self._clock.monotonic() - start)  # an exception is a short frame
             raise
         except NoAnswerError as error:
             if not isinstance(error, StrangeAnswerError):
                 unit.timeouts += 1
                 self.timeouts += 1
             unit.unanswered(shape)
-            await self._clock.sleep(DRAIN_RTU_S if self._rtu else DRAIN_TCP_S)
+            await self._clock.sleep(DRAIN_S + line)
             raise
         finally:
             self._last_end = self._clock.monotonic()
             self.busy_s += self._last_end - start
-        unit.answered(self._last_end - start)
+        unit.answered(max(0.0, self._last_end - start - line))
         return answer
 
 

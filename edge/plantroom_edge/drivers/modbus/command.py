@@ -84,7 +84,7 @@ async def _read_back(command: Write, reader: DeviceReader, bus: ModbusBus, wante
             raw = await bus.read(decoder.block, bus.unit(reader.device.unit), reader.profile.limits.quiet_ms / 1000)
         except (NoAnswerError, ExceptionAnswerError):
             continue
-        decoded = decoder.decode_registers(raw) if isinstance(raw, bytes) else decoder.decode_bits(raw)
+        decoded = decoder.decode_registers(raw)[0] if isinstance(raw, bytes) else decoder.decode_bits(raw)
         seen = None if isinstance(decoded[0], Quality) else decoded[0]
         if seen is not None and _same(seen, wanted):
             break

@@ -9,7 +9,12 @@ from plantroom_edge.config.quantity import Seconds
 
 
 class _ModbusBus(BusConfig):
-    timeout: Annotated[Seconds, Field(gt=0, le=30)] = 0.5
+    timeout: Annotated[Seconds, Field(gt=0, le=30)] = 0.5  #: that a unit may think, beyond the time on the line
+
+    @property
+    def byte_s(self) -> float:
+        """Seconds that a byte takes on the line; 0 where answers carry a transaction id."""
+        return 0.0
 
 
 class TcpBus(_ModbusBus):
@@ -29,6 +34,10 @@ class RtuBus(_ModbusBus):
     parity: Literal["N", "E", "O"] = "N"
     stopbits: Literal[1, 2] = 1
 
+    @property
+    def byte_s(self) -> float:
+        return (1 + 8 + (self.parity != "N") + self.stopbits) / self.baudrate
+
 
 class RtuOverTcpBus(_ModbusBus):
     """A serial line behind a transparent converter."""
@@ -36,6 +45,11 @@ class RtuOverTcpBus(_ModbusBus):
     type: Literal["modbus-rtu-over-tcp"]
     host: str
     port: PortNumber
+    baudrate: Annotated[int, Field(ge=300, le=921_600)] = 9600  #: of the line behind it
+
+    @property
+    def byte_s(self) -> float:
+        return 10 / self.baudrate
 
 
 class ModbusDevice(DeviceConfig):

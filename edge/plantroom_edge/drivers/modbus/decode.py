@@ -40,23 +40,26 @@ class BlockDecoder:
             if register.words != "ABCD" and not self._bits
         ]
         self._converts = [_converter(register) for register in block.registers]
-        self._plain = all(convert is None for convert in self._converts)
+        self._floats = all(convert is _checked for convert in self._converts)
         self._struct, self._order = (None, []) if self._bits else _layout(block)
 
-    def decode_registers(self, raw: bytes) -> Sequence[Value | Quality]:
-        """`raw`: big-endian register bytes as they came, 2 × block.count. Values in the order of block.registers."""
+    def decode_registers(self, raw: bytes) -> tuple[Sequence[Value | Quality], bool]:
+        """`raw`: big-endian register bytes as they came, 2 × block.count. Values in the order of block.registers,
+        and whether all of them are known to be good: then no Quality is among them."""
         if self._swaps:
             raw = _reordered(raw, self._swaps)
         if self._struct is not None:
             values: Sequence[float | int | bytes] = self._struct.unpack(raw)
         else:
             values = [code.unpack_from(raw, at)[0] for code, at in self._order]
-        if self._plain:
-            return [value if value == value else Quality.SENSOR_FAULT for value in values]  # type: ignore[misc]
-        return [
-            convert(value) if convert is not None else _checked(value)
+        # one NaN or infinity spoils the sum: as long as it is finite, none of them has to be looked at
+        if self._floats and math.isfinite(sum(values)):  # type: ignore[arg-type]
+            return values, True  # type: ignore[return-value]
+        found = [
+            convert(value) if convert is not None else value
             for convert, value in zip(self._converts, values, strict=True)
         ]
+        return found, False  # type: ignore[return-value]  # bytes only come with a converter
 
     def decode_bits(self, bits: Sequence[bool]) -> Sequence[Value | Quality]:
         """`bits`: at least block.count of them."""

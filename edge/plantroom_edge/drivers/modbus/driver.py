@@ -1,8 +1,6 @@
 """The Modbus driver: one bus, its devices, their periods and their commands."""
 
 import asyncio
-import heapq
-import itertools
 import logging
 import struct
 import uuid
@@ -17,6 +15,8 @@ from plantroom_edge.drivers.modbus.command import carry_out, find_command
 from plantroom_edge.drivers.modbus.config import ModbusDevice, RtuBus, RtuOverTcpBus, TcpBus
 from plantroom_edge.drivers.modbus.profile import ModbusProfile
 from plantroom_edge.drivers.modbus.reader import DeviceReader, WrongIdentityError
+from plantroom_edge.drivers.modbus.schedule import Schedule
+from plantroom_edge.drivers.modbus.unit import Unit
 from plantroom_shared.backoff import Backoff, keep_connected
 from plantroom_shared.batch import Event, Value
 from plantroom_shared.cancellation import stop_if_cancelled
@@ -29,6 +29,8 @@ _log = logging.getLogger(__name__)
 #: Utilisation is told for at least this time back, whoever asks and how often.
 UTILISATION_WINDOW_S = 60.0
 MARK_S = 1.0
+#: With nothing to read a bus only waits for commands.
+IDLE_S = 60.0
 
 _QUALITY = {
     NoAnswerError: Quality.NO_RESPONSE,
@@ -60,9 +62,12 @@ class ModbusDriver:
     ) -> None:
         self._config = bus
         self._clock = clock
-        self._bus = ModbusBus(ModbusLink(bus), clock, rtu=not isinstance(bus, TcpBus), timeout=bus.timeout)
+        rtu = not isinstance(bus, TcpBus)
+        self._bus = ModbusBus(ModbusLink(bus), clock, rtu=rtu, timeout=bus.timeout, byte_s=bus.byte_s)
         self._readers = {device.id: DeviceReader(device, profile) for device, profile in devices}
         self._state: dict[str, str] = {}
+        self._learnt: dict[str, str | None] = {}  #: as it is remembered
+        self._remembering: set[asyncio.Task[None]] = set()
         self._commands: deque[_Pending] = deque()
         self._wake = asyncio.Event()
         self._marks = deque([(clock.monotonic(), 0.0)])  #: (time, busy seconds until then) within the window
@@ -83,6 +88,7 @@ class ModbusDriver:
 
     async def run(self, sink: Sink) -> None:
         backoff = Backoff(first=0.5, longest=10.0)
+        await self._recall(sink)
 
         async def session(connected: Any) -> None:
             try:
@@ -96,9 +102,13 @@ class ModbusDriver:
                 self._bus.link.close()
                 self._refuse_commands()
 
-        await keep_connected(
-            f"bus {self.bus}", session, errors=(LinkLostError,), clock=self._clock, backoff=backoff, log=_log
-        )
+        try:
+            await keep_connected(
+                f"bus {self.bus}", session, errors=(LinkLostError,), clock=self._clock, backoff=backoff, log=_log
+            )
+        finally:
+            for task in self._remembering:
+                task.cancel()
 
     async def command(self, device: str, action: str, args: Mapping[str, Any]) -> Outcome:
         if device not in self._readers:
@@ -155,33 +165,21 @@ class ModbusDriver:
         return figures
 
     async def _poll(self, sink: Sink) -> None:
-        """Read what is due, in order of (due time, importance); a device that is late skips periods, never bunches."""
-        order = itertools.count()
-        now = self._clock.monotonic()
-        spread = len(self._readers) or 1
-        due: list[tuple[float, int, int, DeviceReader]] = [
-            (now + min(reader.device.period, 1.0) * index / spread, _rank(reader), next(order), reader)
-            for index, reader in enumerate(self._readers.values())
-        ]
-        heapq.heapify(due)
+        """Commands first, then what is due: alarm points before telemetry."""
+        readers = self._readers.values()
+        schedule = Schedule([(r, r.device.period, r.urgent) for r in readers], self._clock.monotonic())
         while True:
             stop_if_cancelled()
-            while self._commands:
-                await self._serve(self._commands.popleft())
+            await self._serve_commands()
             now = self._clock.monotonic()
-            wait = due[0][0] - now if due else 60.0
-            if wait > 0:
-                await self._wait(wait)
+            reader = schedule.take(now)
+            if reader is None:
+                await self._wait(schedule.wait(now) or IDLE_S)
                 continue
-            at, rank, _, reader = heapq.heappop(due)
             unit = self._bus.unit(reader.device.unit)
             if not unit.breaker.open or now >= unit.breaker.probe_at:
-                await self._read(reader, sink)
-            period = reader.device.period
-            at += period
-            if (behind := self._clock.monotonic() - at) > 0:
-                at += (behind // period + 1) * period
-            heapq.heappush(due, (at, rank, next(order), reader))
+                await self._read(reader, unit, sink)
+            schedule.done(reader, self._clock.monotonic())
 
     async def _wait(self, seconds: float) -> None:
         self._wake.clear()
@@ -191,11 +189,12 @@ class ModbusDriver:
         except TimeoutError:
             return
 
-    async def _read(self, reader: DeviceReader, sink: Sink) -> None:
+    async def _read(self, reader: DeviceReader, unit: Unit, sink: Sink) -> None:
         name = reader.device.id
-        unit = self._bus.unit(reader.device.unit)
         try:
-            values, marks = await reader.read(self._bus)
+            if unit.breaker.open:  # its neighbours pay for one short request, not for a cycle
+                await reader.probe(self._bus)
+            values, marks = await reader.read(self._bus, self._serve_commands)
         except (NoAnswerError, ExceptionAnswerError, WrongIdentityError) as error:
             unit.breaker.failed(self._clock.monotonic())
             if unit.breaker.open:
@@ -204,8 +203,25 @@ class ModbusDriver:
             return
         unit.breaker.succeeded()
         if self._state.get(name) != "ok":
-            self._tell(name, "ok", "", sink)
+            self._tell(name, "ok", reader.unverified, sink)
         sink.sample(Sample(name, self._clock.now_ms(), values, marks, self._clock.monotonic()))
+        if (learnt := reader.learnt()) != self._learnt.get(name):
+            self._learnt[name] = learnt
+            self._remember(sink, name, learnt)
+
+    async def _recall(self, sink: Sink) -> None:
+        """What was learnt of the devices before the agent was started."""
+        for name, reader in self._readers.items():
+            learnt = await sink.recall(_memory(name))
+            if learnt is not None:
+                reader.recall(learnt)
+                self._learnt[name] = learnt
+
+    def _remember(self, sink: Sink, name: str, learnt: str | None) -> None:
+        """Durably, without waiting: the line goes on whatever the disk does."""
+        task = asyncio.create_task(sink.record([], {_memory(name): learnt}), name=f"remember {name}")
+        self._remembering.add(task)
+        task.add_done_callback(self._remembering.discard)
 
     def _all_silent(self, sink: Sink) -> None:
         for reader in self._readers.values():
@@ -225,6 +241,10 @@ class ModbusDriver:
         _log.log(logging.INFO if state == "ok" else logging.WARNING, "device %s: %s %s", name, state, reason)
         data = {"state": "ok" if state == "ok" else "silent", "reason": reason or state}
         sink.event(Event(id=uuid.uuid4().hex, kind="device.state", time=self._clock.now_ms(), device=name, data=data))
+
+    async def _serve_commands(self) -> None:
+        while self._commands:
+            await self._serve(self._commands.popleft())
 
     async def _serve(self, pending: _Pending) -> None:
         reader = self._readers[pending.device]
@@ -250,9 +270,8 @@ class ModbusDriver:
             pending.settle(Outcome("failed", f"bus {self.bus!r} was lost; nothing was sent"))
 
 
-def _rank(reader: DeviceReader) -> int:
-    """Devices whose alarms are urgent are read first among those that are due at once."""
-    return 0 if any(rule.severity in ("critical", "high") for rule in reader.profile.rules) else 1
+def _memory(device: str) -> str:
+    return f"blocks.{device}"
 
 
 def _base(error: Exception) -> type[Exception]:

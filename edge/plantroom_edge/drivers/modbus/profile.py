@@ -15,6 +15,10 @@ _DEFINE = "define it among the registers"
 RegisterAddress = Annotated[int, Field(ge=0, le=0xFFFF)]
 
 
+#: Bits of one request (Modbus Application Protocol V1.1b3 §6.1).
+MOST_BITS = 2000
+
+
 class Table(StrEnum):
     """The four Modbus tables (Modbus Application Protocol V1.1b3 §4.3)."""
 
@@ -128,6 +132,10 @@ class Limits(Strict):
     max_registers: int = Field(default=125, ge=1, le=125)
     max_gap: int = Field(default=8, ge=0, le=125)  #: unused registers read along to save a request
     quiet_ms: int = Field(default=0, ge=0, le=1000)  #: silence it needs between two requests
+
+    def most(self, table: Table) -> int:
+        """Registers or bits of one request."""
+        return self.max_registers if table in (Table.HOLDING, Table.INPUT) else MOST_BITS
 
 
 class Write(Strict):

@@ -4,6 +4,8 @@ from plantroom_edge.drivers.modbus.breaker import Breaker
 
 SHORTEST_TIMEOUT_S = 0.1
 PROBE_TIMEOUT_S = 0.3
+#: Every so many probes one is as patient as the line allows: a unit may have become slow.
+PATIENT_PROBE = 8
 
 
 class Unit:
@@ -21,12 +23,16 @@ class Unit:
         self._usual: float | None = None
 
     def timeout(self) -> float:
-        """How long to wait: five times what it usually takes, within bounds; a probe of a dead unit is short."""
-        if self.breaker.open:
-            return min(PROBE_TIMEOUT_S, self._longest)
-        if self._usual is None or self.breaker.failures:
+        """How long to wait beyond the time on the line: five times what it usually takes, within bounds.
+
+        The first failure doubles it. A probe of a dead unit is short, for its neighbours wait meanwhile."""
+        usual = None if self._usual is None else max(SHORTEST_TIMEOUT_S, 5 * self._usual)
+        failures = self.breaker.failures
+        if not self.breaker.open:
+            return self._longest if usual is None else min(self._longest, usual * 2**failures)
+        if failures % PATIENT_PROBE == 0:
             return self._longest
-        return min(self._longest, max(SHORTEST_TIMEOUT_S, 5 * self._usual))
+        return min(self._longest, usual or PROBE_TIMEOUT_S)
 
     def unanswered(self, shape: int) -> None:
         """An answer with `shape` payload bytes may still come."""
@@ -35,7 +41,7 @@ class Unit:
         self.outstanding.append(shape)
 
     def answered(self, seconds: float) -> None:
-        """An answer came after `seconds`."""
+        """An answer came after `seconds` beyond the time on the line."""
         self.answers += 1
         self._usual = seconds if self._usual is None else 0.9 * self._usual + 0.1 * seconds
 

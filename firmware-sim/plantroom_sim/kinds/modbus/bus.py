@@ -27,6 +27,7 @@ from plantroom_sim.waveform import bound
 
 SLOW_S = 0.35
 LATE_S = 0.9
+_DELAYS = {"slow": SLOW_S, "late": LATE_S}
 #: Requests that may wait for one unit; a real one keeps one or two.
 MOST_WAITING = 20
 #: Silence that ends a frame, at least: a pseudo-terminal has no line time of its own, and its host may be busy.
@@ -76,8 +77,8 @@ class ModbusBus(ABC):
             pdu, send = await asked.get()
             if unit.mode == "dead":
                 continue
-            if unit.mode in ("slow", "late"):
-                await asyncio.sleep(SLOW_S if unit.mode == "slow" else LATE_S)
+            if delay := _DELAYS.get(unit.mode, unit.delay_s):
+                await asyncio.sleep(delay)
             reply = answer(unit, pdu)
             await send(garbage(reply) if unit.mode == "garbage" else reply)
 
@@ -133,6 +134,7 @@ class _RtuBus(ModbusBus):
     ) -> None:
         super().__init__(entry, units, place, described)
         bits = 1 + 8 + (entry.parity != "N") + entry.stopbits
+        self.baudrate = entry.baudrate
         self._byte_s = bits / entry.baudrate
         # serial line V1.02 §2.5.1.1: 3.5 characters, fixed at 1.75 ms above 19,200 baud
         self._silence_s = 1.75e-3 if entry.baudrate > 19_200 else 3.5 * self._byte_s
@@ -239,7 +241,7 @@ class RtuOverTcpLine(_RtuBus):
         return f"127.0.0.1:{self.port}"
 
     def reach(self) -> dict[str, Any]:
-        return {"type": "modbus-rtu-over-tcp", "host": "127.0.0.1", "port": self.port}
+        return {"type": "modbus-rtu-over-tcp", "host": "127.0.0.1", "port": self.port, "baudrate": self.baudrate}
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(4096):

@@ -30,6 +30,7 @@ class ModbusUnit:
     waves: Mapping[str, Wave]
     now: Callable[[], float]
     strict: bool = False  #: answers "illegal address" when a read touches a register that it does not have
+    delay_s: float = 0.0  #: what it thinks before it answers
     count: Counts = field(default_factory=Counts)
     mode: str = "ok"  #: ok, or a fault of config.FAULTS other than ramp
     ramps: dict[str, tuple[float, Ramp]] = field(default_factory=dict)  #: metric → (since, ramp)

@@ -1,0 +1,141 @@
+"""Our driver against other people's implementations of Modbus, over TCP and over a serial line."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from plantroom_edge.drivers.modbus.adapter import ModbusLink
+from plantroom_edge.drivers.modbus.bus import ModbusBus
+from plantroom_edge.drivers.modbus.config import ModbusDevice, RtuBus, TcpBus
+from plantroom_edge.drivers.modbus.driver import ModbusDriver
+from plantroom_edge.drivers.modbus.profile import DataType, ModbusProfile, Register, Table, Write
+from plantroom_edge.drivers.modbus.reader import DeviceReader
+from plantroom_shared.clock import SystemClock
+from plantroom_shared.quality import Quality
+from tests.fakes.cable import cable
+from tests.fakes.sink import MemorySink
+from tests.independent.servers import command
+from tests.servers.process import die_with_parent, free_port
+
+LIMIT_S = 20
+BAUD = 115_200
+PATIENT = {"timeout": "2s"}
+WHERE = ["libmodbus-tcp", "libmodbus-rtu", "modbus-serial-tcp", "modbus-serial-rtu"]
+
+
+@asynccontextmanager
+async def serving(where: str) -> AsyncIterator[TcpBus | RtuBus]:
+    """The server runs; how the edge is configured for it."""
+    server, _, kind = where.rpartition("-")
+    if kind == "tcp":
+        port = free_port()
+        async with started(server, ["tcp", str(port)]):
+            yield TcpBus.model_validate(
+                {"id": "line", "type": "modbus-tcp", "host": "127.0.0.1", "port": port, **PATIENT}
+            )
+    else:
+        async with cable() as (ours, theirs), started(server, ["rtu", theirs, str(BAUD), "1"]):
+            yield RtuBus.model_validate({"id": "line", "type": "modbus-rtu", "port": ours, "baudrate": BAUD, **PATIENT})
+
+
+@asynccontextmanager
+async def started(server: str, arguments: list[str]) -> AsyncIterator[None]:
+    program, environment = command(server, arguments)
+    process = await asyncio.create_subprocess_exec(
+        *program, stdout=asyncio.subprocess.PIPE, env={**os.environ, **environment}, preexec_fn=die_with_parent
+    )
+    assert process.stdout is not None
+    try:
+        assert await asyncio.wait_for(process.stdout.readline(), LIMIT_S) == b"ready\n"
+        yield
+    finally:
+        process.kill()
+        await process.wait()
+
+
+@asynccontextmanager
+async def opened(config: TcpBus | RtuBus) -> AsyncIterator[ModbusBus]:
+    link = ModbusLink(config)
+    await link.open()
+    try:
+        rtu = isinstance(config, RtuBus)
+        yield ModbusBus(link, SystemClock(), rtu=rtu, timeout=config.timeout, byte_s=config.byte_s)
+    finally:
+        link.close()
+
+
+def profile(*registers: Register, **more: Any) -> ModbusProfile:
+    return ModbusProfile(maker="m", model="m", kind="k", verified="document", source="s", registers=registers, **more)
+
+
+def device() -> ModbusDevice:
+    return ModbusDevice.model_validate({"id": "meter", "profile": "m/m", "bus": "line", "unit": 1, "period": "50ms"})
+
+
+def register(metric: str, address: int, kind: DataType = DataType.UINT16, **more: Any) -> Register:
+    return Register(metric=metric, address=address, label=metric, type=kind, **more)
+
+
+@pytest.mark.parametrize("where", WHERE)
+async def test_reads_what_another_serves(where: str) -> None:
+    bit = {"kind": DataType.BOOL}
+    reader = DeviceReader(
+        device(),
+        profile(
+            register("a", 0),
+            register("b", 7, scale=0.1),
+            register("c", 40, DataType.UINT32, words="CDAB"),
+            register("coil_3", 3, table=Table.COIL, **bit),
+            register("coil_4", 4, table=Table.COIL, **bit),
+            register("input_9", 9, table=Table.DISCRETE, **bit),
+            register("input_10", 10, table=Table.DISCRETE, **bit),
+        ),
+    )
+    async with serving(where) as config, opened(config) as bus:
+        for _ in range(20):
+            values, marks = await reader.read(bus)
+            assert values == [100, 10.7, (141 << 16) + 140, True, False, True, False]
+            assert marks == {}
+
+
+@pytest.mark.parametrize("where", WHERE)
+async def test_reads_floats_as_another_writes_them(where: str) -> None:
+    registers = [register(f"value_{n}", 2 * n, DataType.FLOAT32, table=Table.INPUT) for n in range(20)]
+    reader = DeviceReader(device(), profile(*registers))
+    async with serving(where) as config, opened(config) as bus:
+        values, marks = await reader.read(bus)
+    assert values == [float(n) for n in range(20)]
+    assert marks == {}
+
+
+@pytest.mark.parametrize("where", WHERE)
+async def test_keeps_the_legal_registers_of_a_refused_block(where: str) -> None:
+    reader = DeviceReader(device(), profile(register("a", 98), register("b", 99), register("c", 100)))
+    async with serving(where) as config, opened(config) as bus:
+        for _ in range(2):
+            assert await reader.read(bus) == ([198, 199, None], {2: Quality.DEVICE_ERROR})
+
+
+@pytest.mark.parametrize("where", WHERE)
+async def test_writes_once_and_reads_back(where: str) -> None:
+    commands = (
+        Write(action="set", label="set", address=5, minimum=0, maximum=999),
+        Write(action="set_two", label="set", address=6, type=DataType.UINT32, minimum=0, maximum=1e6, function=16),
+        Write(action="switch", label="switch", address=1, table=Table.COIL, type=DataType.BOOL),
+    )
+    sink = MemorySink()
+    async with serving(where) as config:
+        driver = ModbusDriver(config, [(device(), profile(register("a", 0), commands=commands))], SystemClock())
+        running = asyncio.create_task(driver.run(sink), name="driver")
+        try:
+            await sink.until(lambda sink: bool(sink.samples))
+            for action, value in (("set", 777), ("set_two", 123_456), ("switch", True)):
+                outcome = await asyncio.wait_for(driver.command("meter", action, {"value": value}), LIMIT_S)
+                assert (outcome.state, outcome.readback) == ("done", value)
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
