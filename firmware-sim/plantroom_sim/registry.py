@@ -5,26 +5,42 @@ from plantroom_sim.kinds.ble import bus as ble
 from plantroom_sim.kinds.ble import config as ble_config
 from plantroom_sim.kinds.modbus import bus as modbus
 from plantroom_sim.kinds.modbus import config as modbus_config
+from plantroom_sim.kinds.scanner import bus as scanner
+from plantroom_sim.kinds.scanner import config as scanner_config
 
-KINDS: dict[str, SimKind] = {
-    name: SimKind(
-        bus=entry,
-        device=modbus_config.ModbusDevice,
-        make=modbus.make,
-        faults=modbus_config.FAULTS,
-        actions=modbus_config.ACTIONS,
-        check=modbus_config.check,
-        fits=modbus_config.fits,
-    )
-    for name, entry in modbus_config.BUSES.items()
-} | {
-    "ble": SimKind(
-        bus=ble_config.BleEntry,
-        device=ble_config.BleScale,
-        make=ble.make,
-        faults=ble_config.FAULTS,
-        actions=ble_config.ACTIONS,
-        check=ble_config.check,
-        fits=ble_config.fits,
-    ),
-}
+KINDS: dict[str, SimKind] = (
+    {
+        name: SimKind(
+            bus=entry,
+            device=modbus_config.ModbusDevice,
+            make=modbus.make,
+            faults=modbus_config.FAULTS,
+            actions=modbus_config.ACTIONS,
+            check=modbus_config.check,
+            fits=modbus_config.fits,
+        )
+        for name, entry in modbus_config.BUSES.items()
+    }
+    | {
+        "ble": SimKind(
+            bus=ble_config.BleEntry,
+            device=ble_config.BleScale,
+            make=ble.make,
+            faults=ble_config.FAULTS,
+            actions=ble_config.ACTIONS,
+            check=ble_config.check,
+            fits=ble_config.fits,
+        ),
+    }
+    | {
+        name: SimKind(
+            bus=entry,
+            device=scanner_config.Scanner,
+            make=scanner.make,
+            faults=scanner_config.FAULTS,
+            actions=scanner_config.ACTIONS,
+            check=scanner_config.check,
+        )
+        for name, entry in scanner_config.BUSES.items()
+    }
+)

@@ -25,6 +25,14 @@ class PointOut(_Out):
     retired_at: datetime | None
 
 
+class PointMade(PointOut):
+    """A new point. `key` is told this once, for a display that computes its codes itself; `label_code` is what the
+    label of a point with a static code says."""
+
+    key: str
+    label_code: str | None
+
+
 class NewPoint(BaseModel):
     """`key`: base32 of 32 bytes, only where labels exist already."""
 

@@ -29,6 +29,7 @@ from plantroom_cloud.patrols.answer import (
     NewRoute,
     Note,
     PointChange,
+    PointMade,
     PointOut,
     Reason,
     Rotation,
@@ -41,7 +42,7 @@ from plantroom_cloud.patrols.answer import (
     VisitOut,
 )
 from plantroom_cloud.patrols.label import point_labels
-from plantroom_cloud.patrols.models import PatrolRoute, RoundState
+from plantroom_cloud.patrols.models import CodeKind, PatrolRoute, RoundState
 from plantroom_cloud.patrols.routes import RoutePlan, StopPlan
 from plantroom_cloud.patrols.schedule import occurrences
 from plantroom_cloud.patrols.visible import check_site, visible_point, visible_round, visible_route
@@ -59,13 +60,18 @@ def list_points(user: Viewer, session: ReadSession, services: ServicesDep, retir
 
 
 @router.post("/points", status_code=201)
-def add_point(body: NewPoint, user: Manager, session: WriteSession, services: ServicesDep, at: At) -> PointOut:
+def add_point(body: NewPoint, user: Manager, session: WriteSession, services: ServicesDep, at: At) -> PointMade:
     """With its first key."""
     fields = body.model_dump(exclude={"id", "site_id", "name", "code_kind"})
     site_id = check_site(user, body.site_id)
     point = services.patrols.points.add(session, body.id, site_id, body.name, body.code_kind, user.name, at, **fields)
     services.users.audit(session, user.name, "patrol-point.add", f"patrol-point/{point.id}", {}, at)
-    return PointOut.model_validate(point)
+    points = services.patrols.points
+    return PointMade(
+        **PointOut.model_validate(point).model_dump(),
+        key=points.current_key(session, point).key,
+        label_code=points.label_code(session, point) if point.code_kind is CodeKind.STATIC else None,
+    )
 
 
 @router.get("/points/{point_id}")

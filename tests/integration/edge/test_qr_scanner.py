@@ -1,6 +1,7 @@
 """The scanner driver against simulated scanners on a real pseudo-terminal and a real TCP connection."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -29,7 +30,11 @@ from plantroom_shared.patrol_code import (
     static_code,
     window_at,
 )
-from plantroom_sim.scanner import Framing, SerialScanner, Setting, TcpScanner
+from plantroom_sim.kind import Place
+from plantroom_sim.kinds.scanner.bus import SerialLine as SimLine
+from plantroom_sim.kinds.scanner.bus import TcpPort
+from plantroom_sim.kinds.scanner.config import Framing, Scanner, SerialEntry, TcpEntry
+from plantroom_sim.kinds.scanner.device import SimScanner
 from tests.fakes.sink import MemorySink
 
 KEY, OLD = new_key(), new_key()
@@ -43,6 +48,12 @@ def device(station: str = "") -> ScannerDevice:
     return ScannerDevice.model_validate(
         {"driver": "qr_scanner", "id": "scanner-1", "profile": "m/m", "bus": "line", "station": station}
     )
+
+
+def simulated(folder: Path, framing: Framing = "cr", aim: bool = False) -> tuple[SimLine, SimScanner]:
+    entry = SerialEntry(id="line", type="scanner-serial", framing=framing, aim_prefix=aim)
+    line = SimLine(entry, [Scanner(id="s", bus="line")], Place("gw", folder, time.time))
+    return line, line.devices["s"]
 
 
 def serial(path: Path) -> SerialLine:
@@ -79,20 +90,20 @@ def ok(sink: MemorySink) -> bool:
 @pytest.mark.parametrize("framing", ["cr", "lf", "crlf", "stx-etx"])
 @pytest.mark.parametrize("aim", [False, True])
 async def test_serial_scanners_however_they_are_set(tmp_path: Path, framing: Framing, aim: bool) -> None:
-    scanner = SerialScanner(tmp_path / "tty", Setting(framing, aim))
-    await scanner.open()
-    async with running(serial(scanner.path), station="store") as (_, sink):
+    sim, scanner = simulated(tmp_path, framing, aim)
+    await sim.open()
+    async with running(serial(sim.path), station="store") as (_, sink):
         await sink.until(ok)
         sent = [static_code("roof", KEY), "PW1:BAG:7F3K", "hello", "ЮНИКОД"]
-        await scanner.send(b"\xff\xfe\xfd garbage \x00" + b"\r\n")
+        await sim.send(b"\xff\xfe\xfd garbage \x00" + b"\r\n")
         if framing != "stx-etx":
-            await scanner.send(b"A" * 700)
+            await sim.send(b"A" * 700)
         for code in sent:
             if framing != "stx-etx" and code is sent[0]:
-                await scanner.send(b"\r")
+                await sim.send(b"\r")
             await scanner.scan(code)
         await sink.until(lambda s: len(scans(s)) == 4)
-    await scanner.close()
+    await sim.close()
     assert [event.data["text"] for event in scans(sink)] == scanner.scanned == sent
     assert [event.data["kind"] for event in scans(sink)] == ["patrol", "label", "text", "text"]
     assert {event.data.get("symbology") for event in scans(sink)} == {"qr" if aim else None}
@@ -104,10 +115,10 @@ async def test_serial_scanners_however_they_are_set(tmp_path: Path, framing: Fra
 
 
 async def test_a_code_is_judged_without_the_cloud(tmp_path: Path) -> None:
-    scanner = SerialScanner(tmp_path / "tty", Setting())
-    await scanner.open()
+    sim, scanner = simulated(tmp_path)
+    await sim.open()
     now = window_at(SystemClock().now_ms())
-    async with running(serial(scanner.path)) as (_, sink):
+    async with running(serial(sim.path)) as (_, sink):
         await sink.until(ok)
         fresh = rotating_code("roof", KEY, now)
         for code in (
@@ -122,7 +133,7 @@ async def test_a_code_is_judged_without_the_cloud(tmp_path: Path) -> None:
         ):
             await scanner.scan(code)
         await sink.until(lambda s: len(scans(s)) == 8)
-    await scanner.close()
+    await sim.close()
     assert told(sink) == [
         ("rotating", None),
         ("refused", "replayed"),
@@ -136,8 +147,8 @@ async def test_a_code_is_judged_without_the_cloud(tmp_path: Path) -> None:
 
 
 async def test_a_counted_window_is_remembered_across_a_restart_in_the_same_commit(tmp_path: Path) -> None:
-    scanner = SerialScanner(tmp_path / "tty", Setting())
-    await scanner.open()
+    sim, scanner = simulated(tmp_path)
+    await sim.open()
     clock = SystemClock()
     code = rotating_code("roof", KEY, window_at(clock.now_ms()) + 1)  # still good whenever the second scan comes
     found: list[Event] = []
@@ -146,13 +157,13 @@ async def test_a_counted_window_is_remembered_across_a_restart_in_the_same_commi
         await outbox.open()
         pipeline = Pipeline(PipelineConfig(), outbox, Boot(clock), clock)
         watched = _Watched("line", pipeline, outbox)
-        async with running(serial(scanner.path), watched):
+        async with running(serial(sim.path), watched):
             await watched.until(ok)
             await scanner.scan(code)
             await watched.until(lambda s: len(scans(s)) == 1)
         found += scans(watched)
         await outbox.close()  # nothing but the file is left of the first run
-    await scanner.close()
+    await sim.close()
     assert [event.data.get("reason") for event in found] == [None, "replayed"]
 
 
@@ -172,48 +183,50 @@ class _Watched(MemorySink):
 
 
 async def test_a_pulled_cable_ends_the_values_and_half_a_code_is_none(tmp_path: Path) -> None:
-    scanner = SerialScanner(tmp_path / "tty", Setting())
-    await scanner.open()
-    async with running(serial(scanner.path)) as (driver, sink):
+    sim, scanner = simulated(tmp_path)
+    await sim.open()
+    async with running(serial(sim.path)) as (driver, sink):
         await sink.until(ok)
-        await scanner.send(b"P1:HALF-A-")
-        await scanner.close()
+        await sim.send(b"P1:HALF-A-")
+        await sim.close()
         await sink.until(lambda s: any(e.data.get("state") == "silent" for e in s.events))
         assert list(sink.samples[-1].values) == [None, None, None]
         assert driver.health()["success.scanner-1"] == 0.0
-        await scanner.open()
+        await sim.open()
         await sink.until(lambda s: [e.data["state"] for e in s.events if e.kind == "device.state"][-1] == "ok")
         await scanner.scan("CODE")
         await sink.until(lambda s: len(scans(s)) == 1)
-    await scanner.close()
+    await sim.close()
     assert scans(sink)[0].data["text"] == "CODE"
 
 
 async def test_tcp_scanners_and_a_lost_connection() -> None:
-    scanner = TcpScanner("127.0.0.1", 0, Setting("crlf", aim_prefix=True))
-    await scanner.open()
-    line = TcpLine.model_validate({"id": "line", "type": "scanner-tcp", "host": "127.0.0.1", "port": scanner.port})
+    entry = TcpEntry(id="line", type="scanner-tcp", framing="crlf", aim_prefix=True)
+    sim = TcpPort(entry, [Scanner(id="s", bus="line")], Place("gw", Path(), time.time))
+    scanner = sim.devices["s"]
+    await sim.open()
+    line = TcpLine.model_validate({"id": "line", "type": "scanner-tcp", "host": "127.0.0.1", "port": sim.port})
     async with running(line) as (_, sink):
         await sink.until(ok)
         async with asyncio.timeout(20):
-            await scanner.until_connected()
+            await sim.until_connected()
         await scanner.scan(static_code("roof", KEY))
         await sink.until(lambda s: len(scans(s)) == 1)
-        await scanner.close()
+        await sim.close()
         await sink.until(lambda s: any(e.data.get("state") == "silent" for e in s.events))
-        await scanner.open()
+        await sim.open()
         async with asyncio.timeout(20):
-            await scanner.until_connected()
+            await sim.until_connected()
         await scanner.scan("AGAIN")
         await sink.until(lambda s: len(scans(s)) == 2)
-    await scanner.close()
+    await sim.close()
     assert told(sink) == [("static", None), ("text", None)]
 
 
 async def test_without_a_document_every_patrol_code_is_unknown_and_a_wrong_document_is_refused(tmp_path: Path) -> None:
-    scanner = SerialScanner(tmp_path / "tty", Setting())
-    await scanner.open()
-    async with running(serial(scanner.path), points=None) as (driver, sink):
+    sim, scanner = simulated(tmp_path)
+    await sim.open()
+    async with running(serial(sim.path), points=None) as (driver, sink):
         await sink.until(ok)
         await scanner.scan(static_code("roof", KEY))
         await sink.until(lambda s: len(scans(s)) == 1)
@@ -222,7 +235,7 @@ async def test_without_a_document_every_patrol_code_is_unknown_and_a_wrong_docum
         assert "base32" in str(await driver.authority("patrol-points", 1, {"points": [
             {"id": "roof", "keys": [{"version": 1, "key": "?"}]}]}))  # fmt: skip
         assert "patrol-points" in str(await driver.authority("allow-list", 1, {}))
-    await scanner.close()
+    await sim.close()
 
 
 async def test_probe_says_what_is_wrong_with_a_line(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Simulated code scanners on a serial line and on TCP."""
