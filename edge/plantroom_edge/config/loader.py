@@ -79,6 +79,7 @@ def _resolve_paths(config: GatewayConfig, base: Path) -> GatewayConfig:
             "mqtt": mqtt.model_copy(update=files),
             "data_dir": base / config.data_dir,
             "profiles_dir": under(config.profiles_dir) or _profiles_beside(base),
+            "devices": tuple(device.beside(base) for device in config.devices),
         }
     )
 
@@ -101,6 +102,11 @@ def _file_mistakes(config: GatewayConfig, document: Document) -> list[str]:
         mistakes.append(
             document.mistake(("profiles_dir",), f"profiles_dir: there is no folder {config.profiles_dir}; make it")
         )
+    types = {bus.id: bus.type for bus in config.buses}
+    for index, device in enumerate(config.devices):
+        if device.enabled and device.bus in types:
+            for key, text in DRIVERS[types[device.bus]].check_files(device):
+                mistakes.append(document.mistake(("devices", index, key), text))
     return mistakes
 
 

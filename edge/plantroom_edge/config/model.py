@@ -1,7 +1,7 @@
 """The parts that gateway.yaml is made of, whatever drives its devices (the whole: `site.py`)."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -72,6 +72,10 @@ class DeviceConfig(Strict):
     location: str = ""
     station: str = ""  #: devices at one station belong together: a scale and the scanner beside it
     enabled: bool = True
+
+    def beside(self, base: Path) -> Self:  # noqa: ARG002
+        """The same with its relative paths meant from a folder."""
+        return self
 
 
 class ReaderConfig(DeviceConfig):

@@ -23,6 +23,7 @@ class _Device:
     profile: str | None
     kind: DriverKind | None  #: of its bus
     address: object  #: what is unique on its bus, e.g. the unit
+    gate: str | None  #: that it stands at
 
 
 def check_references(document: Document, library: ProfileLibrary) -> tuple[dict[str, Profile], list[str]]:
@@ -45,7 +46,7 @@ def check_references(document: Document, library: ProfileLibrary) -> tuple[dict[
             mistakes.append(document.mistake(("devices", device.index, "bus"), text))
     mistakes += _shared_addresses(named, document)
     profiles, wrong = _profiles(named, document, library)
-    return profiles, mistakes + wrong
+    return profiles, [*mistakes, *wrong, *_gates(named, profiles, document)]
 
 
 def _entries(data: Mapping[str, Any], part: str) -> Sequence[Any]:
@@ -59,7 +60,8 @@ def _named(entries: Sequence[Any], types: Mapping[str, str]) -> Iterator[_Device
             bus = _text(entry, "bus")
             kind = DRIVERS.get(types.get(bus or "", ""))
             address = _address(entry, kind)
-            yield _Device(index, _text(entry, "id"), bus, _text(entry, "profile"), kind, address)
+            gate = _text(entry, "gate") if kind is not None and "gate" in kind.device.model_fields else None
+            yield _Device(index, _text(entry, "id"), bus, _text(entry, "profile"), kind, address, gate)
 
 
 def _address(entry: Mapping[str, Any], kind: DriverKind | None) -> object:
@@ -118,6 +120,23 @@ def _shared_addresses(devices: Sequence[_Device], document: Document) -> Iterato
         if first is not device:
             text = f"{key} {device.address} on bus {device.bus!r} is {first.id!r} already; a bus has each {key} once"
             yield document.mistake(("devices", device.index, key), text)
+
+
+def _gates(devices: Sequence[_Device], profiles: Mapping[str, Profile], document: Document) -> Iterator[str]:
+    """A reader stands at a device of this gateway that can be opened."""
+    there = {device.id: profiles.get(device.profile or "") for device in devices if device.id is not None}
+    gates = [name for name, profile in there.items() if profile is None or _opens(profile)]
+    for device in devices:
+        if device.gate is None or device.gate in gates:
+            continue
+        near = get_close_matches(device.gate, gates, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(gates) or 'none; add one'}"
+        text = f"gate {device.gate!r} is no device of this gateway that opens; {hint}"
+        yield document.mistake(("devices", device.index, "gate"), text)
+
+
+def _opens(profile: Profile) -> bool:
+    return any(action.name == "open" for action in profile.actions())
 
 
 def _profiles(

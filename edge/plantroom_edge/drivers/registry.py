@@ -13,6 +13,12 @@ from plantroom_edge.drivers.modbus.budget import check_budget
 from plantroom_edge.drivers.modbus.config import ModbusDevice, RtuBus, RtuOverTcpBus, TcpBus
 from plantroom_edge.drivers.modbus.driver import ModbusDriver
 from plantroom_edge.drivers.modbus.profile import ModbusProfile
+from plantroom_edge.drivers.modbus_relay_barrier.config import BarrierDevice, BarrierRtu, BarrierTcp
+from plantroom_edge.drivers.modbus_relay_barrier.driver import BarrierDriver
+from plantroom_edge.drivers.modbus_relay_barrier.profile import BarrierProfile
+from plantroom_edge.drivers.osdp_reader.config import OsdpLine, OsdpReader, check_files, check_library
+from plantroom_edge.drivers.osdp_reader.driver import OsdpDriver
+from plantroom_edge.drivers.osdp_reader.profile import ReaderProfile
 from plantroom_edge.drivers.qr_scanner.config import ScannerDevice, SerialLine, TcpLine, check_one_scanner
 from plantroom_edge.drivers.qr_scanner.driver import ScannerDriver
 from plantroom_edge.drivers.qr_scanner.profile import ScannerProfile
@@ -27,6 +33,10 @@ def _nothing(_bus: Any, _devices: Devices) -> Iterable[tuple[str, str]]:
     return ()
 
 
+def _no_files(_device: Any) -> Iterable[tuple[str, str]]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class DriverKind:
     """A driver as configuration and agent know it."""
@@ -38,6 +48,7 @@ class DriverKind:
     build: Callable[[Any, Devices, Clock], Driver]
     address: str | None = None  #: key of a device entry that is unique on a bus
     check: Callable[[Any, Devices], Iterable[tuple[str, str]]] = _nothing  #: (key of the bus entry, mistake)
+    check_files: Callable[[Any], Iterable[tuple[str, str]]] = _no_files  #: of a device: (key of its entry, mistake)
 
 
 def _modbus(bus: type[BusConfig]) -> DriverKind:
@@ -48,10 +59,26 @@ def _scanner(bus: type[BusConfig]) -> DriverKind:
     return DriverKind("qr_scanner", bus, ScannerDevice, ScannerProfile, ScannerDriver, check=check_one_scanner)
 
 
+def _barrier(bus: type[BusConfig]) -> DriverKind:
+    return DriverKind("modbus_relay_barrier", bus, BarrierDevice, BarrierProfile, BarrierDriver, "unit")
+
+
 DRIVERS: dict[str, DriverKind] = {
     "modbus-tcp": _modbus(TcpBus),
     "modbus-rtu": _modbus(RtuBus),
     "modbus-rtu-over-tcp": _modbus(RtuOverTcpBus),
+    "barrier-tcp": _barrier(BarrierTcp),
+    "barrier-rtu": _barrier(BarrierRtu),
+    "osdp": DriverKind(
+        "osdp_reader",
+        OsdpLine,
+        OsdpReader,
+        ReaderProfile,
+        OsdpDriver,
+        "address",
+        check_library,
+        check_files,
+    ),
     "scanner-serial": _scanner(SerialLine),
     "scanner-tcp": _scanner(TcpLine),
     "ble": DriverKind("ble_scale", BleBus, BleScaleDevice, BleScaleProfile, BleScaleDriver, "address"),

@@ -20,11 +20,11 @@ def test_each_driver_has_the_same_files(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
-def test_the_sample_of_a_driver_is_right_and_its_own(folder: Path) -> None:
+def test_the_sample_of_a_driver_is_right_and_shows_it(folder: Path) -> None:
     data = read_document(folder / "sample.yaml").data
     fleet = load_site(data, "sample", ProfileLibrary())
     named = {DRIVERS[bus.type].name for bus in fleet.site.buses}
-    assert named == {folder.name}
+    assert folder.name in named
     assert fleet.site.devices
 
 

@@ -78,6 +78,12 @@ class ModbusBus:
             lambda wait: self.link.write(function, address, values, unit.address, max(wait, self._timeout)),
         )
 
+    async def write_raw(self, address: int, value: int, unit: Unit) -> None:
+        """FC 5 with any value, once; after NoAnswerError nobody knows whether it acted."""
+        await self._timed(
+            unit, 0, 0.0, lambda wait: self.link.write_raw(address, value, unit.address, max(wait, self._timeout))
+        )
+
     async def _resync(self, block: Block, unit: Unit, quiet_s: float) -> None:
         length = resync_length(block.table, unit.outstanding)
         address = min(block.address, MOST_ADDRESSES - length)

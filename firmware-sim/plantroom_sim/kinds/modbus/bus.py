@@ -8,9 +8,9 @@ import tty
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from plantroom_sim.kind import BusEntry, GatewayPart, Place, SimBus
+from plantroom_sim.kind import BusEntry, GatewayPart, Place, SimBus, SimDevice
 from plantroom_sim.kinds.modbus.config import ModbusDevice, RtuEntry, RtuOverTcpEntry, TcpEntry
 from plantroom_sim.kinds.modbus.device import ModbusUnit
 from plantroom_sim.kinds.modbus.registers import read_map
@@ -36,11 +36,20 @@ LEAST_SILENCE_S = 0.02
 Send = Callable[[bytes], Awaitable[None]]
 
 
+class Unit(SimDevice, Protocol):
+    """What answers at an address of a line."""
+
+    name: str
+    unit: int
+    mode: str  #: ok, or how its answers fail
+    delay_s: float  #: what it always takes to answer
+
+
 class ModbusBus(ABC):
     """Units that answer each in its own time, in the order they were asked: a late one holds up no other."""
 
     def __init__(
-        self, entry: BusEntry, units: Iterable[ModbusUnit], place: Place, described: Sequence[Mapping[str, Any]] = ()
+        self, entry: BusEntry, units: Iterable[Unit], place: Place, described: Sequence[Mapping[str, Any]] = ()
     ) -> None:
         self.id = entry.id
         self.place = place
@@ -51,7 +60,7 @@ class ModbusBus(ABC):
         }
 
     @property
-    def devices(self) -> Mapping[str, ModbusUnit]:
+    def devices(self) -> Mapping[str, Unit]:
         return {unit.name: unit for unit in self.units.values()}
 
     async def run(self) -> None:
@@ -66,20 +75,25 @@ class ModbusBus(ABC):
     def reach(self) -> dict[str, Any]:
         """Type and address as gateway.yaml says them."""
 
+    def reply(self, unit: Unit, pdu: bytes) -> bytes:
+        """What a unit says to a request."""
+        assert isinstance(unit, ModbusUnit)
+        return answer(unit, pdu)
+
     def ask(self, number: int, pdu: bytes, send: Send) -> None:
         """Hand a request to its unit; one that nobody has, or that has too much to do, is not answered."""
         queue = self._asked.get(number)
         if queue is not None and not queue.full():
             queue.put_nowait((pdu, send))
 
-    async def _serve_unit(self, unit: ModbusUnit, asked: "asyncio.Queue[tuple[bytes, Send]]") -> None:
+    async def _serve_unit(self, unit: Unit, asked: "asyncio.Queue[tuple[bytes, Send]]") -> None:
         while True:
             pdu, send = await asked.get()
             if unit.mode == "dead":
                 continue
             if delay := _DELAYS.get(unit.mode, unit.delay_s):
                 await asyncio.sleep(delay)
-            reply = answer(unit, pdu)
+            reply = self.reply(unit, pdu)
             await send(garbage(reply) if unit.mode == "garbage" else reply)
 
 
@@ -87,7 +101,7 @@ class TcpBus(ModbusBus):
     """Units behind one TCP port."""
 
     def __init__(
-        self, entry: TcpEntry, units: Iterable[ModbusUnit], place: Place, described: Sequence[Mapping[str, Any]] = ()
+        self, entry: TcpEntry, units: Iterable[Unit], place: Place, described: Sequence[Mapping[str, Any]] = ()
     ) -> None:
         super().__init__(entry, units, place, described)
         self._server = _Server(entry.port, self._client)
@@ -128,7 +142,7 @@ class _RtuBus(ModbusBus):
     def __init__(
         self,
         entry: RtuEntry | RtuOverTcpEntry,
-        units: Iterable[ModbusUnit],
+        units: Iterable[Unit],
         place: Place,
         described: Sequence[Mapping[str, Any]] = (),
     ) -> None:
@@ -167,7 +181,7 @@ class RtuLine(_RtuBus):
     """Units on one serial line: a pseudo-terminal, reachable at `path` (a symbolic link)."""
 
     def __init__(
-        self, entry: RtuEntry, units: Iterable[ModbusUnit], place: Place, described: Sequence[Mapping[str, Any]] = ()
+        self, entry: RtuEntry, units: Iterable[Unit], place: Place, described: Sequence[Mapping[str, Any]] = ()
     ) -> None:
         super().__init__(entry, units, place, described)
         self.path: Path = place.folder / "lines" / f"{place.gateway}-{entry.id}"
@@ -220,7 +234,7 @@ class RtuOverTcpLine(_RtuBus):
     def __init__(
         self,
         entry: RtuOverTcpEntry,
-        units: Iterable[ModbusUnit],
+        units: Iterable[Unit],
         place: Place,
         described: Sequence[Mapping[str, Any]] = (),
     ) -> None:

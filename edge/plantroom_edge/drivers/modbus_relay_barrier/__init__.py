@@ -1,0 +1,1 @@
+"""Gates behind a Modbus relay board."""

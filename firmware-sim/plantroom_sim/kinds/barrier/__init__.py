@@ -1,0 +1,1 @@
+"""Simulated gates behind Modbus relay boards."""

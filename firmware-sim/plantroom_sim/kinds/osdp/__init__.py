@@ -1,0 +1,1 @@
+"""Simulated card readers on an OSDP line."""
