@@ -1,14 +1,21 @@
 """/api/v1/quarantine."""
 
+from base64 import b64encode
 from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict
+from sqlmodel import Session
 
-from plantroom_cloud.dependencies import At, Manager, ReadSession, Viewer, WriteSession
+from plantroom_cloud.dependencies import At, Manager, ReadSession, ServicesDep, Viewer, WriteSession
+from plantroom_cloud.errors import NotFoundError
 from plantroom_cloud.listing import Page
-from plantroom_cloud.quarantine.service import dismiss, waiting
+from plantroom_cloud.quarantine.models import QuarantinedMessage
+from plantroom_cloud.quarantine.payload import readable
+from plantroom_cloud.quarantine.service import dismiss, get, waiting
+from plantroom_cloud.services import Services
+from plantroom_cloud.users.models import User
 
 router = APIRouter(prefix="/api/v1/quarantine", tags=["quarantine"])
 
@@ -27,17 +34,50 @@ class QuarantinedOut(BaseModel):
     times: int
 
 
+class QuarantinedWhole(QuarantinedOut):
+    """With what came: decoded where it can be, and in Base64."""
+
+    kind: str
+    text: str
+    payload: bytes
+
+
 @router.get("")
 def list_messages(
-    _user: Viewer, session: ReadSession, cursor: Annotated[int | None, Query(ge=1)] = None
+    user: Viewer,
+    session: ReadSession,
+    gateway: str = "",
+    q: str = "",
+    dismissed: bool = False,
+    cursor: Annotated[int | None, Query(ge=1)] = None,
 ) -> Page[QuarantinedOut]:
-    """Newest first."""
-    found = waiting(session, cursor, 101)
+    """Newest first; `q` is looked for in reason and topic."""
+    found = waiting(session, cursor, 101, sites=user.sites, gateway_id=gateway, text=q, dismissed=dismissed)
     more = str(found[99].id) if len(found) > 100 else None
     return Page(items=[QuarantinedOut.model_validate(message) for message in found[:100]], next=more)
 
 
+@router.get("/{message_id}")
+def get_message(message_id: int, user: Viewer, session: ReadSession, services: ServicesDep) -> QuarantinedWhole:
+    """One, with its payload."""
+    message = visible(session, services, user, message_id)
+    shown = readable(message.payload)
+    known = QuarantinedOut.model_validate(message).model_dump()
+    return QuarantinedWhole(**known, kind=shown.kind, text=shown.text, payload=b64encode(message.payload))
+
+
 @router.post("/{message_id}/dismiss")
-def post_dismiss(message_id: int, user: Manager, session: WriteSession, at: At) -> QuarantinedOut:
+def post_dismiss(
+    message_id: int, user: Manager, session: WriteSession, services: ServicesDep, at: At
+) -> QuarantinedOut:
     """Somebody has looked at it."""
+    visible(session, services, user, message_id)
     return QuarantinedOut.model_validate(dismiss(session, message_id, user.name, at))
+
+
+def visible(session: Session, services: Services, user: User, message_id: int) -> QuarantinedMessage:
+    """The message if the person may know of its gateway; raises NotFoundError."""
+    message = get(session, message_id)
+    if user.sites and message.gateway_id not in {g.id for g in services.gateways.list(session, user.sites)}:
+        raise NotFoundError(f"there is no message {message_id} in quarantine")
+    return message

@@ -1,6 +1,7 @@
 """Messages that could not be taken: kept whole, counted, shown, dismissed."""
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlmodel import Session
@@ -42,21 +43,52 @@ def keep(session: Session, topic: str, gateway_id: str, reason: str, payload: by
     record_change(session, "quarantine", digest[:12], at)
 
 
-def count(session: Session) -> int:
+def count(session: Session, sites: Sequence[str] = ()) -> int:
     """How many are kept and not dismissed."""
-    return repository.count(session)
+    return repository.count(session, sites)
 
 
-def waiting(session: Session, before_id: int | None = None, limit: int = 100) -> list[QuarantinedMessage]:
-    """Those that nobody has dismissed, newest first."""
-    return repository.waiting(session, before_id, limit)
+def gateways(session: Session, sites: Sequence[str] = ()) -> list[str]:
+    """Names of gateways, known or not, whose messages wait."""
+    return repository.gateways(session, sites)
+
+
+def waiting(
+    session: Session,
+    before_id: int | None = None,
+    limit: int = 100,
+    *,
+    sites: Sequence[str] = (),
+    gateway_id: str = "",
+    text: str = "",
+    dismissed: bool = False,
+) -> list[QuarantinedMessage]:
+    """Those that nobody has dismissed (or those that somebody has), newest first, without their payloads."""
+    return repository.waiting(
+        session, before_id, limit, sites=sites, gateway_id=gateway_id, text=text, dismissed=dismissed
+    )
+
+
+def get(session: Session, message_id: int) -> QuarantinedMessage:
+    """With its payload; raises NotFoundError."""
+    message = session.get(QuarantinedMessage, message_id)
+    if message is None:
+        raise NotFoundError(f"there is no message {message_id} in quarantine")
+    return message
+
+
+def dismiss_fitting(
+    session: Session, sites: Sequence[str], gateway_id: str, text: str, actor: str, at: datetime
+) -> int:
+    """Somebody has looked at all that fit; how many."""
+    number = repository.dismiss_fitting(session, sites, gateway_id, text, actor, at)
+    record_change(session, "quarantine", "many", at)
+    return number
 
 
 def dismiss(session: Session, message_id: int, actor: str, at: datetime) -> QuarantinedMessage:
     """Somebody has looked at it; it is kept all the same. Raises NotFoundError."""
-    message = session.get(QuarantinedMessage, message_id)
-    if message is None:
-        raise NotFoundError(f"there is no message {message_id} in quarantine")
+    message = get(session, message_id)
     message.dismissed_at, message.dismissed_by = at, actor
     session.add(message)
     record_change(session, "quarantine", message.digest[:12], at)
