@@ -10,10 +10,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from plantroom_cloud.alarms.conditions import Condition, Verdict, as_text
 from plantroom_shared.batch import DeviceRows, Value
 
 #: Readings kept for the alarm that they may raise.
 EVIDENCE = 60
+#: The window of a condition is written to the database this often, so that a restart loses little of it.
+KEPT_EACH_MS = 60_000
 #: Blocks of rows before those that cross a limit, for the same purpose.
 RECENT = 4
 
@@ -31,6 +34,12 @@ class Rule:
     states: frozenset[str]
     on_delay_ms: int
     off_delay_ms: int
+    condition: Condition | None = None  #: where more than one value of one metric is judged
+
+    @property
+    def timed(self) -> bool:
+        """Whether the watermark alone may change it."""
+        return self.kind == "no-data" or (self.condition is not None and self.condition.timed)
 
 
 @dataclass(slots=True)
@@ -42,6 +51,9 @@ class Standing:
     last_time: int | None = None  #: newest reading seen
     value: Value = None
     evidence: list[tuple[int, Value]] = field(default_factory=list)
+    known: dict[str, Value] = field(default_factory=dict)  #: of a condition: the last value of each of its metrics
+    points: list[tuple[int, Value]] = field(default_factory=list)  #: of a condition: its window
+    kept_at: int = 0  #: of a condition: when it was last written to the database
 
     def dump(self) -> dict[str, Any]:
         """To JSON."""
@@ -52,6 +64,7 @@ class Standing:
         """From JSON."""
         standing = Standing(**data)
         standing.evidence = [(time, value) for time, value in standing.evidence]
+        standing.points = [(time, value) for time, value in standing.points]
         return standing
 
 
@@ -82,6 +95,8 @@ def judge_rows(
     be kept."""
     if rule.kind == "no-data":
         return _judge_silence(standing, rows)
+    if rule.condition is not None:
+        return _judge_condition(rule, rule.condition, standing, rows)
     assert rule.metric is not None
     column = rows.values.get(rule.metric)
     ended = [row for row, metric, _ in rows.marks if metric is None or metric == rule.metric]
@@ -121,7 +136,12 @@ def judge_watermark(rule: Rule, standing: Standing, until: int) -> list[Crossing
             assert standing.last_time is not None
             return [Crossing("raise", standing.last_time + rule.on_delay_ms, None)]
         return []
-    return _due(rule, standing, until)
+    crossings = _due(rule, standing, until)
+    condition = rule.condition
+    if condition is not None and condition.timed and (standing.last_time or 0) <= until:
+        _follow(standing, condition.verdict(standing.known, standing.points, until), until)
+        crossings += _due(rule, standing, until)
+    return crossings
 
 
 def resume(rule: Rule, standing: Standing, at: int) -> bool:
@@ -131,6 +151,54 @@ def resume(rule: Rule, standing: Standing, at: int) -> bool:
     if rule.kind == "no-data" and standing.last_time is not None and not standing.active:
         standing.last_time = max(standing.last_time, at)
     return changed
+
+
+def _judge_condition(
+    rule: Rule, condition: Condition, standing: Standing, rows: DeviceRows
+) -> tuple[list[Crossing], bool]:
+    columns = {name: column for name in condition.metrics if (column := rows.values.get(name)) is not None}
+    ended = {(row, name) for row, metric, _ in rows.marks for name in ([metric] if metric else condition.metrics)}
+    if not columns and not any(name in condition.metrics for _, name in ended):
+        return [], False
+    crossings: list[Crossing] = []
+    before = (standing.active, standing.pending_since)
+    for index, moment in enumerate(rows.times):
+        if standing.last_time is not None and moment < standing.last_time:
+            continue
+        for name in condition.metrics:
+            if (index, name) in ended:
+                standing.known.pop(name, None)
+                if name == condition.metric:
+                    standing.points.clear()
+        for name, column in columns.items():
+            value = column[index]
+            if value is None or (index, name) in ended:
+                continue
+            was = standing.known.get(name)
+            standing.known[name] = value
+            if name == condition.metric:
+                condition.remember(standing.points, moment, value, was)
+                standing.evidence = [*standing.evidence[1 - EVIDENCE :], (moment, value)]
+        standing.last_time = moment
+        crossings += _due(rule, standing, moment)
+        _follow(standing, condition.verdict(standing.known, standing.points, moment), moment)
+        figure = condition.figure(standing.known, standing.points)
+        standing.value = figure if figure is not None else standing.known.get(condition.metric)
+        crossings += _due(rule, standing, moment)
+    changed = before != (standing.active, standing.pending_since) or bool(crossings)
+    if not changed and condition.window_ms and (standing.last_time or 0) - standing.kept_at >= KEPT_EACH_MS:
+        changed = True
+    if changed:
+        standing.kept_at = standing.last_time or 0
+    return crossings, changed
+
+
+def _follow(standing: Standing, verdict: Verdict, moment: int) -> None:
+    turns = Verdict.NORMAL if standing.active else Verdict.ABNORMAL
+    if verdict is not turns:
+        standing.pending_since = None
+    elif standing.pending_since is None:
+        standing.pending_since = moment
 
 
 def _judge_silence(standing: Standing, rows: DeviceRows) -> tuple[list[Crossing], bool]:
@@ -216,7 +284,7 @@ def _due(rule: Rule, standing: Standing, until: int) -> list[Crossing]:
 
 def _is_abnormal(rule: Rule, value: Value) -> bool:
     if rule.kind == "state":
-        return _text(value) in rule.states
+        return as_text(value) in rule.states
     if isinstance(value, str) or value is None:
         return False
     return value > rule.limit if rule.operator == ">" else value < rule.limit
@@ -225,13 +293,9 @@ def _is_abnormal(rule: Rule, value: Value) -> bool:
 def _is_normal(rule: Rule, value: Value) -> bool:
     """Back beyond the dead-band, not just below the limit."""
     if rule.kind == "state":
-        return _text(value) not in rule.states
+        return as_text(value) not in rule.states
     if isinstance(value, str) or value is None:
         return False
     if rule.operator == ">":
         return value <= rule.limit - rule.deadband
     return value >= rule.limit + rule.deadband
-
-
-def _text(value: Value) -> str:
-    return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)

@@ -32,12 +32,17 @@ class _Watched:
     recent: deque[DeviceRows] = field(default_factory=lambda: deque(maxlen=engine.RECENT))
 
 
+#: Kinds that look at every row, not only at those with their metric.
+_SEE_ALL = ("no-data", "condition")
+
+
 @dataclass(slots=True)
 class _Watch:
     """A gateway: what its watermark may end."""
 
     devices: dict[str, _Watched]
     pending: dict[tuple[str, int], _Pair] = field(default_factory=dict)  #: delays that run
+    timed: list[tuple[str, _Pair]] = field(default_factory=list)  #: what time alone may change
     silent_from: int = 0  #: before this no device can be silent for too long, ms
     until: int = 0  #: its watermark, ms
 
@@ -68,14 +73,18 @@ class Judging:
         self._rules, self._devices_of = {}, {}
         of_device: dict[str, list[engine.Rule]] = {}
         of_profile: dict[str, list[engine.Rule]] = {}
+        of_site: dict[str, list[engine.Rule]] = {}
         for rule in repository.enabled_rules(session):
             if rule.device_id is not None:
                 of_device.setdefault(rule.device_id, []).append(compiled(rule))
             elif rule.profile is not None:
                 of_profile.setdefault(rule.profile, []).append(compiled(rule))
-        for device_id, profile, gateway_id in devices:
+            elif rule.site_id is not None:
+                of_site.setdefault(rule.site_id, []).append(compiled(rule))
+        for device_id, profile, gateway_id, site_id in devices:
             self._devices_of.setdefault(gateway_id, []).append(device_id)
-            if mine := of_device.get(device_id, []) + of_profile.get(profile, []):
+            mine = of_device.get(device_id, []) + of_profile.get(profile, []) + of_site.get(site_id, [])
+            if mine:
                 self._rules[device_id] = mine
 
     def look_again(self) -> None:
@@ -96,6 +105,8 @@ class Judging:
         until = batch.complete_until
         if until is None:
             return
+        for source, pair in watch.timed:
+            self._end(session, gateway_id, watch, source, pair, until, at)
         for (source, _), pair in list(watch.pending.items()):
             self._end(session, gateway_id, watch, source, pair, until, at)
         if until >= watch.silent_from:
@@ -114,7 +125,7 @@ class Judging:
         watch = self._watch(session, gateway_id)
         watched = watch.devices.get(source)
         for pair in watched.pairs if watched is not None else ():
-            if pair[0].kind == "no-data" or pair[1].pending_since is not None:
+            if pair[0].timed or pair[1].pending_since is not None:
                 self._end(session, gateway_id, watch, source, pair, until, at)
 
     def _judge(self, session: Session, gateway_id: str, watch: _Watch, rows: DeviceRows, at: datetime) -> None:
@@ -128,7 +139,7 @@ class Judging:
             rule, standing = pair
             if single:
                 column = columns.get(rule.metric)  # type: ignore[arg-type]
-                if column is None and rule.kind != "no-data":
+                if column is None and rule.kind not in _SEE_ALL:
                     continue
                 if column is not None and is_quiet(rule, standing, moment, column[0]):
                     continue
@@ -177,6 +188,10 @@ class Judging:
                     # not kept at each reading: what was heard last stands with the latest values
                     standing.last_time = max(standing.last_time or 0, ms_from_utc(heard[source]))
                 watched.pairs.append((rule, standing))
+                if rule.condition is not None:
+                    standing.known = repository.latest_values(session, source, rule.condition.metrics) | standing.known
+                    if rule.condition.timed:
+                        watch.timed.append((source, (rule, standing)))
                 if standing.pending_since is not None:
                     watch.pending[source, rule.id] = rule, standing
             watch.devices[source] = watched

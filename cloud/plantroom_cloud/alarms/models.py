@@ -39,6 +39,13 @@ class RuleKind(StrEnum):
     STATE = "state"
     NO_DATA = "no-data"
     GATEWAY_LOST = "gateway-lost"
+    RATE = "rate"  #: a value changes too fast, in units per minute
+    DEVIATION = "deviation"  #: from another metric of the device
+    MISMATCH = "mismatch"  #: two states that should be the same
+    STUCK = "stuck"  #: a value that never changes
+    COUNTER_RESET = "counter-reset"  #: a counter that went back
+    COMBINATION = "combination"  #: all or any of several comparisons
+    REPEATED = "repeated"  #: a limit or state begins n times within a time
     EVENT = "event"  #: raised by a gateway's own report, e.g. a corrupt outbox
     REPORTED = "reported"  #: raised and returned by a domain: a bag overdue, a patrol point missed
 
@@ -63,6 +70,9 @@ class AlarmRule(SQLModel, table=True):
     operator: str | None = None  #: ">" or "<"
     limit: float | None = None
     deadband: float = 0.0
+    #: of the kinds that need more than one value of one metric (`definition.More`)
+    more: dict[str, Any] = Field(default_factory=dict, sa_column=Column(Document, nullable=False))
+    site_id: str | None = Field(default=None, foreign_key="site.id", index=True)  #: on all devices there that have it
     states: list[str] = Field(default_factory=list, sa_column=Column(Document, nullable=False))
     on_delay_s: float = 0.0
     off_delay_s: float = 0.0

@@ -9,6 +9,7 @@ from sqlmodel import Session
 
 from plantroom_cloud.alarms.chart import chart_around
 from plantroom_cloud.alarms.definition import RuleDefinition
+from plantroom_cloud.alarms.form import DAYS, comparison, rule_values, values_of
 from plantroom_cloud.alarms.models import SET_ASIDE, Alarm, AlarmRule
 from plantroom_cloud.alarms.suppressing import shelf
 from plantroom_cloud.alarms.transitions import events
@@ -25,7 +26,7 @@ from plantroom_cloud.dependencies import (
 from plantroom_cloud.errors import InvalidError, InvalidFieldsError, NotFoundError
 from plantroom_cloud.services import Services
 from plantroom_cloud.users.models import User
-from plantroom_cloud.web.forms import Form, Submitted, read
+from plantroom_cloud.web.forms import Form, read
 from plantroom_cloud.web.nav import NavEntry
 from plantroom_cloud.web.render import render
 
@@ -161,7 +162,7 @@ def make_rule(
     request: Request, form: Form, user: Manager, session: WriteSession, services: ServicesDep, at: At
 ) -> Response:
     """Make it, or say what is wrong beside the field."""
-    values = _rule_values(form)
+    values = rule_values(form)
     definition, errors = read(RuleDefinition, values)
     if definition is not None:
         try:
@@ -189,7 +190,7 @@ def metrics_of_target(
 def rule_page(request: Request, rule_id: int, user: Viewer, session: ReadSession, services: ServicesDep) -> Response:
     """One rule in its form, with who changed what."""
     rule = services.alarms.rule(session, rule_id)
-    return _rule_form(request, session, services, user, _values_of(rule), {}, rule)
+    return _rule_form(request, session, services, user, values_of(rule), {}, rule)
 
 
 @router.post("/rules/{rule_id}")
@@ -198,11 +199,11 @@ def change_rule(
 ) -> Response:
     """Change it, or say what is wrong beside the field."""
     rule = services.alarms.rule(session, rule_id)
-    values = _rule_values(form)
+    values = rule_values(form)
     if rule.profile == "system":  # the form shows what may be changed
         values |= {"kind": rule.kind, "profile": rule.profile, "metric": rule.metric, "states": rule.states}
     elif rule.key is not None:
-        values |= {"kind": rule.kind, "profile": rule.profile, "device_id": rule.device_id}
+        values |= {"kind": rule.kind, "profile": rule.profile, "device_id": rule.device_id, "site_id": rule.site_id}
     definition, errors = read(RuleDefinition, values)
     if definition is not None:
         try:
@@ -242,7 +243,7 @@ def _rule_form(
     errors: dict[str, str],
     rule: AlarmRule | None = None,
 ) -> Response:
-    for name in ("device_id", "profile"):  # one field of the form stands for both
+    for name in ("device_id", "profile", "site_id"):  # one field of the form stands for them
         if name in errors:
             errors = errors | {"target": errors[name]}
     devices = [device for device in services.devices.list(session, user.sites) if device.kind != "gateway"]
@@ -259,33 +260,12 @@ def _rule_form(
         devices=devices,
         profiles=sorted({device.profile for device in devices if device.profile}),
         teams=services.users.teams(session),
+        sites=[site for site in services.sites.list(session) if may_see(user, site.id)],
+        parts="\n".join(comparison(part) for part in values.get("more", {}).get("parts", [])),
+        guard=comparison(values["more"]["guard"]) if values.get("more", {}).get("guard") else "",
+        days=list(enumerate(DAYS)),
         history=services.users.audited(session, f"alarm-rule/{rule.id}") if rule is not None else [],
     )
-
-
-def _rule_values(form: Submitted) -> dict[str, Any]:
-    """The form's fields as a definition has them, and `target` for the form itself."""
-    kind, _, target = form.text("target").partition(":")
-    names = ("name", "kind", "severity", "metric", "operator", "limit", "team_id")
-    texts = ("cause", "consequence", "response")
-    delays = ("deadband", "on_delay_s", "off_delay_s", "proving_s")
-    return {
-        "target": form.text("target"),
-        "device_id": target if kind == "device" else None,
-        "profile": target if kind == "profile" else None,
-        "states": form.listed("states"),
-        "work_order": form.on("work_order"),
-        "enabled": form.on("enabled"),
-        **{name: form.text(name) for name in texts},
-        **{name: form.optional(name) for name in names},
-        **{name: form.text(name) or 0 for name in delays},
-        "name": form.text("name"),
-    }
-
-
-def _values_of(rule: AlarmRule) -> dict[str, Any]:
-    target = f"device:{rule.device_id}" if rule.device_id else f"profile:{rule.profile}"
-    return rule.model_dump() | {"target": target, "kind": rule.kind.value, "severity": rule.severity.value}
 
 
 def _metrics(session: Session, services: Services, target: str) -> list[dict[str, Any]]:
@@ -293,7 +273,9 @@ def _metrics(session: Session, services: Services, target: str) -> list[dict[str
     return [
         metric
         for device in services.devices.list(session)
-        if (kind == "device" and device.id == name) or (kind == "profile" and device.profile == name)
+        if (kind == "device" and device.id == name)
+        or (kind == "profile" and device.profile == name)
+        or (kind == "site" and services.gateways.get(session, device.gateway_id).site_id == name)
         for metric in device.metrics
     ]
 

@@ -1,6 +1,6 @@
 """Queries over alarm rules, alarms and their transitions."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -104,9 +104,11 @@ def rules(session: Session) -> list[AlarmRule]:
 
 def rules_on(session: Session, device_id: str, profile: str) -> list[AlarmRule]:
     """Those that are judged on a device."""
+    site = select(Gateway.site_id).join(Device, col(Device.gateway_id) == Gateway.id).where(Device.id == device_id)
     mine = or_(
         col(AlarmRule.device_id) == device_id,
         and_(col(AlarmRule.profile) == profile, col(AlarmRule.device_id).is_(None)),
+        col(AlarmRule.site_id).in_(site),
     )
     return list(session.exec(_judged().where(mine)))
 
@@ -148,6 +150,20 @@ def keys_of(session: Session, profile: str) -> set[str]:
     return {key for key in session.exec(select(AlarmRule.key).where(AlarmRule.profile == profile)) if key is not None}
 
 
+def metrics_of_site(session: Session, site_id: str) -> list[dict[str, Any]] | None:
+    """None when no device is there."""
+    query = select(Device).join(Gateway, col(Gateway.id) == Device.gateway_id).where(Gateway.site_id == site_id)
+    found = session.exec(query).all()
+    return [metric for device in found for metric in device.metrics] if found else None
+
+
+def latest_values(session: Session, device_id: str, names: Collection[str]) -> dict[str, Any]:
+    """The last known value of each of these metrics; an ended one has none."""
+    row = session.get(DeviceLatest, device_id)
+    held = row.values if row is not None else {}
+    return {name: held[name]["v"] for name in names if held.get(name, {}).get("v") is not None}
+
+
 def rule_by_key(session: Session, profile: str, key: str) -> AlarmRule | None:
     """A suggested rule of a profile, or one that every installation has (profile "system"); a deleted one too, for
     nobody wants back what he deleted."""
@@ -169,9 +185,10 @@ def team_exists(session: Session, team_id: str) -> bool:
     return session.get(Team, team_id) is not None
 
 
-def devices(session: Session) -> Sequence[tuple[str, str, str]]:
-    """Of every device: id, profile, gateway."""
-    return session.exec(select(Device.id, Device.profile, Device.gateway_id)).all()
+def devices(session: Session) -> Sequence[tuple[str, str, str, str]]:
+    """Of every device: id, profile, gateway, site."""
+    query = select(Device.id, Device.profile, Device.gateway_id, Gateway.site_id)
+    return session.exec(query.join(Gateway, col(Gateway.id) == Device.gateway_id)).all()
 
 
 def direct_devices(session: Session) -> Sequence[Device]:

@@ -1,19 +1,28 @@
 """Alarm rules: those that every installation has, those that profiles suggest, those that people make and change."""
 
-from datetime import datetime
+from datetime import datetime, time
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 
 from plantroom_cloud.alarms import engine, repository
-from plantroom_cloud.alarms.definition import OWN_KINDS, RuleDefinition, mistakes
+from plantroom_cloud.alarms.conditions import Condition, Part, Schedule
+from plantroom_cloud.alarms.definition import (
+    OWN_KINDS,
+    More,
+    PartDefinition,
+    RuleDefinition,
+    ScheduleDefinition,
+    mistakes,
+)
 from plantroom_cloud.alarms.models import AlarmRule, RuleKind, Severity
 from plantroom_cloud.alarms.reported import ReportedRule
 from plantroom_cloud.errors import ConflictError, InvalidFieldsError
 from plantroom_shared.messages import Birth, SuggestedRule
 
 #: Fields that say what is watched: an alarm of another condition cannot go on.
-CONDITION = frozenset({"kind", "device_id", "profile", "metric", "operator", "states"})
+CONDITION = frozenset({"kind", "device_id", "profile", "site_id", "metric", "operator", "states", "more"})
 #: How long nothing may come from a gateway before it counts as lost.
 GATEWAY_LOST_S = 30.0
 
@@ -174,6 +183,8 @@ def metrics(session: Session, definition: RuleDefinition) -> dict[str, dict[str,
     """Of what it applies to, by name; None when there is no such device or profile."""
     if definition.device_id:
         found = repository.metrics_of_device(session, definition.device_id)
+    elif definition.site_id:
+        found = repository.metrics_of_site(session, definition.site_id)
     else:
         found = repository.metrics_of_profile(session, definition.profile or "")
     return None if found is None else {metric["name"]: metric for metric in found}
@@ -181,8 +192,8 @@ def metrics(session: Session, definition: RuleDefinition) -> dict[str, dict[str,
 
 def _fixed(rule: AlarmRule) -> tuple[str, ...]:
     if rule.profile == "system":
-        return ("kind", "device_id", "profile", "metric", "states")
-    return ("kind", "device_id", "profile") if rule.key is not None else ()
+        return ("kind", "device_id", "profile", "site_id", "metric", "states")
+    return ("kind", "device_id", "profile", "site_id") if rule.key is not None else ()
 
 
 def _check(session: Session, definition: RuleDefinition) -> None:
@@ -196,9 +207,10 @@ def _check(session: Session, definition: RuleDefinition) -> None:
 def compiled(rule: AlarmRule) -> engine.Rule:
     """What the engine needs of it."""
     assert rule.id is not None
+    condition = _condition(rule)
     return engine.Rule(
         id=rule.id,
-        kind=str(rule.kind.value),
+        kind=str(rule.kind.value) if condition is None else "condition",
         metric=rule.metric,
         operator=rule.operator,
         limit=rule.limit or 0.0,
@@ -206,4 +218,38 @@ def compiled(rule: AlarmRule) -> engine.Rule:
         states=frozenset(rule.states),
         on_delay_ms=round(rule.on_delay_s * 1000),
         off_delay_ms=round(rule.off_delay_s * 1000),
+        condition=condition,
     )
+
+
+def _condition(rule: AlarmRule) -> Condition | None:
+    """None where the engine judges the plain value itself, or silence."""
+    more = More.model_validate(rule.more)
+    plain = rule.kind in (RuleKind.LIMIT, RuleKind.STATE) and more.guard is None and more.schedule is None
+    if plain or rule.kind not in OWN_KINDS or rule.kind is RuleKind.NO_DATA:
+        return None
+    parts = tuple(_part(part) for part in more.parts)
+    return Condition(
+        kind=str(rule.kind.value),
+        metric=rule.metric or (parts[0].metric if parts else ""),
+        operator=rule.operator,
+        limit=rule.limit or 0.0,
+        deadband=rule.deadband,
+        states=frozenset(rule.states),
+        other=more.other,
+        window_ms=round(more.window_s * 1000),
+        count=more.count,
+        parts=parts,
+        every=more.every,
+        guard=_part(more.guard) if more.guard is not None else None,
+        schedule=_schedule(more.schedule) if more.schedule is not None else None,
+    )
+
+
+def _part(part: PartDefinition) -> Part:
+    return Part(part.metric, part.operator, part.limit or 0.0, frozenset(part.states))
+
+
+def _schedule(schedule: ScheduleDefinition) -> Schedule:
+    begins, ends = time.fromisoformat(schedule.begins), time.fromisoformat(schedule.ends)
+    return Schedule(frozenset(schedule.days), begins, ends, ZoneInfo(schedule.timezone))

@@ -9,6 +9,7 @@ from fastapi.templating import Jinja2Templates
 from markupsafe import Markup
 from starlette.responses import Response
 
+from plantroom_cloud.alarms.form import comparison
 from plantroom_cloud.columns import utc_from_ms
 from plantroom_cloud.web.nav import navigation
 
@@ -48,6 +49,22 @@ def condition(rule: Any) -> str:
             return f"{rule.metric} {rule.operator} {number(rule.limit)}{band}"
         case "state":
             return f"{rule.metric} is {' or '.join(rule.states)}"
+        case "rate":
+            return f"{rule.metric} changes by {rule.operator} {number(rule.limit)} a minute"
+        case "deviation":
+            return f"{rule.metric} is {rule.operator or ''} {number(rule.limit)} from {rule.more.get('other')}"
+        case "mismatch":
+            return f"{rule.metric} is not {rule.more.get('other')}"
+        case "stuck":
+            return f"{rule.metric} does not change for {duration(rule.more.get('window_s', 0))}"
+        case "counter-reset":
+            return f"{rule.metric} goes back"
+        case "combination":
+            word = " and " if rule.more.get("every", True) else " or "
+            return word.join(comparison(part) for part in rule.more.get("parts", []))
+        case "repeated":
+            times, window = rule.more.get("count"), duration(rule.more.get("window_s", 0))
+            return f"{rule.metric} begins {times} times in {window}"
         case "no-data":
             return "nothing comes"
         case "gateway-lost":
