@@ -2,15 +2,17 @@
 
 import asyncio
 import logging
+import sqlite3
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 import msgspec
 
-from plantroom_edge.app import Agent, status_path
+from plantroom_edge.app import Agent
 from plantroom_edge.config.loader import load_gateway_config
 from plantroom_edge.config.site import Fleet, GatewayConfig
 from plantroom_edge.driver import Found
@@ -19,8 +21,10 @@ from plantroom_edge.drivers.ble_scale.radio import RadioLostError
 from plantroom_edge.drivers.ble_scale.survey import survey
 from plantroom_edge.drivers.registry import DRIVERS
 from plantroom_edge.errors import ConfigError
-from plantroom_edge.outbox.store import OutboxStore
+from plantroom_edge.outbox.inspection import Inspection
 from plantroom_edge.profile.loader import ProfileLibrary
+from plantroom_edge.status.status import status_path
+from plantroom_edge.status.text import lines
 from plantroom_shared.clock import SystemClock
 
 #: A status older than this means that the agent does not run.
@@ -105,41 +109,58 @@ def status(path: Path, *, as_json: bool) -> None:
     """How the running agent is; exit code 1 when it does not run."""
     config, _fleet = _load(path, as_json=as_json)
     try:
-        data = msgspec.json.decode(status_path(config).read_bytes())
+        data = msgspec.json.decode(status_path(config.data_dir).read_bytes())
     except (OSError, msgspec.DecodeError):
         data = None
     if data is None or time.time() - data["at"] / 1000 > STALE_S:
-        _fail([f"gateway {config.gateway} does not run here (nothing new in {status_path(config)})"], as_json=as_json)
-    waiting = data["outbox"]["events"]["batches"] + data["outbox"]["telemetry"]["batches"]
-    lines = [
-        f"gateway {data['gateway']}: {'connected' if data['connected'] else 'NOT CONNECTED to the cloud'}",
-        f"  waiting in the outbox: {waiting} batches",
-        f"  samples since the start: {data['samples']}",
-    ]
-    for bus, figures in data["buses"].items():
-        lines.append(f"  bus {bus}: {figures['utilisation']:.0%} busy, {figures['timeouts']} time-outs")
-    _print(data, "\n".join(lines), as_json=as_json)
+        _fail(
+            [f"gateway {config.gateway} does not run here (nothing new in {status_path(config.data_dir)})"],
+            as_json=as_json,
+        )
+    _print(data, "\n".join(lines(data)), as_json=as_json)
 
 
-@main.command(epilog="Example: plantroom-edge outbox -c gateway.yaml")
+@main.command(epilog="Example: plantroom-edge outbox -c gateway.yaml --list 20")
 @_CONFIG
+@click.option("--list", "count", type=click.IntRange(1), help="Show so many batches of each stream, the oldest first.")
+@click.option("--verify", is_flag=True, help="Look through the whole file; exit code 1 where something is wrong.")
 @_JSON
-def outbox(path: Path, *, as_json: bool) -> None:
-    """What is waiting for the cloud."""
+def outbox(path: Path, count: int | None, *, verify: bool, as_json: bool) -> None:
+    """What is waiting for the cloud; the agent may run meanwhile, nothing is changed."""
     config, _fleet = _load(path, as_json=as_json)
     file = config.data_dir / "outbox.db"
     if not file.exists():
         _fail([f"there is no outbox yet at {file}; it is made when the agent first runs"], as_json=as_json)
-    store = OutboxStore(file)
-    store.open()
-    data: dict[str, Any] = {"outbox": store.outbox_id, "file": str(file)}
-    lines = [f"outbox {store.outbox_id} in {file}"]
-    for stream in ("events", "telemetry"):
-        depth = store.depth(stream)
+    inspection = Inspection(file)
+    try:
+        data, text = _inspected(inspection, file, count)
+    except sqlite3.DatabaseError as error:
+        _fail([f"{file} cannot be read: {error}; the agent sets a corrupt file aside when it starts"], as_json=as_json)
+    mistakes = inspection.verify() if verify else []
+    if verify:
+        data["mistakes"] = mistakes
+        text += mistakes or ["  verified: every page and every batch is in order"]
+    _print(data, "\n".join(text), as_json=as_json)
+    sys.exit(1 if mistakes else 0)
+
+
+def _inspected(inspection: Inspection, file: Path, count: int | None) -> tuple[dict[str, Any], list[str]]:
+    data: dict[str, Any] = {"outbox": inspection.identity(), "file": str(file)}
+    text = [f"outbox {data['outbox']} in {file}"]
+    for stream, depth in inspection.depths().items():
         data[stream] = {"batches": depth.batches, "bytes": depth.bytes, "oldest_ms": depth.oldest_ms}
-        lines.append(f"  {stream}: {depth.batches} batches, {depth.bytes} bytes")
-    store.close()
-    _print(data, "\n".join(lines), as_json=as_json)
+        since = "" if depth.oldest_ms is None else f", since {_moment(depth.oldest_ms)}"
+        text.append(f"  {stream}: {depth.batches} batches, {depth.bytes} bytes{since}")
+        if count is None:
+            continue
+        seen = list(inspection.batches(stream, count))
+        data[stream]["list"] = [msgspec.to_builtins(item) for item in seen]
+        text += [f"    {i.seq}  {_moment(i.taken_ms)}  {i.size} B  {i.clock}  {i.what or i.error}" for i in seen]
+    return data, text
+
+
+def _moment(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="seconds")
 
 
 def _survey(adapter: str, seconds: float, *, as_json: bool) -> None:

@@ -47,6 +47,13 @@ class OutboxBounds(Strict):
     min_free_bytes: Bytes = 200_000_000
 
 
+class LocalPage(Strict):
+    """A read-only page of the gateway on a port of its own; without this entry there is none."""
+
+    host: str = "127.0.0.1"  #: 0.0.0.0 shows it to everybody on the network
+    port: PortNumber = 8081
+
+
 class Pipeline(Strict):
     """When values are reported."""
 

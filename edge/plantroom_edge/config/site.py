@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_validator
 
-from plantroom_edge.config.model import BusConfig, DeviceConfig, Id, Mqtt, OutboxBounds, Pipeline
+from plantroom_edge.config.model import BusConfig, DeviceConfig, Id, LocalPage, Mqtt, OutboxBounds, Pipeline
 from plantroom_edge.drivers.registry import DRIVERS
 from plantroom_edge.profile.schema import Profile, Strict
 
@@ -61,6 +61,7 @@ class GatewayConfig(Site):
     data_dir: Path
     profiles_dir: Path | None = None  #: an integrator's own profiles
     outbox: OutboxBounds = OutboxBounds()
+    local_page: LocalPage | None = None
 
     def with_site(self, site: Site) -> "GatewayConfig":
         """The same gateway with another field side."""
@@ -74,6 +75,16 @@ class Fleet(BaseModel):
 
     site: Site
     profiles: dict[str, Profile]
+
+    @property
+    def buses(self) -> tuple[BusConfig, ...]:
+        """All of them."""
+        return self.site.buses
+
+    @property
+    def devices(self) -> tuple[DeviceConfig, ...]:
+        """All of them."""
+        return self.site.devices
 
     def on(self, bus: str) -> list[tuple[DeviceConfig, Profile]]:
         """The enabled devices of a bus with their profiles."""

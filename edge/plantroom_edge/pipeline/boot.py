@@ -42,7 +42,7 @@ class Boot:
         self.synced = False
         self._clock = clock
         self._ask = kept
-        self._kept: bool | None = None
+        self.kept: bool | None = None  #: what the time service last said, see `time_service.py`
         self._asked_at: float | None = None
         self._began = clock.monotonic()
         self._wall_epoch = 0
@@ -66,14 +66,14 @@ class Boot:
         monotonic = self._clock.monotonic()
         if abs(jumped) < JUMP_MS and self._asked_at is not None and monotonic - self._asked_at < ASK_S:
             return None
-        self._asked_at, self._kept = monotonic, self._ask()
+        self._asked_at, self.kept = monotonic, self._ask()
         if abs(jumped) < JUMP_MS:
             jumped = 0
         else:
             self._wall_epoch = epoch
             self._floor = EARLIEST_MS  # somebody set it on purpose
         before = self.epoch_ms
-        right = self._kept is not False and self._clock.now_ms() >= (EARLIEST_MS if self._kept else self._floor)
+        right = self.kept is not False and self._clock.now_ms() >= (EARLIEST_MS if self.kept else self._floor)
         gained = right and (not self.synced or abs(self._wall_epoch - before) >= JUMP_MS)
         if gained or not self.synced:
             self.epoch_ms = self._wall_epoch

@@ -36,7 +36,7 @@ class Pipeline:
     """The Sink of all drivers. Nothing in it is known to the cloud before the outbox has committed it."""
 
     def __init__(self, config: PipelineConfig, outbox: Outbox, boot: Boot, clock: Clock) -> None:
-        self._config = config
+        self.config = config
         self._outbox = outbox
         self._boot = boot
         self._clock = clock
@@ -63,13 +63,13 @@ class Pipeline:
 
     def configure(self, config: PipelineConfig) -> None:
         """Flush and heartbeat, from now on; devices that are known keep what they reported."""
-        self._config = config
+        self.config = config
         for device in self._filters.values():
             device.heartbeat(config.heartbeat)
 
     def know(self, device: str, metrics: Sequence[MetricFilter]) -> None:
         """A device that will report; needed before its first sample."""
-        self._filters[device] = DeviceFilter(metrics, self._config.heartbeat)
+        self._filters[device] = DeviceFilter(metrics, self.config.heartbeat)
 
     def stop(self, device: str) -> None:
         """A device that is no longer read: its values end."""
@@ -115,7 +115,7 @@ class Pipeline:
         try:
             while True:
                 try:
-                    async with asyncio.timeout(self._config.flush):
+                    async with asyncio.timeout(self.config.flush):
                         await self._urgent.wait()
                 except TimeoutError:
                     pass
@@ -136,7 +136,7 @@ class Pipeline:
         if (loss := self._rows.take_loss()) is not None:
             events.append(self._loss(loss))
         if self._dropped_untold:
-            events.append(self._event("events.lost", {"count": self._dropped_untold}))
+            events.append(self.made("events.lost", {"count": self._dropped_untold}))
             self._dropped_untold = 0
         rows = self._rows.take()
         batches: list[tuple[Stream, Payload]] = []
@@ -177,17 +177,18 @@ class Pipeline:
                 await self._outbox.trust(self._boot.machine, self._boot.epoch_ms)
                 if abs(change.moved_ms) > 0 and telemetry.batches + events.batches + len(self._rows):
                     data = {"by_ms": change.moved_ms, "batches": telemetry.batches + events.batches}
-                    self.event(self._event("clock.redated", data))
+                    self.event(self.made("clock.redated", data))
             if change.jumped_ms:
                 _log.warning("clock: jumped by %.1f s; trusted: %s", change.jumped_ms / 1000, self._boot.synced)
                 data = {"by_ms": change.jumped_ms, "followed": change.trusted}
-                self.event(self._event("clock.jumped", data))
+                self.event(self.made("clock.jumped", data))
         if not self._boot.synced and not self._doubted and not self._boot.held():
             self._doubted = True
             _log.warning("clock: not synchronised; readings are sent with the time that it shows, and marked")
-            self.event(self._event("clock.unsynced", {"reason": "no time service has synchronised it since the start"}))
+            self.event(self.made("clock.unsynced", {"reason": "no time service has synchronised it since the start"}))
 
-    def _event(self, kind: str, data: dict[str, Any]) -> Event:
+    def made(self, kind: str, data: dict[str, Any]) -> Event:
+        """An event of the agent's own, to be handed over now."""
         return Event(id=uuid.uuid4().hex, kind=kind, time=self._clock.now_ms(), data=data)
 
     def _loss(self, loss: dict[str, int]) -> Event:

@@ -52,6 +52,11 @@ class MqttLink:
         self._client_id = client_id
         self.version = ProtocolVersion.V5
 
+    @property
+    def protocol(self) -> str:
+        """As people call it."""
+        return "MQTT 5" if self.version is ProtocolVersion.V5 else "MQTT 3.1.1"
+
     @asynccontextmanager
     async def connect(self, will: tuple[str, bytes], topics: Sequence[str]) -> AsyncIterator["Connection"]:
         """A connection with its subscriptions in place; raises one of LINK_ERRORS."""

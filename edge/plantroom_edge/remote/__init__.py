@@ -1,0 +1,1 @@
+"""Configuration that the cloud sends."""
