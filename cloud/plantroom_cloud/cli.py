@@ -2,7 +2,6 @@
 
 import functools
 import json
-import logging
 import sqlite3
 import sys
 import tarfile
@@ -13,14 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import click
-import structlog
 import uvloop
 from sqlmodel import Session
 
 from plantroom_cloud.config import CloudConfig, load_cloud_config
 from plantroom_cloud.gateways.broker import CLOUD_USER, hash_password, new_password, write_broker_files
+from plantroom_cloud.ingest.partition import Partition
+from plantroom_cloud.logs import log_to_stderr
 from plantroom_cloud.migration import migrate as migrate_database
-from plantroom_cloud.serve import Server
+from plantroom_cloud.serve import Part, Server
 from plantroom_cloud.services import Services, build
 from plantroom_cloud.telemetry.influx_setup import ensure_bucket
 from plantroom_cloud.users.models import Role
@@ -58,22 +58,40 @@ def main() -> None:
     """The control plane: telemetry, alarms, work orders, pages."""
 
 
-@main.command(epilog="Example: plantroom-cloud serve -c cloud.yaml")
+@main.command(
+    epilog="Example: plantroom-cloud serve -c cloud.yaml, or for one of two ingests: --part ingest --partition 1/2"
+)
+@click.option(
+    "--part",
+    "parts",
+    type=click.Choice([part.value for part in Part]),
+    multiple=True,
+    help="What this process does; may be given more than once. Without it: everything.",
+)
+@click.option(
+    "--partition", default="1/1", show_default=True, help="Of several ingest processes: which share of gateways."
+)
+@click.option("--metrics-port", type=click.IntRange(0, 65535), help="Instead of metrics.port: one for each process.")
+@click.option("--log-format", type=click.Choice(["logfmt", "json"]), default="logfmt", show_default=True)
 @_CONFIG
 @_clear_errors
-def serve(path: Path) -> None:
+def serve(path: Path, log_format: str, parts: tuple[str, ...], partition: str, metrics_port: int | None) -> None:
     """Run until told to stop; brings the database up to date first."""
-    logging.basicConfig(level="INFO", format="%(message)s", handlers=[_structured()])
-    for chatty in ("apscheduler", "httpx", "alembic"):
-        logging.getLogger(chatty).setLevel("WARNING")
-    services = _services(path)
+    share = Partition.parse(partition)
+    wanted = {Part(part) for part in parts} or set(Part)
+    log_to_stderr(log_format)
+    config = load_cloud_config(path)
+    if metrics_port is not None:
+        config = config.model_copy(update={"metrics": config.metrics.model_copy(update={"port": metrics_port})})
+    services = build(config, SystemClock())
     migrate_database(services.database)
-    with services.database.write() as session:
-        token = services.users.first_login(session, services.now())
+    token = None
+    if Part.WEB in wanted:
+        token = _first_login(services)
     if token is not None:
         web = services.config.web
         click.echo(f"There is no user yet. Make the first administrator at http://{web.host}:{web.port}/first/{token}")
-    uvloop.run(Server(services).run())
+    uvloop.run(Server(services, wanted, share).run())
 
 
 @main.command(epilog="Example: plantroom-cloud migrate -c cloud.yaml")
@@ -254,6 +272,11 @@ def restore(source: Path, path: Path, *, force: bool) -> None:
             click.echo(f"restored {target}")
 
 
+def _first_login(services: Services) -> str | None:
+    with services.database.write() as session:
+        return services.users.first_login(session, services.now())
+
+
 def _services(path: Path) -> Services:
     return build(load_cloud_config(path), SystemClock())
 
@@ -275,22 +298,3 @@ def _sqlite_path(config: CloudConfig) -> Path:
             f"this database is backed up by its own tools: pg_dump -Fc '{config.database_url}' > plantroom.dump"
         )
     return Path(config.database_url.removeprefix("sqlite:///"))
-
-
-def _structured() -> logging.Handler:
-    handler = logging.StreamHandler()
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "logger", "event"]),
-            ],
-            foreign_pre_chain=[
-                structlog.processors.TimeStamper(fmt="iso"),
-                structlog.stdlib.add_log_level,
-                structlog.stdlib.add_logger_name,
-                structlog.processors.format_exc_info,
-            ],
-        )
-    )
-    return handler

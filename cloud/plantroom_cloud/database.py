@@ -12,6 +12,8 @@ from sqlmodel import Session
 
 #: Milliseconds SQLite waits for another writer before it gives up.
 SQLITE_BUSY_MS = 15_000
+#: More than there are threads that ask (40 of the web, the ingest, the writer, timers): nobody waits for a connection.
+MOST_CONNECTIONS = 70
 
 
 class Database:
@@ -72,6 +74,13 @@ def insert_or_update(
     session.connection().execute(statement, rows)
 
 
+def insert_unless_there(session: Session, table: Table, row: dict[str, Any]) -> bool:
+    """One row; False when one with its primary key is there already."""
+    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(table).values(row).on_conflict_do_nothing().returning(*table.primary_key)
+    return session.connection().execute(statement).first() is not None
+
+
 def _to_json(document: object) -> str:
     return msgspec.json.encode(document).decode()
 
@@ -79,8 +88,9 @@ def _to_json(document: object) -> str:
 def _create_engine(url: str) -> Engine:
     json = {"json_serializer": _to_json, "json_deserializer": msgspec.json.decode}
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_size=10, max_overflow=20, pool_pre_ping=True, **json)
-    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": SQLITE_BUSY_MS / 1000}, **json)
+        return create_engine(url, pool_size=10, max_overflow=MOST_CONNECTIONS - 10, pool_pre_ping=True, **json)
+    arguments = {"check_same_thread": False, "timeout": SQLITE_BUSY_MS / 1000}
+    engine = create_engine(url, connect_args=arguments, max_overflow=MOST_CONNECTIONS - 5, **json)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _entry: ConnectionPoolEntry) -> None:

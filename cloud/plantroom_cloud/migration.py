@@ -6,6 +6,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import text
 
 from plantroom_cloud.database import Database
 
@@ -23,6 +24,8 @@ def migrate(database: Database) -> str:
     """Upgrade to the newest revision; its name."""
     config = alembic_config()
     with database.engine.begin() as connection:
+        if not database.is_sqlite:  # of several processes that start at once one migrates, the others wait
+            connection.execute(text("SELECT pg_advisory_xact_lock(7061656)"))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
     return ScriptDirectory.from_config(config).get_current_head() or ""

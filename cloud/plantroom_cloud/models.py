@@ -5,6 +5,7 @@ from sqlmodel import SQLModel
 import plantroom_cloud.alarms.models
 import plantroom_cloud.devices.models
 import plantroom_cloud.gateways.models
+import plantroom_cloud.jobs.models
 import plantroom_cloud.notifications.models
 import plantroom_cloud.patrols.models
 import plantroom_cloud.photos.models

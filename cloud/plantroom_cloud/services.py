@@ -13,17 +13,20 @@ from plantroom_cloud.database import Database
 from plantroom_cloud.devices.service import DeviceService
 from plantroom_cloud.gateways.service import GatewayService
 from plantroom_cloud.ingest.service import EventConsumer, IngestService
+from plantroom_cloud.jobs.service import JobService, this_process
 from plantroom_cloud.notifications.dispatcher import Dispatcher
 from plantroom_cloud.notifications.senders import senders
 from plantroom_cloud.notifications.service import NotificationService
 from plantroom_cloud.patrols.service import PatrolService
 from plantroom_cloud.photos.service import PhotoService
 from plantroom_cloud.sites.service import SiteService
+from plantroom_cloud.stream.changes import Changes
 from plantroom_cloud.telemetry.influx import InfluxServer, InfluxTelemetryStore
 from plantroom_cloud.telemetry.rollup import LEVELS
 from plantroom_cloud.telemetry.service import TelemetryService
 from plantroom_cloud.telemetry.sqlite import SqliteTelemetryStore
 from plantroom_cloud.telemetry.store import Retention, TelemetryStore
+from plantroom_cloud.telemetry.watch import JournalWatch
 from plantroom_cloud.telemetry.writer import TelemetryWriter
 from plantroom_cloud.users.accounts import AccountService
 from plantroom_cloud.users.service import UserService
@@ -60,6 +63,8 @@ class Services:
     dispatcher: Dispatcher
     photos: PhotoService
     patrols: PatrolService
+    jobs: JobService
+    changes: Changes
     tickers: Sequence[Ticker] = ()
 
     def now(self) -> datetime:
@@ -70,7 +75,7 @@ class Services:
 def build(config: CloudConfig, clock: Clock) -> Services:
     """Build everything; opens nothing."""
     database = Database(config.database_url)
-    users = UserService()
+    users, sites = UserService(), SiteService()
 
     def is_unanswered(session: Session, alarm_id: int) -> bool:  # the alarms come after what tells of them
         return alarms.is_unanswered(session, alarm_id)
@@ -93,7 +98,7 @@ def build(config: CloudConfig, clock: Clock) -> Services:
         database=database,
         users=users,
         accounts=AccountService(users),
-        sites=SiteService(),
+        sites=sites,
         gateways=gateways,
         devices=devices,
         work_orders=work_orders,
@@ -105,7 +110,9 @@ def build(config: CloudConfig, clock: Clock) -> Services:
         dispatcher=dispatcher,
         photos=photos,
         patrols=patrols,
-        tickers=[notifications, patrols],
+        jobs=JobService(this_process()),
+        changes=Changes(database),
+        tickers=[notifications, patrols, JournalWatch(telemetry, alarms, sites)],
     )
 
 

@@ -1,6 +1,6 @@
 """Alarms: raised by rules over telemetry, acknowledged by people; each opens one work order by its rule."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -115,14 +115,19 @@ class AlarmService:
 
     def tick(self, session: Session, at: datetime) -> None:
         """Once a second: lost gateways, what time ends or tells again, the proving of finished work orders."""
-        self._judging.reload(session, at)
         self._gateways_lost(session, at)
-        for device in repository.direct_devices(session):
-            self._judging.judge_watermark(session, device.gateway_id, device.id, ms_from_utc(at), at)
         self._suppressing.tick(session, at)
         for alarm in repository.realarms_due(session, at):
             self._raising.realarm(session, alarm, at)
         self._work_orders.verify_due(session, at, _unproven)
+
+    def tick_direct(self, session: Session, at: datetime, is_ours: Callable[[str], bool]) -> None:
+        """Once a second, where telemetry is judged: our clock is the watermark of devices that speak MQTT themselves,
+        of those gateways that are ours to judge."""
+        self._judging.reload(session, at)
+        for device in repository.direct_devices(session):
+            if is_ours(device.gateway_id):
+                self._judging.judge_watermark(session, device.gateway_id, device.id, ms_from_utc(at), at)
 
     def forget(self) -> None:
         """The transaction failed: what is in memory may be ahead of the database."""

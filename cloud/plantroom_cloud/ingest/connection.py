@@ -35,9 +35,10 @@ class BrokerConnection:
     """MQTT 5, persistent session, QoS 1; a message is acknowledged once it is committed. paho runs in its own thread
     and reconnects by itself."""
 
-    def __init__(self, config: Mqtt, client_id: str) -> None:
+    def __init__(self, config: Mqtt, client_id: str, is_ours: Callable[[str], bool]) -> None:
         self._config = config
         self._client_id = client_id
+        self._is_ours = is_ours
         self._client: mqtt.Client | None = None
         self._queue: deque[Received] = deque()
         self._arrived = asyncio.Event()
@@ -121,7 +122,10 @@ class BrokerConnection:
             _log.warning("broker: connection lost: %s", reason)
         self.connected = False
 
-    def _on_message(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
+    def _on_message(self, client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
+        if not self._is_ours(message.topic):  # another process has it in a session of its own
+            client.ack(message.mid, message.qos)
+            return
         was_empty = not self._queue
         self._queue.append(Received(message.topic, bytes(message.payload), message.mid))
         if was_empty:  # otherwise the reader has been told, or is still reading

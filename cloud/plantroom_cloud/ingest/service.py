@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlmodel import Session
 
 from plantroom_cloud import metrics
@@ -97,7 +97,7 @@ class IngestService:
         """Another process had these gateways meanwhile: what is in memory may not be so."""
         self._alarms.forget()
 
-    def _commit(self, messages: Sequence[_Read], at: datetime) -> list[tuple[str, bytes]]:
+    def _commit(self, messages: Sequence[_Read], at: datetime, *, again: bool = False) -> list[tuple[str, bytes]]:
         try:
             with self._database.write() as session:
                 group = self._begin(session, messages, at)
@@ -109,6 +109,8 @@ class IngestService:
             raise
         except (DBAPIError, ValueError, TypeError, KeyError, ArithmeticError, AttributeError) as error:
             self._alarms.forget()
+            if isinstance(error, IntegrityError) and not again:  # another process made the same row meanwhile
+                return self._commit(messages, at, again=True)
             if len(messages) == 1:
                 _log.exception("a message on %s cannot be processed; it is quarantined", messages[0].message.topic)
                 return self._give_up(messages[0], f"could not be processed: {error!r}"[:500], at)

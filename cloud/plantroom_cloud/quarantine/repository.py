@@ -2,13 +2,19 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any, cast
 
+from sqlalchemy import CursorResult, Table, delete
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col, func, or_, select, update
 from sqlmodel.sql.expression import SelectOfScalar
 
+from plantroom_cloud.database import insert_or_update
 from plantroom_cloud.gateways.models import Gateway
-from plantroom_cloud.quarantine.models import QuarantinedMessage
+from plantroom_cloud.quarantine.models import QuarantinedMessage, QuarantineDropped
+
+_KEPT = cast("Table", QuarantinedMessage.__table__)  # type: ignore[attr-defined]
+_DROPPED = cast("Table", QuarantineDropped.__table__)  # type: ignore[attr-defined]
 
 
 def by_digest(session: Session, digest: str) -> QuarantinedMessage | None:
@@ -17,10 +23,36 @@ def by_digest(session: Session, digest: str) -> QuarantinedMessage | None:
     return session.exec(query.options(defer(QuarantinedMessage.payload))).first()  # type: ignore[arg-type]
 
 
-def oldest_dismissed(session: Session) -> QuarantinedMessage | None:
-    """What makes room first."""
-    query = select(QuarantinedMessage).where(col(QuarantinedMessage.dismissed_at).is_not(None))
-    return session.exec(query.order_by(col(QuarantinedMessage.id))).first()
+def delete_older(session: Session, moment: datetime) -> int:
+    """Those that came last before a moment; how many."""
+    result: CursorResult[Any] = session.connection().execute(delete(_KEPT).where(_KEPT.c.last_at < moment))
+    return result.rowcount
+
+
+def delete_beyond(session: Session, most: int, most_bytes: int) -> int:
+    """The oldest of those that are too many or too large together, dismissed ones first; how many."""
+    connection = session.connection()
+    open_first = (_KEPT.c.dismissed_at.is_not(None), _KEPT.c.id.desc())
+    rows = connection.execute(select(_KEPT.c.id, _KEPT.c.size).order_by(*open_first))
+    gone, size = [], 0
+    for place, (number, bytes_of_it) in enumerate(rows):
+        size += bytes_of_it
+        if place >= most or size > most_bytes:
+            gone.append(number)
+    for begin in range(0, len(gone), 500):
+        connection.execute(delete(_KEPT).where(_KEPT.c.id.in_(gone[begin : begin + 500])))
+    return len(gone)
+
+
+def count_dropped(session: Session, day: str, messages: int) -> None:
+    """Add to a day."""
+    rows = [{"day": day, "messages": messages}]
+    insert_or_update(session, _DROPPED, rows, lambda new: {"messages": _DROPPED.c.messages + new.messages})
+
+
+def dropped(session: Session) -> int:
+    """On all days."""
+    return session.exec(select(func.coalesce(func.sum(QuarantineDropped.messages), 0))).one()
 
 
 def count(session: Session, sites: Sequence[str] = ()) -> int:

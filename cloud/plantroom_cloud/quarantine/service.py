@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
@@ -11,8 +11,13 @@ from plantroom_cloud.quarantine import repository
 from plantroom_cloud.quarantine.models import QuarantinedMessage
 from plantroom_cloud.stream.service import record_change
 
-#: More than this many different messages are not kept; the newest still counts up on those that are.
+#: Different messages that are kept, and bytes of them; beyond, the oldest make room and are counted as dropped.
 MOST_KEPT = 10_000
+MOST_BYTES = 500_000_000
+#: Messages after which the bounds are looked at.
+LOOK_EVERY = 100
+#: How long a message is kept; longer than anybody waits to look.
+KEPT = timedelta(days=90)
 
 
 def keep(session: Session, topic: str, gateway_id: str, reason: str, payload: bytes, at: datetime) -> None:
@@ -24,22 +29,20 @@ def keep(session: Session, topic: str, gateway_id: str, reason: str, payload: by
         known.last_at = at
         session.add(known)
     else:
-        if count(session) >= MOST_KEPT:
-            oldest = repository.oldest_dismissed(session)
-            if oldest is not None:
-                session.delete(oldest)
-        session.add(
-            QuarantinedMessage(
-                received_at=at,
-                topic=topic,
-                gateway_id=gateway_id,
-                reason=reason,
-                payload=payload,
-                size=len(payload),
-                digest=digest,
-                last_at=at,
-            )
+        message = QuarantinedMessage(
+            received_at=at,
+            topic=topic,
+            gateway_id=gateway_id,
+            reason=reason,
+            payload=payload,
+            size=len(payload),
+            digest=digest,
+            last_at=at,
         )
+        session.add(message)
+        session.flush()
+        if (message.id or 0) % LOOK_EVERY == 0:
+            trim(session, at)
     record_change(session, "quarantine", digest[:12], at)
 
 
@@ -84,6 +87,20 @@ def dismiss_fitting(
     number = repository.dismiss_fitting(session, sites, gateway_id, text, actor, at)
     record_change(session, "quarantine", "many", at)
     return number
+
+
+def trim(session: Session, at: datetime) -> None:
+    """Forget what is too old, and the oldest of what is too much, dismissed ones first; how many is kept by day."""
+    old = repository.delete_older(session, at - KEPT)
+    many = repository.delete_beyond(session, MOST_KEPT, MOST_BYTES)
+    if old + many:
+        repository.count_dropped(session, at.date().isoformat(), old + many)
+        record_change(session, "quarantine", "", at)
+
+
+def dropped(session: Session) -> int:
+    """Messages that were forgotten, ever."""
+    return repository.dropped(session)
 
 
 def dismiss(session: Session, message_id: int, actor: str, at: datetime) -> QuarantinedMessage:

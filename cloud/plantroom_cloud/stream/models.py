@@ -2,9 +2,10 @@
 
 from datetime import datetime
 
+from sqlalchemy import Column
 from sqlmodel import Field, SQLModel
 
-from plantroom_cloud.columns import UtcDateTime
+from plantroom_cloud.columns import BigId, UtcDateTime
 
 
 class Change(SQLModel, table=True):
@@ -13,7 +14,7 @@ class Change(SQLModel, table=True):
     `kind`: "alarm", "work-order", "device", "gateway", "quarantine", "command", "config"; `ref` is the object's id.
     """
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = Field(default=None, sa_column=Column(BigId, primary_key=True))
     at: datetime = Field(sa_type=UtcDateTime, index=True)
     kind: str
     ref: str

@@ -1,5 +1,6 @@
 """Telemetry: what was committed goes into the journal; series for charts come out of the store."""
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -12,7 +13,7 @@ from plantroom_cloud.errors import InvalidError
 from plantroom_cloud.telemetry import repository
 from plantroom_cloud.telemetry.repository import Backlog
 from plantroom_cloud.telemetry.rollup import LEVELS, Point, combine, window_start
-from plantroom_cloud.telemetry.store import TelemetryStore
+from plantroom_cloud.telemetry.store import StoreUnavailableError, TelemetryStore
 from plantroom_shared.batch import DeviceRows
 
 #: Points that a chart shows at most; the window is chosen so.
@@ -23,6 +24,8 @@ MOST_ANSWERED = 100_000
 MOST_RAW_SPAN = timedelta(days=2)
 #: How often the size of the journal is looked at.
 MEASURE_EVERY = timedelta(seconds=1)
+
+_log = logging.getLogger(__name__)
 
 _ENCODER = msgspec.msgpack.Encoder()
 
@@ -36,6 +39,13 @@ class TelemetryService:
         self._journal_bytes = journal_bytes
         self._backlog = Backlog(0, 0, None)
         self._measured_at: datetime | None = None
+
+    def open(self) -> None:
+        """Prepare the store for questions; one that is away now is asked again with each of them."""
+        try:
+            self.store.open()
+        except StoreUnavailableError as error:
+            _log.warning("telemetry store: %s; there are no charts until it is back", error)
 
     def journal(
         self, session: Session, gateway_id: str, rows: Sequence[DeviceRows], values: int, at: datetime, *, late: bool
@@ -53,7 +63,11 @@ class TelemetryService:
         """The part of its bound that the journal uses, looked at once a second; from 1 on nothing more is taken."""
         if self._measured_at is None or not timedelta(0) <= at - self._measured_at < MEASURE_EVERY:
             self._backlog, self._measured_at = repository.backlog(session), at
-        return self._backlog.size / self._journal_bytes
+        return self.part_of_bound(self._backlog)
+
+    def part_of_bound(self, backlog: Backlog) -> float:
+        """1 when the journal is full."""
+        return backlog.size / self._journal_bytes
 
     def raw(self, device_id: str, metric: str, start: int, end: int) -> list[Point]:
         """Values in [start, end) ms; raises InvalidError when there are too many for one answer."""

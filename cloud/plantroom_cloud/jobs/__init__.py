@@ -1,0 +1,1 @@
+"""Leases and due times: what runs once although there are several processes."""

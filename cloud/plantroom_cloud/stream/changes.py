@@ -1,0 +1,139 @@
+"""What changed, told to all who follow: one look at the database for all of them, at once after a commit of ours."""
+
+import asyncio
+import json
+import logging
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+from sqlalchemy.exc import OperationalError
+
+from plantroom_cloud import metrics
+from plantroom_cloud.database import Database
+from plantroom_cloud.errors import TooManyRequestsError
+from plantroom_cloud.stream.service import changes_after, newest_id
+
+_log = logging.getLogger(__name__)
+
+#: Another process's changes are seen after this long at most.
+LOOK_EVERY_S = 0.1
+#: Those who follow at once; a page or a program more is asked to come back.
+MOST_FOLLOWERS = 200
+#: Changes that wait for a slow follower; one that falls further behind is told to reload.
+MOST_WAITING = 1_000
+#: A comment this often keeps proxies from closing a quiet stream.
+KEEP_ALIVE_S = 15.0
+#: Transactions may commit in another order than their numbers: so many numbers are looked at again.
+OVERLAP = 200
+
+Change = tuple[int, str, str]
+
+
+class Changes:
+    """One look for all followers; each has a bounded queue."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._followers: set[asyncio.Queue[Change | None]] = set()
+        self._wanted = asyncio.Event()
+        self._seen: deque[int] = deque(maxlen=4 * OVERLAP)
+
+    def look(self) -> None:
+        """This process committed something: look now."""
+        self._wanted.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        newest = -1
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wanted.wait(), LOOK_EVERY_S)
+            self._wanted.clear()
+            if not self._followers:
+                newest = -1
+                continue
+            try:
+                if newest < 0:
+                    newest = await asyncio.to_thread(self._newest)
+                    continue
+                found = await asyncio.to_thread(self._after, newest)
+            except OperationalError as error:
+                _log.debug("database: %s", error.orig)
+                continue
+            for change in found:
+                newest = max(newest, change[0])
+                self._tell(change)
+
+    async def follow(self, last: int | None) -> AsyncIterator[str]:
+        """Server-sent events: changes after `last` (from now on without it), and "telemetry" once a second. Raises
+        TooManyRequestsError."""
+        if len(self._followers) >= MOST_FOLLOWERS:
+            raise TooManyRequestsError(f"{MOST_FOLLOWERS} pages and programs follow already; try again later", 30)
+        queue: asyncio.Queue[Change | None] = asyncio.Queue(MOST_WAITING)
+        self._followers.add(queue)
+        self._wanted.set()
+        metrics.STREAMS.set(len(self._followers))
+        missed = await asyncio.to_thread(self._missed, last) if last is not None else []
+        return self._events(queue, missed)
+
+    async def _events(self, queue: "asyncio.Queue[Change | None]", missed: list[Change]) -> AsyncIterator[str]:
+        clock = asyncio.get_running_loop().time
+        told, second, spoken = {number for number, _, _ in missed}, clock() + 1.0, clock()
+        try:
+            yield "retry: 2000\n\n"
+            for known in missed:
+                yield _event(known)
+            while True:
+                try:
+                    change = await asyncio.wait_for(queue.get(), max(0.0, second - clock()))
+                except TimeoutError:
+                    second = clock() + 1.0
+                    yield "event: telemetry\ndata: {}\n\n"
+                    if clock() - spoken > KEEP_ALIVE_S:
+                        spoken = clock()
+                        yield ": still here\n\n"
+                    continue
+                if change is None:  # it fell behind: the page loads anew, and follows from there
+                    yield "event: reload\ndata: {}\n\n"
+                    return
+                if change[0] not in told:
+                    spoken = clock()
+                    yield _event(change)
+        finally:
+            self._followers.discard(queue)
+            metrics.STREAMS.set(len(self._followers))
+
+    def _tell(self, change: Change) -> None:
+        for queue in list(self._followers):
+            try:
+                queue.put_nowait(change)
+            except asyncio.QueueFull:
+                self._followers.discard(queue)
+                queue.get_nowait()
+                queue.put_nowait(None)
+
+    def _newest(self) -> int:
+        with self._database.read() as session:
+            newest = newest_id(session)
+            self._seen.extend(change.id or 0 for change in changes_after(session, newest - OVERLAP))
+        return newest
+
+    def _after(self, newest: int) -> list[Change]:
+        """Those not seen yet, late ones included."""
+        with self._database.read() as session:
+            if newest_id(session) == newest and self._database.is_sqlite:  # one writer at a time: none comes late
+                return []
+            found = changes_after(session, newest - (0 if self._database.is_sqlite else OVERLAP))
+        fresh = [(change.id or 0, change.kind, change.ref) for change in found if change.id not in self._seen]
+        self._seen.extend(number for number, _, _ in fresh)
+        return fresh
+
+    def _missed(self, last: int) -> list[Change]:
+        with self._database.read() as session:
+            return [(change.id or 0, change.kind, change.ref) for change in changes_after(session, last, MOST_WAITING)]
+
+
+def _event(change: Change) -> str:
+    number, kind, ref = change
+    return f"id: {number}\nevent: {kind}\ndata: {json.dumps({'kind': kind, 'ref': ref, 'id': number})}\n\n"
