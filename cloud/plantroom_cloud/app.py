@@ -10,6 +10,8 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from plantroom_cloud.alarms import api as alarms_api
 from plantroom_cloud.alarms import pages as alarms_pages
+from plantroom_cloud.departments import api as departments_api
+from plantroom_cloud.departments import pages as departments_pages
 from plantroom_cloud.devices import api as devices_api
 from plantroom_cloud.devices import pages as devices_pages
 from plantroom_cloud.gateways import api as gateways_api
@@ -30,6 +32,10 @@ from plantroom_cloud.users import api as users_api
 from plantroom_cloud.users import pages as users_pages
 from plantroom_cloud.walks import api as walks_api
 from plantroom_cloud.walks import pages as walks_pages
+from plantroom_cloud.waste import api as waste_api
+from plantroom_cloud.waste import pages as waste_pages
+from plantroom_cloud.weighings import api as weighings_api
+from plantroom_cloud.weighings import pages as weighings_pages
 from plantroom_cloud.workorders import api as workorders_api
 from plantroom_cloud.workorders import pages as workorders_pages
 
@@ -46,6 +52,9 @@ _API = (
     patrols_api,
     walks_api,
     photos_api,
+    departments_api,
+    weighings_api,
+    waste_api,
     notifications_api,
     quarantine_api,
     stream_api,
@@ -60,6 +69,9 @@ _PAGES = (
     workorders_pages,
     walks_pages,
     patrols_pages,
+    departments_pages,
+    weighings_pages,
+    waste_pages,
     notifications_pages,
     quarantine_pages,
 )

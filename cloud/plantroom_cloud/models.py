@@ -3,6 +3,7 @@
 from sqlmodel import SQLModel
 
 import plantroom_cloud.alarms.models
+import plantroom_cloud.departments.models
 import plantroom_cloud.devices.models
 import plantroom_cloud.gateways.models
 import plantroom_cloud.jobs.models
@@ -14,6 +15,8 @@ import plantroom_cloud.sites.models
 import plantroom_cloud.stream.models
 import plantroom_cloud.telemetry.models
 import plantroom_cloud.users.models
+import plantroom_cloud.waste.models
+import plantroom_cloud.weighings.models
 import plantroom_cloud.workorders.models  # noqa: F401
 
 metadata = SQLModel.metadata

@@ -10,6 +10,7 @@ from sqlmodel import Session
 from plantroom_cloud.alarms.service import AlarmService
 from plantroom_cloud.config import CloudConfig, Telemetry
 from plantroom_cloud.database import Database
+from plantroom_cloud.departments.service import DepartmentService
 from plantroom_cloud.devices.service import DeviceService
 from plantroom_cloud.gateways.service import GatewayService
 from plantroom_cloud.ingest.service import EventConsumer, IngestService
@@ -30,6 +31,9 @@ from plantroom_cloud.telemetry.watch import JournalWatch
 from plantroom_cloud.telemetry.writer import TelemetryWriter
 from plantroom_cloud.users.accounts import AccountService
 from plantroom_cloud.users.service import UserService
+from plantroom_cloud.waste.label import read_scan
+from plantroom_cloud.waste.service import WasteService
+from plantroom_cloud.weighings.service import WeighingService
 from plantroom_cloud.workorders.service import WorkOrderService
 from plantroom_shared.clock import Clock, utc_now
 
@@ -65,6 +69,9 @@ class Services:
     patrols: PatrolService
     jobs: JobService
     changes: Changes
+    departments: DepartmentService
+    weighings: WeighingService
+    waste: WasteService
     tickers: Sequence[Ticker] = ()
 
     def now(self) -> datetime:
@@ -90,7 +97,10 @@ def build(config: CloudConfig, clock: Clock) -> Services:
     writer = TelemetryWriter(database, store, config.telemetry.raw_days)
     photos = PhotoService()
     patrols = PatrolService(alarms, work_orders, gateways, devices, photos)
-    consumers: list[EventConsumer] = [gateways, devices, patrols]
+    weighings = WeighingService(read_scan)
+    departments = DepartmentService(sites)
+    waste = WasteService(sites, users, alarms, weighings, departments)
+    consumers: list[EventConsumer] = [gateways, devices, patrols, weighings]
     ingest = IngestService(database, gateways, devices, alarms, telemetry, consumers)
     return Services(
         config=config,
@@ -110,9 +120,12 @@ def build(config: CloudConfig, clock: Clock) -> Services:
         dispatcher=dispatcher,
         photos=photos,
         patrols=patrols,
+        departments=departments,
+        weighings=weighings,
+        waste=waste,
         jobs=JobService(this_process()),
         changes=Changes(database),
-        tickers=[notifications, patrols, JournalWatch(telemetry, alarms, sites)],
+        tickers=[notifications, patrols, weighings, waste, JournalWatch(telemetry, alarms, sites)],
     )
 
 

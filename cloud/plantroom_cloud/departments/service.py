@@ -1,0 +1,49 @@
+"""Departments: where waste comes from, and who signs for it."""
+
+from collections.abc import Sequence
+
+from sqlmodel import Session
+
+from plantroom_cloud.departments import repository
+from plantroom_cloud.departments.models import Department
+from plantroom_cloud.errors import ConflictError, InvalidError, NotFoundError
+from plantroom_cloud.sites.service import SiteService
+from plantroom_shared.ids import check_id
+
+
+class DepartmentService:
+    """Works in the session it is given."""
+
+    def __init__(self, sites: SiteService) -> None:
+        self._sites = sites
+
+    def list(self, session: Session, sites: Sequence[str] = ()) -> Sequence[Department]:
+        """By name."""
+        return repository.departments(session, sites)
+
+    def get(self, session: Session, department_id: str) -> Department:
+        """Raises NotFoundError."""
+        department = session.get(Department, department_id)
+        if department is None:
+            raise NotFoundError(f"there is no department {department_id!r}")
+        return department
+
+    def add(self, session: Session, department_id: str, site_id: str, name: str, staff: Sequence[str]) -> Department:
+        """Raises ConflictError, InvalidError."""
+        check_id(department_id, "department id")
+        self._sites.get(session, site_id)
+        if session.get(Department, department_id) is not None:
+            raise ConflictError(f"there is a department {department_id!r} already")
+        if not name.strip():
+            raise InvalidError("name: say what people call it")
+        department = Department(id=department_id, site_id=site_id, name=name.strip(), staff=list(staff))
+        session.add(department)
+        session.flush()
+        return department
+
+    def change(self, session: Session, department_id: str, name: str, staff: Sequence[str], active: bool) -> Department:
+        """Raises NotFoundError."""
+        department = self.get(session, department_id)
+        department.name, department.staff, department.active = name.strip() or department.name, list(staff), active
+        session.add(department)
+        return department

@@ -1,0 +1,63 @@
+"""Signing on another person's phone: a PIN of one's own."""
+
+from collections import defaultdict, deque
+from datetime import datetime, timedelta
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerifyMismatchError
+from sqlmodel import Session
+
+from plantroom_cloud.errors import InvalidError, NotFoundError, TooManyRequestsError, UnauthenticatedError
+from plantroom_cloud.users.models import User
+from plantroom_cloud.users.service import UserService
+from plantroom_cloud.waste.models import SigningPin
+
+#: Wrong PINs of one person within the window, after which further ones must wait: 5 of 10,000 every five minutes.
+MOST_FAILURES = 5
+WINDOW = timedelta(minutes=5)
+
+
+class Signing:
+    """Works in the session it is given; failures are counted here, for a refused request commits nothing."""
+
+    def __init__(self, users: UserService) -> None:
+        self._users = users
+        self._hasher = PasswordHasher()
+        self._failures: dict[str, deque[datetime]] = defaultdict(deque)
+
+    def set_pin(self, session: Session, user: User, pin: str, at: datetime) -> None:
+        """One's own; raises InvalidError."""
+        if not (pin.isdecimal() and 4 <= len(pin) <= 8):
+            raise InvalidError("pin: use 4 to 8 digits")
+        if len(set(pin)) == 1 or pin in "0123456789" or pin in "9876543210":
+            raise InvalidError("pin: others would guess it; use digits without a pattern")
+        assert user.id is not None
+        row = session.get(SigningPin, user.id) or SigningPin(user_id=user.id, pin_hash="", set_at=at)
+        row.pin_hash, row.set_at = self._hasher.hash(pin), at
+        session.add(row)
+
+    def has_pin(self, session: Session, user: User) -> bool:
+        """Whether this person can sign so."""
+        return user.id is not None and session.get(SigningPin, user.id) is not None
+
+    def signer(self, session: Session, name: str, pin: str, at: datetime) -> User:
+        """Who signs; raises UnauthenticatedError, TooManyRequestsError."""
+        failures = self._failures[name]
+        while failures and at - failures[0] > WINDOW:
+            failures.popleft()
+        if len(failures) >= MOST_FAILURES:
+            wait = round((WINDOW - (at - failures[0])).total_seconds()) + 1
+            raise TooManyRequestsError(f"too many wrong PINs of {name}; try again in {wait} s", wait)
+        try:
+            user = self._users.get(session, name)
+            row = session.get(SigningPin, user.id)
+            if row is None or not user.active:
+                raise NotFoundError(name)
+            self._hasher.verify(row.pin_hash, pin)
+        except (NotFoundError, VerifyMismatchError, InvalidHashError) as error:
+            failures.append(at)
+            raise UnauthenticatedError(
+                f"{name}: name or PIN is wrong, or no PIN is set (on the page Collect bags)"
+            ) from error
+        self._failures.pop(name, None)
+        return user
