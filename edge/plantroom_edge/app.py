@@ -84,6 +84,7 @@ class Agent:
             self.configurator.take,
             self.authorities.take,
             self.pipeline.event,
+            self.pipeline.refresh,
             self._held,
         )
         self.outbox.flying = self.uplink.telemetry_flying

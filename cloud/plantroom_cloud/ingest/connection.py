@@ -21,6 +21,9 @@ _log = logging.getLogger(__name__)
 #: Messages that the broker may have under way to us: what bounds our memory when it is faster than we are.
 RECEIVE_MAXIMUM = 500
 
+#: Between two tries to reach the broker: after an outage the present is on the page within 2 s.
+SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.2, 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class Received:
@@ -29,6 +32,7 @@ class Received:
     topic: str
     payload: bytes
     mid: int
+    connection: int = 0  #: which one it came by: its mid means nothing to the next
 
 
 class BrokerConnection:
@@ -43,6 +47,7 @@ class BrokerConnection:
         self._queue: deque[Received] = deque()
         self._arrived = asyncio.Event()
         self._wake: Callable[[], object] = lambda: None
+        self._number = 0  #: of the connection
         self.connected = False
 
     def start(self) -> None:
@@ -59,7 +64,7 @@ class BrokerConnection:
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
-        client.reconnect_delay_set(1, 15)
+        client.reconnect_delay_set(SHORTEST_WAIT_S, LONGEST_WAIT_S)  # type: ignore[arg-type]  # it takes fractions
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = 86_400
         properties.ReceiveMaximum = RECEIVE_MAXIMUM
@@ -78,17 +83,24 @@ class BrokerConnection:
 
     async def receive(self, most: int, most_bytes: int) -> list[Received]:
         """What has come, in order: at least one message, and not more than these bounds."""
-        while not self._queue:
-            self._arrived.clear()
-            if not self._queue:
-                await self._arrived.wait()
         taken: list[Received] = []
-        size = 0
-        while self._queue and len(taken) < most:
-            size += len(self._queue[0].payload)
-            if taken and size > most_bytes:
-                break
-            taken.append(self._queue.popleft())
+        while not taken:
+            while not self._queue:
+                self._arrived.clear()
+                if not self._queue:
+                    await self._arrived.wait()
+            size = 0
+            while self._queue and len(taken) < most:
+                try:
+                    message = self._queue.popleft()
+                except IndexError:  # a new connection emptied it
+                    break
+                size += len(message.payload)
+                if taken and size > most_bytes:
+                    self._queue.appendleft(message)
+                    break
+                if message.connection == self._number:
+                    taken.append(message)
         return taken
 
     def acknowledge(self, messages: Sequence[Received]) -> None:
@@ -96,7 +108,8 @@ class BrokerConnection:
         client = self._client
         if client is not None:
             for message in messages:
-                client.ack(message.mid, 1)
+                if message.connection == self._number:
+                    client.ack(message.mid, 1)
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
         """QoS 1; False when there is no connection now."""
@@ -111,6 +124,7 @@ class BrokerConnection:
             _log.warning("broker refuses us: %s", reason)
             return
         self.connected = True
+        self._number += 1
         self._queue.clear()  # the broker sends again what was not acknowledged
         client.subscribe([(topic, 1) for topic in CLOUD_SUBSCRIPTIONS])
         _log.info("broker: connected")
@@ -127,6 +141,6 @@ class BrokerConnection:
             client.ack(message.mid, message.qos)
             return
         was_empty = not self._queue
-        self._queue.append(Received(message.topic, bytes(message.payload), message.mid))
+        self._queue.append(Received(message.topic, bytes(message.payload), message.mid, self._number))
         if was_empty:  # otherwise the reader has been told, or is still reading
             self._wake()

@@ -27,6 +27,10 @@ class DeviceFilter:
         """From now on an unchanged value is repeated that often."""
         self._heartbeat_ms = seconds * 1000
 
+    def refresh(self) -> None:
+        """Report all of the next sample, changed or not."""
+        self._full_at = None
+
     def take(self, sample: Sample) -> tuple[dict[int, Value], dict[int | None, str]]:
         """What of a sample is to be reported: values by index, and marks."""
         marks: dict[int | None, str] = {index: str(mark) for index, mark in sample.marks.items()}

@@ -79,6 +79,11 @@ class Pipeline:
             now = self._clock.now_ms()
             self.sample(Sample(device, now, nothing, {None: Quality.STOPPED}, self._clock.monotonic()))
 
+    def refresh(self) -> None:
+        """The cloud is there again: show it the present of every device, without waiting for a heartbeat."""
+        for device in self._filters.values():
+            device.refresh()
+
     def sample(self, sample: Sample) -> None:
         self._look()
         self.samples += 1

@@ -42,6 +42,9 @@ LINK_ERRORS: tuple[type[Exception], ...] = (MqttError, OSError, TimeoutError, Re
 
 #: Told once per message what the broker said: empty when it has it.
 Answered = Callable[[str], None]
+#: Not refused, but given to nobody (MQTT 5 §3.4.2.1): the control plane has not subscribed, and no queue keeps it.
+NOBODY = "no matching subscribers"
+_NO_MATCHING_SUBSCRIBERS = 0x10
 
 
 class MqttLink:
@@ -158,7 +161,7 @@ class Connection:
         answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.send(topic, payload, lambda reason: None if answer.done() else answer.set_result(reason), retain=retain)
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            if reason := await answer:
+            if (reason := await answer) and reason != NOBODY:  # what is retained finds its reader later
                 raise RefusedError(f"the broker refuses what we publish on {topic}: {reason}")
 
     async def messages(self) -> AsyncIterator[tuple[str, bytes]]:
@@ -196,7 +199,8 @@ class Connection:
             answered = self._waiting.pop(arguments[2], None)
             code = arguments[3]
             if answered is not None:
-                answered(str(code) if getattr(code, "is_failure", False) else "")
+                nobody = getattr(code, "value", 0) == _NO_MATCHING_SUBSCRIBERS
+                answered(NOBODY if nobody else str(code) if getattr(code, "is_failure", False) else "")
             published(*arguments)  # type: ignore[misc]
 
         paho.on_socket_open = on_socket_open

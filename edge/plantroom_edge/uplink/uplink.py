@@ -1,6 +1,7 @@
 """The uplink: events first, then fresh telemetry, then the backlog at a bounded rate."""
 
 import asyncio
+import functools
 import logging
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
@@ -9,9 +10,9 @@ from dataclasses import dataclass
 from plantroom_edge.outbox.outbox import Outbox
 from plantroom_edge.outbox.payload import Payload
 from plantroom_edge.outbox.store import ADOPTED, Stored
-from plantroom_edge.uplink.link import LINK_ERRORS, Connection, MqttLink
+from plantroom_edge.uplink.link import LINK_ERRORS, NOBODY, Connection, MqttLink
 from plantroom_edge.uplink.pace import Pace
-from plantroom_edge.uplink.window import Flying, Window
+from plantroom_edge.uplink.window import NOBODY_S, Flying, Window
 from plantroom_shared.backoff import Backoff, keep_connected
 from plantroom_shared.batch import Batch, Event, Stream
 from plantroom_shared.cancellation import stop_if_cancelled
@@ -28,6 +29,8 @@ _log = logging.getLogger(__name__)
 BACKLOG_SHARE, BACKLOG_PER_S = 16, 500.0
 READ_AT_ONCE = 32
 LOOK_AGAIN_S = 1.0
+#: After an outage the present is on the page within 2 s: so the longest wait between two tries is a second.
+LONGEST_WAIT_S = 1.0
 MOST_SEQ = 2**63 - 1  #: SQLite counts no further
 
 
@@ -63,6 +66,7 @@ class Uplink:
         on_config: Callable[[DesiredConfig], None],
         on_authority: Callable[[Authority], None],
         on_event: Callable[[Event], None],
+        on_connected: Callable[[], None],
         hold: Callable[[Payload], bool] = lambda _payload: False,
     ) -> None:
         self._gateway = gateway
@@ -74,6 +78,7 @@ class Uplink:
         self._on_config = on_config
         self._on_authority = on_authority
         self._on_event = on_event
+        self._on_connected = on_connected
         self._hold = hold  #: whether a batch waits for the clock
         self._window = Window()
         self._pace = Pace(BACKLOG_PER_S)
@@ -104,7 +109,7 @@ class Uplink:
             self._session,
             errors=_SESSION_ERRORS,
             clock=self._clock,
-            backoff=Backoff(first=0.2, longest=15.0),
+            backoff=Backoff(first=0.2, longest=LONGEST_WAIT_S),
             log=_log,
         )
 
@@ -117,6 +122,7 @@ class Uplink:
                 await self._introduce(connection)
                 connected()
                 self.connected, self.connected_at = True, self._clock.now_ms()
+                self._on_connected()
                 await _together(
                     self._receive(connection), self._send(connection), self._on_growth(), self._delete_acknowledged()
                 )
@@ -175,7 +181,8 @@ class Uplink:
     async def _wait(self) -> None:
         """Until something changes, and at most until it is time to look again."""
         try:
-            async with asyncio.timeout(self._pace.wait() or LOOK_AGAIN_S):
+            look_again = NOBODY_S if self._window.again_soon else LOOK_AGAIN_S
+            async with asyncio.timeout(self._pace.wait() or look_again):
                 await self._room.wait()
         except TimeoutError:
             return
@@ -236,11 +243,19 @@ class Uplink:
             )
         )
         at = self._clock.monotonic()
-        connection.send(topic(self._gateway, "data"), data, self._on_answer)
+        answered = functools.partial(self._on_answer, stored.stream, stored.seq)
+        connection.send(topic(self._gateway, "data"), data, answered)
         self._window.sent(Flying(stored.stream, stored.seq, outbox, number, len(data), at, historical))
 
-    def _on_answer(self, reason: str) -> None:
+    def _on_answer(self, stream: Stream, seq: int, reason: str) -> None:
         """A refused batch stays in the outbox and is sent again later, ever more seldom."""
+        if reason == NOBODY:
+            self._window.untaken(stream, seq)
+            reason = ""
+        elif not reason:
+            self._window.taken()
+            if self._window.again_soon:
+                self._room.set()
         if reason and reason != self._refusal:
             where = topic(self._gateway, "data")
             _log.error("uplink: the broker refuses what we publish on %s: %s; nothing is lost, it waits", where, reason)
