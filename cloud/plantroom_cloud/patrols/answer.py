@@ -182,6 +182,7 @@ class VisitOut(_Out):
     reader: str
     person: str
     at: datetime
+    gateway_said: str
     claimed_at: datetime | None
     received_at: datetime
     round_id: int | None

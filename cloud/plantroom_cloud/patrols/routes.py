@@ -215,8 +215,8 @@ def _check(session: Session, plan: RoutePlan, timezone: str) -> None:
     check_zone(timezone)
     if plan.rule:
         check_rule(plan.rule, plan.starts, timezone)
-    if not 60 <= plan.duration_s <= 86_400:
-        raise InvalidError("duration_s: between a minute and a day")
+    if not 10 <= plan.duration_s <= 86_400:
+        raise InvalidError("duration_s: between ten seconds and a day")
     if not 0 <= plan.early_s <= 86_400 or not 0 <= plan.release_ahead_s <= LONGEST_AHEAD_S:
         raise InvalidError("early_s goes up to a day, release_ahead_s up to a week")
     if not 0 <= plan.travel_s <= 3600:

@@ -1,17 +1,26 @@
 """When a route is due: recurrence rules of RFC 5545, local time of day, whatever the clocks do in spring and autumn."""
 
 import re
+from calendar import monthrange
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import islice
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from dateutil.rrule import HOURLY, MINUTELY, SECONDLY, rrule, rrulestr
+from dateutil.rrule import DAILY, HOURLY, MINUTELY, MONTHLY, SECONDLY, YEARLY, rrule, rrulestr
 
 from plantroom_cloud.errors import InvalidError
 
 #: More rounds than this in one day is a slip of the pen.
 MOST_PER_DAY = 200
+
+#: Days that are looked at for one that fits: 28 years, after which the calendar repeats.
+_TRIED = 28 * 366
+_PARTS = frozenset(
+    ("FREQ", "INTERVAL", "COUNT", "UNTIL", "BYMONTH", "BYMONTHDAY", "BYDAY", "BYHOUR", "BYMINUTE", "BYSETPOS", "WKST")
+)
+_WIDEST = {MINUTELY: 1440, HOURLY: 24, DAILY: 366}
+_UNITS = {DAILY: timedelta(days=1), HOURLY: timedelta(hours=1), MINUTELY: timedelta(minutes=1)}
 
 
 def check_zone(name: str) -> ZoneInfo:
@@ -46,6 +55,7 @@ def check_rule(rule: str, starts: str, timezone: str) -> rrule:
         raise InvalidError(f"rule {rule!r}: {error}; a right one is FREQ=DAILY;BYHOUR=6,14,22;BYMINUTE=0") from error
     if not isinstance(made, rrule) or made._freq == SECONDLY:  # type: ignore[attr-defined]  # noqa: SLF001
         raise InvalidError(f"rule {rule!r}: rounds by the second are none")
+    _check_possible(made, rule, text, first)
     day = list(islice(_naive(made, first, first + timedelta(days=1)), MOST_PER_DAY + 1))
     if len(day) > MOST_PER_DAY:
         raise InvalidError(f"rule {rule!r}: more than {MOST_PER_DAY} rounds a day; look at FREQ, BYHOUR and BYMINUTE")
@@ -81,11 +91,22 @@ def next_occurrence(rule: str, starts: str, timezone: str, after: datetime) -> d
 def _naive(made: rrule, low: datetime, high: datetime) -> Iterator[datetime]:
     if made._count is None:  # type: ignore[attr-defined]  # noqa: SLF001
         own: datetime | None = made._until  # type: ignore[attr-defined]  # noqa: SLF001
-        made = made.replace(until=min(high, own) if own else high)  # a rule that never matches ends as well
+        first = _nearer(made, low)
+        made = made.replace(dtstart=first, until=min(high, own) if own else high)  # one that never matches ends, too
     for local in made.xafter(low, inc=True):
         if local > high:
             return
         yield local
+
+
+def _nearer(made: rrule, low: datetime) -> datetime:
+    """A later beginning of the same rule: rules that step by minutes would walk through years else."""
+    first: datetime = made._dtstart  # type: ignore[attr-defined]  # noqa: SLF001
+    unit = _UNITS.get(made._freq)  # type: ignore[attr-defined]  # noqa: SLF001
+    if unit is None or low <= first:
+        return first
+    step: timedelta = unit * made._interval  # type: ignore[attr-defined]  # noqa: SLF001
+    return first + (low - first) // step * step
 
 
 def _moments(local: datetime, zone: tzinfo, often: bool) -> Iterator[datetime]:
@@ -95,6 +116,35 @@ def _moments(local: datetime, zone: tzinfo, often: bool) -> Iterator[datetime]:
         yield first
     if exists and often:
         yield second  # the same moment, unless the hour comes twice
+
+
+def _check_possible(made: rrule, rule: str, text: str, first: datetime) -> None:
+    """Refuse a rule that is never due: dateutil would look for its first time until the year 9999."""
+    parts = {part.partition("=")[0].upper() for part in text.split(";")}
+    if unknown := sorted(parts - _PARTS):
+        raise InvalidError(
+            f"rule {rule!r}: {', '.join(unknown)} is not for rounds; there are {', '.join(sorted(_PARTS))}"
+        )
+    kind, interval = made._freq, made._interval  # type: ignore[attr-defined]  # noqa: SLF001
+    if interval < 1 or interval > _WIDEST.get(kind, 1000):
+        raise InvalidError(f"rule {rule!r}: INTERVAL is 1 to {_WIDEST.get(kind, 1000)} here; FREQ may be a larger one")
+    if "BYSETPOS" in parts and kind not in (MONTHLY, YEARLY):
+        raise InvalidError(f"rule {rule!r}: BYSETPOS is for FREQ=MONTHLY and FREQ=YEARLY")
+    months, days, last = made._bymonth, made._bymonthday, made._bynmonthday  # type: ignore[attr-defined]  # noqa: SLF001
+    weekdays = made._byweekday  # type: ignore[attr-defined]  # noqa: SLF001
+    step = timedelta(days=interval if kind == DAILY else 1)
+    for count in range(_TRIED):
+        if first.year + count * step.days // 365 > 9000:
+            break
+        day = first + count * step
+        left = day.day - 1 - monthrange(day.year, day.month)[1]
+        if (
+            (not months or day.month in months)
+            and (not (days or last) or day.day in days or left in last)
+            and (not weekdays or day.weekday() in weekdays)
+        ):
+            return
+    raise InvalidError(f"rule {rule!r}: it is never due, beginning {first:%Y-%m-%d}")
 
 
 def _local(text: str, zone: tzinfo) -> str:

@@ -5,6 +5,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
+from dateutil.rrule import rrulestr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,7 +22,7 @@ def local(rule: str, after: datetime, hours: float, starts: str = "2026-01-01T00
 
 
 def test_a_time_of_day_stays_the_same_across_both_changes() -> None:
-    rule = "FREQ=DAILY;BYHOUR=6,22;BYMINUTE=0;BYSECOND=0"
+    rule = "FREQ=DAILY;BYHOUR=6,22;BYMINUTE=0"
     assert local(rule, SPRING, 48) == ["28 22:00", "29 06:00", "29 22:00", "30 06:00"]
     assert local(rule, AUTUMN, 48) == ["24 22:00", "25 06:00", "25 22:00", "26 06:00"]
 
@@ -48,6 +49,8 @@ def test_working_days_until_a_day_and_a_number_of_times() -> None:
     monday = datetime(2026, 3, 2, tzinfo=UTC)
     assert local("FREQ=WEEKLY;BYDAY=MO,WE;BYHOUR=7;BYMINUTE=0", monday, 168) == ["02 07:00", "04 07:00"]
     assert local("FREQ=DAILY;UNTIL=20260304T230000Z", monday, 168) == ["03 00:00", "04 00:00", "05 00:00"]
+    assert local("FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1", monday, 31 * 24) == ["31 00:00"]
+    assert local("FREQ=MONTHLY;BYMONTHDAY=-1;BYHOUR=8", monday, 31 * 24) == ["31 08:00"]
     assert local("RRULE:FREQ=DAILY;COUNT=2", monday, 168, "2026-03-03T08:00") == ["03 08:00", "04 08:00"]
 
 
@@ -67,12 +70,26 @@ def test_it_does_not_matter_how_the_time_is_cut(rule: str, zone: str, start: int
     assert parts == whole == sorted(set(whole))
 
 
+@settings(deadline=None, max_examples=40)
+@given(
+    st.sampled_from(
+        ["FREQ=MINUTELY;INTERVAL=11", "FREQ=HOURLY;INTERVAL=5;BYDAY=MO,TU", "FREQ=DAILY;INTERVAL=3;BYHOUR=4,9"]
+    ),
+    st.integers(0, 30 * 24),
+)
+def test_a_rule_that_began_long_ago_is_the_same_rule(rule: str, hours: int) -> None:
+    made = rrulestr(rule, dtstart=datetime.fromisoformat("2026-01-01T00:03"))
+    begin = datetime.fromisoformat("2026-01-01") + timedelta(hours=hours)
+    plain = [m.replace(tzinfo=UTC) for m in made.between(begin, begin + timedelta(days=2), inc=True)]
+    zoned = begin.replace(tzinfo=UTC) - timedelta(seconds=1)
+    assert list(occurrences(rule, "2026-01-01T00:03", "UTC", zoned, zoned + timedelta(days=2, seconds=1))) == plain
+
+
 def test_the_next_one_is_found_however_far() -> None:
     at = datetime(2026, 3, 1, tzinfo=UTC)
     assert next_occurrence("FREQ=YEARLY;INTERVAL=2", "2025-05-01T08:00", "UTC", at) == datetime(
         2027, 5, 1, 8, tzinfo=UTC
     )
-    assert next_occurrence("FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30", "2026-01-01T00:00", "UTC", at) is None
     assert next_occurrence("FREQ=DAILY;COUNT=1", "2026-01-01T00:00", "UTC", at) is None
 
 
@@ -83,6 +100,12 @@ def test_the_next_one_is_found_however_far() -> None:
     ("FREQ=DAILY;BYHOUR=25", "0..23"),
     ("FREQ=DAILY\nFREQ=WEEKLY", "one recurrence rule"),
     ("FREQ=DAILY;COLOUR=RED", "COLOUR"),
+    ("FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30", "never due"),
+    ("FREQ=DAILY;INTERVAL=7;BYDAY=MO", "never due"),
+    ("FREQ=DAILY;BYSETPOS=3", "BYSETPOS"),
+    ("FREQ=HOURLY;INTERVAL=168", "1 to 24"),
+    ("FREQ=YEARLY;BYWEEKNO=20", "not for rounds"),
+    ("FREQ=HOURLY;INTERVAL=2;BYHOUR=7", "empty set"),
 ])  # fmt: skip
 def test_wrong_rules_are_refused_with_what_would_be_right(rule: str, said: str) -> None:
     with pytest.raises(InvalidError, match=said):
