@@ -16,9 +16,6 @@ from plantroom_edge.app import Agent
 from plantroom_edge.config.loader import load_gateway_config
 from plantroom_edge.config.site import Fleet, GatewayConfig
 from plantroom_edge.driver import Found
-from plantroom_edge.drivers.ble_scale.profile import BleScaleProfile
-from plantroom_edge.drivers.ble_scale.radio import RadioLostError
-from plantroom_edge.drivers.ble_scale.survey import survey
 from plantroom_edge.drivers.registry import DRIVERS
 from plantroom_edge.errors import ConfigError
 from plantroom_edge.outbox.inspection import Inspection
@@ -164,6 +161,10 @@ def _moment(ms: int) -> str:
 
 
 def _survey(adapter: str, seconds: float, *, as_json: bool) -> None:
+    from plantroom_edge.drivers.ble_scale.profile import BleScaleProfile
+    from plantroom_edge.drivers.ble_scale.radio import RadioLostError  # a running agent has no room for it
+    from plantroom_edge.drivers.ble_scale.survey import survey
+
     library = ProfileLibrary()
     profiles = {name: library.get(name) for name in library.names()}
     scales = {name: profile for name, profile in profiles.items() if isinstance(profile, BleScaleProfile)}

@@ -129,6 +129,8 @@ class Outbox:
 
     async def read(self, stream: Stream, after: int, limit: int) -> list[Stored]:
         """The next batches after a sequence number, oldest first."""
+        if after >= self._store.last_seq(stream):
+            return []  # without waking the thread
         return await self._work(lambda: self._store.read(stream, after, limit))
 
     def prepared(self, stored: Stored) -> Payload | None:

@@ -216,18 +216,19 @@ class Pipeline:
 
     def _columns(self, device: str, rows: Sequence[Row]) -> DeviceRows:
         names = self._filters[device].names
-        used = sorted({index for row in rows for index in (*row.values, *row.marks) if index is not None})
         marks: list[Mark] = [
             (at, None if index is None else names[index], quality)
             for at, row in enumerate(rows)
             for index, quality in row.marks.items()
         ]
-        return DeviceRows(
-            device=device,
-            times=[row.sample.time_ms for row in rows],
-            values={names[index]: [row.values.get(index) for row in rows] for index in used},
-            marks=marks,
-        )
+        first = list(rows[0].values)
+        if not marks and all(list(row.values) == first for row in rows[1:]):  # all rows have the same metrics
+            columns = zip(*(row.values.values() for row in rows), strict=True)
+            values = {names[index]: list(column) for index, column in zip(first, columns, strict=True)}
+        else:
+            used = sorted({index for row in rows for index in (*row.values, *row.marks) if index is not None})
+            values = {names[index]: [row.values.get(index) for row in rows] for index in used}
+        return DeviceRows(device=device, times=[row.sample.time_ms for row in rows], values=values, marks=marks)
 
 
 async def _whole(flush: Coroutine[Any, Any, None]) -> None:

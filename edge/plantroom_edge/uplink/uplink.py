@@ -31,6 +31,8 @@ READ_AT_ONCE = 32
 LOOK_AGAIN_S = 1.0
 #: After an outage the present is on the page within 2 s: so the longest wait between two tries is a second.
 LONGEST_WAIT_S = 1.0
+#: Acknowledged batches are deleted together.
+DELETE_EVERY_S = 0.5
 MOST_SEQ = 2**63 - 1  #: SQLite counts no further
 
 
@@ -299,9 +301,10 @@ class Uplink:
         self._room.set()
 
     async def _delete_acknowledged(self) -> None:
-        """All that came meanwhile in one go."""
+        """All that came meanwhile in one go, for deleting costs a commit; what is not deleted yet is sent again."""
         while True:
             await self._acked.wait()
+            await self._clock.sleep(DELETE_EVERY_S)
             self._acked.clear()
             acks, self._acks = self._acks, []
             for outbox, stream in dict.fromkeys((outbox, stream) for outbox, stream, _ in acks):

@@ -8,6 +8,7 @@ from plantroom_edge import drivers
 from plantroom_edge.config.loader import load_site
 from plantroom_edge.drivers.registry import DRIVERS
 from plantroom_edge.profile.loader import ProfileLibrary
+from plantroom_shared.clock import SystemClock
 from plantroom_shared.document import read_document
 
 FOLDERS = sorted(path for path in Path(drivers.__path__[0]).iterdir() if path.is_dir() and path.name != "__pycache__")
@@ -30,3 +31,13 @@ def test_the_sample_of_a_driver_is_right_and_shows_it(folder: Path) -> None:
 
 def test_every_registered_driver_is_a_folder() -> None:
     assert {kind.name for kind in DRIVERS.values()} == {folder.name for folder in FOLDERS}
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_the_driver_of_each_bus_can_be_built(folder: Path) -> None:
+    """Their modules are imported by name."""
+    data = read_document(folder / "sample.yaml").data
+    fleet = load_site(data, "sample", ProfileLibrary())
+    for bus in fleet.site.buses:
+        driver = DRIVERS[bus.type].build(bus, fleet.on(bus.id), SystemClock())
+        assert driver.bus == bus.id

@@ -182,12 +182,13 @@ class ModbusDriver:
             schedule.done(reader, self._clock.monotonic())
 
     async def _wait(self, seconds: float) -> None:
+        """Until then, or until a command comes."""
         self._wake.clear()
+        handle = asyncio.get_running_loop().call_later(seconds, self._wake.set)
         try:
-            async with asyncio.timeout(seconds):
-                await self._wake.wait()
-        except TimeoutError:
-            return
+            await self._wake.wait()
+        finally:
+            handle.cancel()
 
     async def _read(self, reader: DeviceReader, unit: Unit, sink: Sink) -> None:
         name = reader.device.id

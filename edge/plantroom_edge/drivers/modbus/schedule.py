@@ -2,6 +2,7 @@
 
 import heapq
 import itertools
+import math
 from collections.abc import Iterable
 from typing import Generic, TypeVar
 
@@ -9,6 +10,8 @@ T = TypeVar("T")
 
 #: An alarm point goes before telemetry that has waited less than this longer: first, but it starves nobody.
 HEAD_START_S = 5.0
+#: Due times lie on a grid: a few devices are read at each wake-up, of all buses alike; waking up is what costs.
+GRID_S = 0.05
 
 
 class Schedule(Generic[T]):
@@ -16,6 +19,7 @@ class Schedule(Generic[T]):
 
     def __init__(self, items: Iterable[tuple[T, float, bool]], now: float) -> None:
         """`items`: (item, period in seconds, whether alarms hang on it). The first round is spread over a second."""
+        now = math.ceil(now / GRID_S - 1e-6) * GRID_S
         self._order = itertools.count()
         self._later: list[tuple[float, int, T]] = []
         self._due: list[tuple[float, int, T]] = []
@@ -27,7 +31,7 @@ class Schedule(Generic[T]):
             self._period[item] = period
             if urgent:
                 self._urgent.add(item)
-            self._put(item, now + min(period, 1.0) * index / len(whole))
+            self._put(item, now + math.floor(min(period, 1.0) * index / len(whole) / GRID_S + 1e-6) * GRID_S)
 
     def take(self, now: float) -> T | None:
         """The most important of what is due, or None; give it back with `done`."""
