@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from plantroom_sim.errors import ScenarioError, SimError
 from plantroom_sim.kind import Place, SimBus, SimDevice, SimKind
 from plantroom_sim.registry import KINDS
-from plantroom_sim.routine import RoutinePlay, fill
-from plantroom_sim.scenario import GATEWAY_KILLED, LINK_DOWN, Fault, Routine, Scenario
+from plantroom_sim.routine import RoutinePlay, fill, pick
+from plantroom_sim.scenario import GATEWAY_KILLED, LINK_DOWN, Fault, Routine, Scenario, Step
 
 _log = logging.getLogger(__name__)
 
@@ -29,6 +29,8 @@ class Building:
         self._kinds: dict[str, SimKind] = {}
         #: lists that the set-up of the control plane kept, for the values of routines
         self.kept: dict[str, Sequence[Any]] = {}
+        #: what people do with the page; without a control plane these steps are left out
+        self.post: Callable[[str, Mapping[str, Any]], Awaitable[Any]] | None = None
         self._failing: dict[str, Fault] = {}
         self._healing: dict[str, asyncio.Task[None]] = {}
         self._tasks: asyncio.TaskGroup | None = None
@@ -147,6 +149,16 @@ class Building:
             bus for (gateway, name), bus in self.buses.items() if name == fault.bus and fault.gateway in (None, gateway)
         )
 
+    async def _do(self, step: Step, values: Mapping[str, Any]) -> dict[str, Any]:
+        """One step; what it keeps for the steps after it."""
+        if step.device is not None and step.action is not None:
+            await self.act(step.device, step.action, fill(step.args, values))
+            return {}
+        if step.post is None or self.post is None:
+            return {}
+        answer = await self.post(str(fill({"path": step.post}, values)["path"]), fill(step.body, values))
+        return {name: next(pick(answer, where.split(".")), None) for name, where in step.keep.items()}
+
     async def _play(self, routine: Routine) -> None:
         play = RoutinePlay(routine, self.kept, self.scenario.name)
         loop = asyncio.get_running_loop()
@@ -159,7 +171,7 @@ class Building:
                 if not play.happens(step.chance):
                     continue
                 try:
-                    await self.act(step.device, step.action, fill(step.args, values))
+                    values |= await self._do(step, values)
                 except SimError as error:  # e.g. the device is dead just now: the person goes on
                     _log.warning("routine %s: %s", routine.name, error)
             count += 1

@@ -15,6 +15,7 @@ from plantroom_sim.registry import KINDS
 from plantroom_sim.scenario import (
     GATEWAY_KILLED,
     LINK_DOWN,
+    OWN_SECRETS,
     Fault,
     Gateway,
     Scenario,
@@ -184,13 +185,15 @@ class _Reader:
             self._wrong((*place, wrong[0]), wrong[1])
 
     def _routines(self, scenario: Scenario) -> None:
-        kept = {name for step in scenario.set_up for name in step.keep}
+        kept = {*OWN_SECRETS, *(name for step in scenario.set_up for name in step.keep)}
         for index, routine in enumerate(scenario.routines):
             for name, choice in routine.values.items():
                 if choice.kept is not None and choice.kept not in kept:
                     self._unknown(("routines", index, "values", name, "kept"), "kept list", choice.kept, kept)
             for at, step in enumerate(routine.steps):
                 place: Location = ("routines", index, "steps", at)
+                if step.device is None or step.action is None:
+                    continue
                 found = self._kind_of((*place, "device"), step.device, scenario)
                 if found is None:
                     continue

@@ -2,7 +2,7 @@
 
 import random
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from plantroom_sim.scenario import Choice, Routine
@@ -57,3 +57,14 @@ def _filled(value: Any, values: Mapping[str, Any]) -> Any:
     if (whole := _WHOLE.fullmatch(value)) and whole[1] in values:
         return values[whole[1]]
     return _WHOLE.sub(lambda match: str(values.get(match[1], match[0])), value)
+
+
+def pick(value: Any, path: list[str]) -> Iterator[Any]:
+    """What stands at a path like items.*.code."""
+    if not path:
+        yield value
+    elif path[0] == "*":
+        for item in value:
+            yield from pick(item, path[1:])
+    else:
+        yield from pick(value[int(path[0])] if isinstance(value, list) else value[path[0]], path[1:])

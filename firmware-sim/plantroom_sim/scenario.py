@@ -24,6 +24,11 @@ def parse_seconds(value: object) -> object:
 
 Seconds = Annotated[float, BeforeValidator(parse_seconds), Field(ge=0)]
 
+#: A path under /api/v1/; `{name}` stands for a value.
+POST_PATTERN = r"^[a-z0-9/_.{}-]+$"
+#: Secrets that the lab makes for itself; `kept: secret` and `{secret}` give them, e.g. for passwords of people.
+OWN_SECRETS = ("secret", "pin")
+
 #: What goes wrong with a bus or a gateway rather than with a device.
 LINK_DOWN, GATEWAY_KILLED = "link-down", "gateway-killed"
 
@@ -68,13 +73,23 @@ class Choice(Strict):
 
 
 class Step(Strict):
-    """One thing that somebody does to a device; `{name}` in an argument is a value of the routine's `values`."""
+    """One thing that somebody does: to a device (`device`, `action`, `args`), or with the page of the control plane
+    (`post`, `body`). `{name}` in an argument is a value of the routine's `values`, or what an earlier step kept."""
 
-    device: Id
-    action: str
+    device: Id | None = None
+    action: str | None = None
     args: dict[str, Any] = Field(default_factory=dict)
+    post: str | None = Field(default=None, pattern=POST_PATTERN)
+    body: dict[str, Any] = Field(default_factory=dict)
+    keep: dict[str, str] = Field(default_factory=dict)  #: name → where in the answer, e.g. code: items.0.code
     after: Seconds = 0.0  #: seconds after the step before
     chance: float = Field(default=1.0, gt=0, le=1)  #: left out now and then
+
+    @model_validator(mode="after")
+    def _one(self) -> "Step":
+        if (self.post is None) == (self.device is None) or (self.device is None) != (self.action is None):
+            raise ValueError("say device and action, or post")
+        return self
 
 
 class Routine(Strict):
@@ -92,7 +107,7 @@ class Routine(Strict):
 class SetUp(Strict):
     """A request that the lab sends to the control plane once, when it is first started."""
 
-    post: str = Field(pattern=r"^[a-z0-9/_.{}-]+$")  #: path under /api/v1/
+    post: str = Field(pattern=POST_PATTERN)  #: path under /api/v1/
     body: dict[str, Any] = Field(default_factory=dict)
     keep: dict[Id, str] = Field(default_factory=dict)  #: name → where in the answer, e.g. labels: items.*.code
 

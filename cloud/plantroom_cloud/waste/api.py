@@ -32,6 +32,7 @@ from plantroom_cloud.waste.shapes import (
     ManifestOut,
     NewLabels,
     NewManifest,
+    PersonsPin,
     Pin,
     Reason,
     Shipped,
@@ -67,6 +68,14 @@ def set_pin(body: Pin, user: CurrentUser, session: WriteSession, services: Servi
     """What one signs with on another person's phone."""
     services.waste.signing.set_pin(session, user, body.pin, at)
     services.users.audit(session, user.name, "pin.set", f"user/{user.name}", {}, at)
+
+
+@router.post("/pins", status_code=204)
+def give_pin(body: PersonsPin, user: Admin, session: WriteSession, services: ServicesDep, at: At) -> None:
+    """A first PIN for somebody, who changes it afterwards."""
+    person = services.users.get(session, body.user)
+    services.waste.signing.set_pin(session, person, body.pin, at)
+    services.users.audit(session, user.name, "pin.set", f"user/{person.name}", {}, at)
 
 
 @router.post("/labels", status_code=201)

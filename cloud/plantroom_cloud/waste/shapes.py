@@ -100,6 +100,12 @@ class Pin(BaseModel):
     pin: str
 
 
+class PersonsPin(Pin):
+    """Somebody's."""
+
+    user: str
+
+
 class ManifestOut(_Out):
     """A manifest."""
 

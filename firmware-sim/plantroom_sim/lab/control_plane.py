@@ -1,13 +1,13 @@
 """The control plane as the lab's administrator uses it: by REST, with a token."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import httpx
 
 from plantroom_sim.errors import SimError
-from plantroom_sim.routine import fill
+from plantroom_sim.routine import fill, pick
 from plantroom_sim.scenario import SetUp
 
 REGISTERED_S = 60.0
@@ -46,14 +46,19 @@ class ControlPlane:
         """Send one request; the lists that it keeps. Raises SimError with what was refused."""
         known = {name: values[0] if len(values) == 1 else values for name, values in kept.items()}
         path = str(fill({"path": request.post}, known)["path"])
+        answer = await self.post(path, _filled(request.body, known))
+        return {name: list(pick(answer, where.split("."))) for name, where in request.keep.items()}
+
+    async def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """One request, and its answer; raises SimError with what was refused."""
         try:
             async with self._client() as http:
-                answer = await http.post(path, json=_filled(request.body, known))
+                answer = await http.post(path, json=body)
         except httpx.HTTPError as error:
             raise SimError(f"POST {path}: {error}") from error
         if answer.is_error:
             raise SimError(f"POST {path} was refused: {answer.text[:300]}")
-        return {name: list(_pick(answer.json(), where.split("."))) for name, where in request.keep.items()}
+        return answer.json() if answer.content else None
 
     def _client(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(base_url=self._base, headers={"Authorization": f"Bearer {self._token}"})
@@ -75,14 +80,3 @@ def _filled(value: Any, known: Mapping[str, Any]) -> Any:
     if isinstance(value, list):
         return [_filled(item, known) for item in value]
     return fill({"value": value}, known)["value"]
-
-
-def _pick(value: Any, path: list[str]) -> Iterator[Any]:
-    """What stands at a path like items.*.code."""
-    if not path:
-        yield value
-    elif path[0] == "*":
-        for item in value:
-            yield from _pick(item, path[1:])
-    else:
-        yield from _pick(value[int(path[0])] if isinstance(value, list) else value[path[0]], path[1:])

@@ -173,12 +173,13 @@ class Lab:
         site = ControlPlane(web_port, str(state["token"]))
         try:
             await site.registered({device.id for gateway in self._scenario.gateways for device in gateway.devices})
-            done = state.setdefault("set_up", {"done": 0, "kept": {}})
+            done = state.setdefault("set_up", {"done": 0, "kept": _own_secrets()})
             for number, request in enumerate(self._scenario.set_up[done["done"] :], done["done"]):
                 done["kept"] |= await site.set_up(request, done["kept"])
                 done["done"] = number + 1
                 self._save_state(state)
             self._building.kept = done["kept"]
+            self._building.post = site.post
         except SimError as error:
             click.echo(f"Set-up: {error}", err=True)
         async with asyncio.TaskGroup() as tasks:
@@ -300,6 +301,14 @@ def _port(wanted: object) -> int:
             found: int = probe.getsockname()[1]
             return found
     raise SimError("there is no free port")
+
+
+def _own_secrets() -> dict[str, list[str]]:
+    """For the people of a scenario: OWN_SECRETS, each lab's own."""
+    pin = ""
+    while len(set(pin)) < 3:  # not one that others guess
+        pin = "".join(secrets.choice("0123456789") for _ in range(6))
+    return {"secret": [secrets.token_urlsafe(12)], "pin": [pin]}
 
 
 async def _listening(port: int, what: str, log: Path) -> None:

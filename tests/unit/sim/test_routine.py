@@ -1,7 +1,10 @@
 """When people come, and what they bring."""
 
-from plantroom_sim.routine import RoutinePlay, fill
-from plantroom_sim.scenario import Routine
+import pytest
+from pydantic import ValidationError
+
+from plantroom_sim.routine import RoutinePlay, fill, pick
+from plantroom_sim.scenario import Routine, Step
 
 ROUTINE = Routine.model_validate(
     {
@@ -52,3 +55,13 @@ def test_a_step_is_left_out_now_and_then() -> None:
 def test_an_argument_alone_keeps_its_type() -> None:
     filled = fill({"weight": "{kg}", "text": "bag {bag} of {nobody}", "n": 3}, {"kg": 4.2, "bag": "A1"})
     assert filled == {"weight": 4.2, "text": "bag A1 of {nobody}", "n": 3}
+
+
+def test_a_step_is_for_a_device_or_for_the_page_and_keeps_what_the_page_answers() -> None:
+    step = Step.model_validate({"post": "bags/{code}/sign", "body": {"role": "ward"}, "keep": {"bag": "items.0.code"}})
+    assert fill({"path": step.post}, {"code": "7F3K"}) == {"path": "bags/7F3K/sign"}
+    assert list(pick({"items": [{"code": "A"}, {"code": "B"}]}, ["items", "0", "code"])) == ["A"]
+    assert list(pick({"items": [{"code": "A"}, {"code": "B"}]}, ["items", "*", "code"])) == ["A", "B"]
+    for wrong in ({}, {"device": "scale"}, {"post": "bags", "device": "scale", "action": "weigh"}):
+        with pytest.raises(ValidationError, match="device and action, or post"):
+            Step.model_validate(wrong)
