@@ -18,6 +18,7 @@ from plantroom_cloud.gateways import ledger
 from plantroom_cloud.migration import migrate
 from plantroom_cloud.services import build
 from plantroom_cloud.sites.models import Site
+from plantroom_cloud.users.models import Role
 from plantroom_shared.clock import SystemClock
 from tests.acceptance.test_lab import until
 from tests.chaos.counting_device import CountingDevice
@@ -41,6 +42,7 @@ class Cloud:
         self.folder = folder
         self.web, self.metrics = free_port(), free_port()
         self.yaml = folder / "cloud.yaml"
+        self._token = ""
         document = {
             "database_url": database_url or "sqlite:///plantroom.db",
             "telemetry": telemetry or {"store": "sqlite"},
@@ -65,6 +67,25 @@ class Cloud:
                 services.gateways.enrol(session, gateway, "main", "", "", datetime.now(UTC))
         services.database.close()
 
+    def latest(self, device_id: str) -> float:
+        """The newest value of the device's register, as the page shows it; 0 while there is none."""
+        token = self._token or self._make_token()
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.web}/api/v1/devices/{device_id}/latest",
+            headers={"Authorization": f"Bearer {token}"},
+        )
+        with urllib.request.urlopen(request, timeout=5) as response:
+            return float(sum(item["value"] for item in json.load(response)["items"] if item["metric"] == "reads"))
+
+    def _make_token(self) -> str:
+        services = build(self.config, SystemClock())
+        with services.database.write() as session:
+            user = services.users.add(session, "chaos", "a long enough password", Role("admin"), datetime.now(UTC))
+            session.flush()
+            self._token = services.users.make_token(session, user, "chaos", datetime.now(UTC), None)
+        services.database.close()
+        return self._token
+
     def counted(self, gateway: str, device: str = "counter") -> list[int]:
         """What the telemetry store has of the device's register, by event time; asked of the database itself."""
         if self.config.telemetry.store == "sqlite":
@@ -78,6 +99,14 @@ class Cloud:
             ]
         rows = self._influxql(f"SELECT reads FROM telemetry WHERE device = '{gateway}.{device}'")
         return [round(value) for _, value in rows if value is not None]
+
+    def arrived(self, gateway: str, device: str) -> int:
+        """How many readings of the register are in the embedded store: cheaper than all of them."""
+        [(found,)] = self._sql(
+            "SELECT count(*) FROM raw JOIN series ON id = series WHERE metric = 'reads' AND device = ?",
+            f"{gateway}.{device}",
+        )
+        return int(found)
 
     def books(self, gateway: str) -> tuple[int, int, int]:
         """The ledger's missing batches, rejected batches, and values received."""
