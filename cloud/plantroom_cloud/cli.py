@@ -13,10 +13,10 @@ from typing import Any
 
 import click
 import uvloop
-from sqlmodel import Session
 
 from plantroom_cloud.config import CloudConfig, load_cloud_config
-from plantroom_cloud.gateways.broker import CLOUD_USER, hash_password, new_password, write_broker_files
+from plantroom_cloud.gateways.certificate import Authority
+from plantroom_cloud.gateways.enrolment import Enrolment
 from plantroom_cloud.ingest.partition import Partition
 from plantroom_cloud.logs import log_to_stderr
 from plantroom_cloud.migration import migrate as migrate_database
@@ -161,25 +161,25 @@ def gateway() -> None:
 @click.option("--site", required=True, help="The site's id; made when it is new.")
 @click.option("--site-name", default="", help="Its name, when it is new.")
 @click.option("--label", default="")
+@click.option("--certificate", is_flag=True, help="A client certificate in place of a password.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the gateway's credential.")
 @_CONFIG
 @_clear_errors
-def gateway_add(gateway_id: str, site: str, site_name: str, label: str, out: Path, path: Path) -> None:
+def gateway_add(
+    gateway_id: str, site: str, site_name: str, label: str, out: Path, path: Path, *, certificate: bool
+) -> None:
     """Enrol a gateway: issue its credential and write the broker's files."""
     services = _services(path)
     migrate_database(services.database)
-    password = new_password()
+    enrolment = _enrolment(services)
     with services.database.write() as session:
+        at = services.now()
         services.sites.ensure(session, site, site_name)
-        services.gateways.enrol(session, gateway_id, site, label, hash_password(password), services.now())
-        services.users.audit(session, "cli", "gateway.add", f"gateway/{gateway_id}", {"site": site}, services.now())
-        session.flush()
-        _write_broker_files(session, services)
-    out.mkdir(parents=True, exist_ok=True)
-    secret = out / f"{gateway_id}.password"
-    secret.touch(mode=0o600)
-    secret.write_text(password + "\n")
-    click.echo(f"{gateway_id} is enrolled. Its password stands in {secret}; use it as mqtt.password_file.")
+        enrol = enrolment.by_certificate if certificate else enrolment.by_password
+        told = enrol(session, gateway_id, site, label, out, at)
+        detail = {"site": site, "credential": "certificate" if certificate else "password"}
+        services.users.audit(session, "cli", "gateway.add", f"gateway/{gateway_id}", detail, at)
+    click.echo(f"{gateway_id} is enrolled. {told}")
 
 
 @gateway.command("list", epilog="Example: plantroom-cloud gateway list --json")
@@ -206,11 +206,28 @@ def gateway_revoke(gateway_id: str, path: Path) -> None:
     """Take a gateway's credential back, at once."""
     services = _services(path)
     with services.database.write() as session:
-        services.gateways.revoke(session, gateway_id, services.now())
+        _enrolment(services).revoke(session, gateway_id, services.now())
         services.users.audit(session, "cli", "gateway.revoke", f"gateway/{gateway_id}", {}, services.now())
-        session.flush()
-        _write_broker_files(session, services)
     click.echo(f"{gateway_id} is revoked.")
+
+
+@main.group()
+def broker() -> None:
+    """The broker that gateways speak to."""
+
+
+@broker.command("certificate", epilog="Example: plantroom-cloud broker certificate broker.example.org -c cloud.yaml")
+@click.argument("names", nargs=-1, required=True)
+@click.option("--force", is_flag=True, help="Replace the authority; every gateway then needs its new ca.pem.")
+@_CONFIG
+@_clear_errors
+def broker_certificate(names: tuple[str, ...], path: Path, *, force: bool) -> None:
+    """Make an authority of your own and the broker's certificate for the host names that gateways use."""
+    folder = load_cloud_config(path).broker_dir
+    if (folder / "ca.pem").exists() and not force:
+        raise click.ClickException(f"there is an authority in {folder} already; give --force to replace it")
+    Authority(folder).make(list(names))
+    click.echo(f"{folder} holds ca.pem for the gateways, server.pem, server.key and crl.pem for the broker.")
 
 
 @main.group()
@@ -281,15 +298,12 @@ def _services(path: Path) -> Services:
     return build(load_cloud_config(path), SystemClock())
 
 
-def _write_broker_files(session: Session, services: Services) -> None:
-    known = services.gateways.list(session)
-    hashes = {g.id: g.password_hash for g in known if g.revoked_at is None and g.password_hash}
+def _enrolment(services: Services) -> Enrolment:
     config = services.config
     password = config.mqtt.read_password()
     if not password:
         raise click.ClickException("mqtt.password or mqtt.password_file is missing: the control plane needs its own")
-    hashes[CLOUD_USER] = hash_password(password)
-    write_broker_files(config.broker_dir, hashes)
+    return Enrolment(services.gateways, config.broker_dir, password)
 
 
 def _sqlite_path(config: CloudConfig) -> Path:

@@ -5,8 +5,10 @@ import hashlib
 import os
 import secrets
 import signal
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
+
+from plantroom_shared.topics import PREFIX
 
 CLOUD_USER = "plantroom-cloud"
 #: mosquitto's own number for $7$ hashes (PBKDF2-HMAC-SHA512); the passwords are random, not chosen by people.
@@ -40,11 +42,17 @@ def hash_password(password: str) -> str:
     return f"$7${ITERATIONS}${base64.b64encode(salt).decode()}${base64.b64encode(key).decode()}"
 
 
-def write_broker_files(folder: Path, hashes: Mapping[str, str]) -> None:
+def access_list(revoked: Collection[str]) -> str:
+    """A revoked gateway may do nothing, also on a connection that is open: mosquitto looks at `deny` first."""
+    denied = "".join(f"\nuser {name}\ntopic deny {PREFIX}/#\n" for name in sorted(revoked))
+    return f"{ACCESS_LIST}{denied}"
+
+
+def write_broker_files(folder: Path, hashes: Mapping[str, str], revoked: Collection[str] = ()) -> None:
     """`passwd` and `acl`; then tell a running broker (its pid in `mosquitto.pid`) to read them again."""
     folder.mkdir(parents=True, exist_ok=True)
     _replace(folder / "passwd", "".join(f"{name}:{hashed}\n" for name, hashed in sorted(hashes.items())))
-    _replace(folder / "acl", ACCESS_LIST)
+    _replace(folder / "acl", access_list(revoked))
     pid_file = folder / "mosquitto.pid"
     if pid_file.is_file():
         try:

@@ -9,6 +9,7 @@ from sqlmodel import Session
 
 from plantroom_cloud.errors import ConflictError, InvalidError, NotFoundError
 from plantroom_cloud.gateways import repository
+from plantroom_cloud.gateways.broker import CLOUD_USER
 from plantroom_cloud.gateways.ledger import declare_lost
 from plantroom_cloud.gateways.models import Gateway, GatewayAuthority, GatewayCommand, GatewayConfig
 from plantroom_cloud.stream.service import record_change
@@ -25,6 +26,8 @@ class GatewayService:
     ) -> Gateway:
         """Add a gateway; raises ConflictError when there is one of that id."""
         check_id(gateway_id, "gateway")
+        if gateway_id == CLOUD_USER:
+            raise ConflictError(f"{gateway_id!r} is the control plane's own name at the broker; choose another id")
         gateway = session.get(Gateway, gateway_id)
         if gateway is not None and gateway.revoked_at is None:
             raise ConflictError(f"gateway {gateway_id!r} is enrolled already; revoke it first, or choose another id")

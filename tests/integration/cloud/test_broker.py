@@ -4,12 +4,15 @@ from pathlib import Path
 
 import paho.mqtt.client as mqtt
 import pytest
+from click.testing import CliRunner
 from paho.mqtt.enums import CallbackAPIVersion
 
+from plantroom_cloud.cli import main
 from plantroom_cloud.gateways.broker import CLOUD_USER, hash_password, write_broker_files
-from plantroom_cloud.gateways.certificate import make_broker_certificate
+from plantroom_cloud.gateways.certificate import Authority
 from tests.acceptance.test_lab import until
 from tests.servers.mosquitto import Mosquitto
+from tests.servers.process import free_port
 
 CONFIG = """
 listener {port} 127.0.0.1
@@ -24,20 +27,35 @@ PASSWORDS = {CLOUD_USER: "cloud-secret", "gw-a": "a-secret", "gw-b": "b-secret"}
 class Client:
     """A client that remembers what came."""
 
-    def __init__(self, port: int, name: str, password: str, ca_file: Path | None = None) -> None:
+    def __init__(
+        self,
+        port: int,
+        name: str,
+        password: str | None,
+        ca_file: Path | None = None,
+        certificate: Path | None = None,
+        patience: float = 10,
+    ) -> None:
+        self.name = name
         self.got: list[str] = []
         self.refused = False
         self.connected = False
         self.client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=name)
-        self.client.username_pw_set(name, password)
+        if password is not None:
+            self.client.username_pw_set(name, password)
         if ca_file is not None:
-            self.client.tls_set(str(ca_file))
+            files = (None, None) if certificate is None else (f"{certificate}.pem", f"{certificate}.key")
+            self.client.tls_set(str(ca_file), *files)
         self.client.on_connect = self._on_connect
         self.client.on_disconnect = lambda *_: setattr(self, "connected", False)
         self.client.on_message = lambda _c, _u, message: self.got.append(message.topic)
         self.client.connect("localhost", port)
         self.client.loop_start()
-        until(lambda: self.connected or self.refused, 10, f"{name} is answered")
+        try:
+            until(lambda: self.connected or self.refused, patience, f"{name} is answered")
+        except AssertionError:
+            self.end()
+            raise
 
     def _on_connect(self, *arguments: object) -> None:
         self.refused = bool(getattr(arguments[3], "is_failure", False))
@@ -77,18 +95,24 @@ def test_a_gateway_reaches_its_own_topics_alone(tmp_path: Path) -> None:
         broker.server.stop()
 
 
-def test_the_production_configuration_starts_with_our_certificate(tmp_path: Path) -> None:
-    folder = tmp_path / "mosquitto"
-    write_broker_files(folder, {"gw-a": hash_password("a-secret")})
-    make_broker_certificate(folder, ["mosquitto", "localhost"])
+def production(folder: Path, certificates: int) -> Mosquitto:
+    """A broker with the production configuration; `certificates` is its port for client certificates."""
     text = (Path(__file__).resolve().parents[3] / "docker/mosquitto/mosquitto.conf").read_text()
-    (folder / "data").mkdir()
+    (folder / "data").mkdir(parents=True)
     lines = [
         line
         for line in text.replace("/mosquitto/broker", "{dir}").replace("/mosquitto/data", "{dir}/data").splitlines()
         if not line.startswith(("max_queued", "max_inflight", "set_tcp"))  # the fixture says the same
     ]
-    broker = Mosquitto(folder, "\n".join(lines).replace("listener 8883", "listener {port} 127.0.0.1"))
+    config = "\n".join(lines).replace("listener 8883", "listener {port} 127.0.0.1")
+    return Mosquitto(folder, config.replace("listener 8884", f"listener {certificates} 127.0.0.1"))
+
+
+def test_the_production_configuration_starts_with_our_certificate(tmp_path: Path) -> None:
+    folder = tmp_path / "mosquitto"
+    broker = production(folder, free_port())
+    write_broker_files(folder, {"gw-a": hash_password("a-secret")})
+    Authority(folder).make(["mosquitto", "localhost"])
     broker.server.start()
     try:
         client = Client(broker.port, "gw-a", "a-secret", folder / "ca.pem")
@@ -96,6 +120,75 @@ def test_the_production_configuration_starts_with_our_certificate(tmp_path: Path
         client.end()
     finally:
         broker.server.stop()
+
+
+def _cloud_yaml(folder: Path) -> Path:
+    config = folder / "cloud.yaml"
+    config.write_text(
+        f"database_url: sqlite:///{folder}/plantroom.db\nbroker_dir: mosquitto\n"
+        "mqtt: {host: localhost, port: 1, password: cloud-secret}\n"
+    )
+    return config
+
+
+def _administer(*arguments: str) -> str:
+    done = CliRunner().invoke(main, list(arguments))
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_a_gateway_is_known_by_its_certificate_until_that_is_revoked(tmp_path: Path) -> None:
+    folder, port = tmp_path / "mosquitto", free_port()
+    broker = production(folder, port)
+    config = str(_cloud_yaml(tmp_path))
+    _administer("broker", "certificate", "localhost", "-c", config)
+    for name in ("gw-a", "gw-b"):
+        _administer("gateway", "add", name, "--site", "main", "--certificate", "--out", str(tmp_path), "-c", config)
+    assert (tmp_path / "gw-a.key").stat().st_mode & 0o77 == 0
+    assert (folder / "authority").stat().st_mode & 0o77 == 0
+    broker.server.start()
+    try:
+        cloud = Client(broker.port, CLOUD_USER, "cloud-secret", folder / "ca.pem")
+        a, b = (Client(port, name, None, folder / "ca.pem", tmp_path / name) for name in ("gw-a", "gw-b"))
+        # whatever it calls itself, it is who its certificate says
+        for topic in ("plantroom/v1/gw-b/data", "plantroom/v1/gw-a/data"):
+            a.client.publish(topic, b"x", 1)
+        until(lambda: "plantroom/v1/gw-a/data" in cloud.got, 10, "its own data arrives")
+        assert "plantroom/v1/gw-b/data" not in cloud.got
+        cloud.got.clear()
+        _administer("gateway", "revoke", "gw-a", "-c", config)
+        for client in (a, b):  # its open connection is worth nothing from now on
+            client.client.publish(f"plantroom/v1/{client.name}/data", b"y", 1)
+        until(lambda: "plantroom/v1/gw-b/data" in cloud.got, 10, "the other's data arrives")
+        assert "plantroom/v1/gw-a/data" not in cloud.got
+        a.end()
+        with pytest.raises((OSError, AssertionError)):
+            Client(port, "gw-a", None, folder / "ca.pem", tmp_path / "gw-a", patience=3)
+        with pytest.raises((OSError, AssertionError)):
+            Client(port, "gw-c", None, folder / "ca.pem", patience=3)  # none at all
+        # enrolled again it gets another certificate; the old one stays revoked
+        old = (tmp_path / "gw-a.pem").read_bytes()
+        _administer("gateway", "add", "gw-a", "--site", "main", "--certificate", "--out", str(tmp_path), "-c", config)
+        assert (tmp_path / "gw-a.pem").read_bytes() != old
+        again = Client(port, "gw-a", None, folder / "ca.pem", tmp_path / "gw-a")
+        again.client.publish("plantroom/v1/gw-a/data", b"z", 1)
+        until(lambda: "plantroom/v1/gw-a/data" in cloud.got, 10, "it is in again")
+        for client in (cloud, b, again):
+            client.end()
+    finally:
+        broker.server.stop()
+
+
+def test_a_certificate_needs_an_authority(tmp_path: Path) -> None:
+    arguments = ["gateway", "add", "gw-a", "--site", "main", "--certificate", "--out", str(tmp_path)]
+    done = CliRunner().invoke(main, [*arguments, "-c", str(_cloud_yaml(tmp_path))])
+    assert done.exit_code == 1
+    assert "make one with: plantroom-cloud broker certificate" in done.output
+    named = CliRunner().invoke(
+        main, ["gateway", "add", CLOUD_USER, "--site", "m", "--out", str(tmp_path), "-c", str(tmp_path / "cloud.yaml")]
+    )
+    assert named.exit_code == 1
+    assert "choose another id" in named.output
 
 
 @pytest.mark.parametrize("password", ["", "with:colon", "ä€"])

@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 import yaml
 from click.testing import CliRunner, Result
 
 from plantroom_edge.app import Agent
 from plantroom_edge.cli import main
 from plantroom_edge.config.loader import load_gateway_config
+from plantroom_edge.health import health
 from plantroom_shared.clock import SystemClock
 from plantroom_sim.kinds.modbus.registers import Point
 from tests.fakes.modbus import tcp_bus, unit
@@ -27,6 +29,11 @@ verified: document
 source: this test
 registers: [{metric: a, address: 0, label: A, type: uint16}]
 """
+
+
+@pytest.fixture(autouse=True)
+def _often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "PERIOD_S", 0.3)
 
 
 @asynccontextmanager
@@ -52,7 +59,7 @@ async def running(folder: Path) -> AsyncIterator[tuple[Agent, int]]:
         try:
             async with asyncio.timeout(LIMIT_S):
                 status = folder / "data/status.json"
-                while "meter-1" not in agent.pipeline.answered or not status.exists():  # noqa: ASYNC110
+                while not status.exists() or '"answers":true' not in status.read_text():  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
                 yield agent, port
         finally:
