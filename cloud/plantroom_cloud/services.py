@@ -7,6 +7,7 @@ from typing import Protocol
 
 from sqlmodel import Session
 
+from plantroom_cloud.alarms.preview import Previewing
 from plantroom_cloud.alarms.service import AlarmService
 from plantroom_cloud.config import CloudConfig, Telemetry
 from plantroom_cloud.database import Database
@@ -63,6 +64,7 @@ class Services:
     telemetry: TelemetryService
     telemetry_writer: TelemetryWriter
     ingest: IngestService
+    previews: Previewing
     notifications: NotificationService
     dispatcher: Dispatcher
     photos: PhotoService
@@ -116,6 +118,7 @@ def build(config: CloudConfig, clock: Clock) -> Services:
         telemetry=telemetry,
         telemetry_writer=writer,
         ingest=ingest,
+        previews=Previewing(telemetry),
         notifications=notifications,
         dispatcher=dispatcher,
         photos=photos,

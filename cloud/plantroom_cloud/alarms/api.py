@@ -1,13 +1,14 @@
 """/api/v1/alarms and /api/v1/alarm-rules."""
 
-from datetime import datetime
-from typing import Annotated, Any
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from plantroom_cloud.alarms.definition import RuleDefinition
 from plantroom_cloud.alarms.models import AlarmState, Severity
+from plantroom_cloud.columns import utc_from_ms
 from plantroom_cloud.dependencies import (
     At,
     Manager,
@@ -83,6 +84,64 @@ class Note(BaseModel):
     """A remark."""
 
     note: str = Field(default="", max_length=2000)
+
+
+class SpellOut(BaseModel):
+    """The alarm would have been active from then to then."""
+
+    raised_at: datetime
+    returned_at: datetime | None
+    value: float | bool | str | None
+
+
+class ForeseenOut(BaseModel):
+    """On one device."""
+
+    device_id: str
+    spells: list[SpellOut]
+
+
+class PreviewOut(BaseModel):
+    """What a rule would have done, and its team's load against IEC 62682 (144 a day acceptable, 288 manageable)."""
+
+    days: float
+    devices: list[ForeseenOut]
+    left_out: int
+    per_day: float
+    team_per_day: float
+    budget: Literal["acceptable", "manageable", "too many"]
+
+
+class BadActorOut(BaseModel):
+    """An alarm that makes much of the load."""
+
+    model_config = ConfigDict(from_attributes=True)
+    name: str
+    count: int
+    share: float
+    chattering: bool
+    fleeting: int
+
+
+class FiguresOut(BaseModel):
+    """By IEC 62682 / ISA-18.2; shares are 0 to 1."""
+
+    model_config = ConfigDict(from_attributes=True)
+    activations: int
+    per_day: float
+    per_ten_minutes: float
+    peak_ten_minutes: int
+    share_over_ten: float
+    share_in_flood: float
+    floods: int
+    top_share: float
+    chattering: list[str]
+    fleeting: int
+    stale: int
+    priorities: dict[str, float]
+    distribution: dict[int, int]
+    bad_actors: list[BadActorOut]
+    median_to_acknowledge: timedelta | None
 
 
 class AuditOut(BaseModel):
@@ -188,6 +247,56 @@ def create_rule(body: RuleDefinition, user: Manager, session: WriteSession, serv
     detail = body.model_dump(mode="json")
     services.users.audit(session, user.name, "alarm-rule.create", f"alarm-rule/{rule.id}", detail, at)
     return RuleOut.model_validate(rule)
+
+
+@router.post("/alarm-rules/preview", tags=["alarm rules"])
+def preview_rule(
+    body: RuleDefinition,
+    user: Manager,
+    session: ReadSession,
+    services: ServicesDep,
+    at: At,
+    days: Annotated[float, Query(gt=0, le=92)] = 30,
+) -> PreviewOut:
+    """When it would have raised in the stored history; nothing is saved."""
+    services.alarms.check_rule(session, body)
+    found = services.previews.preview(session, body, user.sites, days, at)
+    return PreviewOut(
+        days=found.days,
+        devices=[
+            ForeseenOut(
+                device_id=item.device_id,
+                spells=[
+                    SpellOut(
+                        raised_at=utc_from_ms(spell.raised),
+                        returned_at=utc_from_ms(spell.returned) if spell.returned is not None else None,
+                        value=spell.value,
+                    )
+                    for spell in item.spells
+                ],
+            )
+            for item in found.devices
+        ],
+        left_out=found.left_out,
+        per_day=found.per_day,
+        team_per_day=found.team_per_day,
+        budget=found.budget,
+    )
+
+
+@router.get("/alarm-figures", tags=["alarms"])
+def alarm_figures(
+    user: Viewer,
+    session: ReadSession,
+    services: ServicesDep,
+    at: At,
+    team: str | None = None,
+    days: Annotated[float, Query(gt=0, le=366)] = 30,
+) -> FiguresOut:
+    """Of a team, or of all that the person sees, over the last days."""
+    start = at - timedelta(days=days)
+    figures = services.alarms.figures(session, team, user.sites, start, at, all_teams=team is None)
+    return FiguresOut.model_validate(figures)
 
 
 @router.get("/alarm-rules/{rule_id}", tags=["alarm rules"])

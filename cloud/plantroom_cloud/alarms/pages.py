@@ -1,5 +1,6 @@
 """Alarms, and the rules that raise them."""
 
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
@@ -12,6 +13,7 @@ from plantroom_cloud.alarms.definition import RuleDefinition
 from plantroom_cloud.alarms.form import DAYS, comparison, rule_values, values_of
 from plantroom_cloud.alarms.models import SET_ASIDE, Alarm, AlarmRule
 from plantroom_cloud.alarms.suppressing import shelf
+from plantroom_cloud.alarms.targets import target_rows
 from plantroom_cloud.alarms.transitions import events
 from plantroom_cloud.dependencies import (
     At,
@@ -32,10 +34,13 @@ from plantroom_cloud.web.render import render
 
 NAV = (
     NavEntry("alarms", "/alarms", "Alarms", order=20),
+    NavEntry("alarm-figures", "/alarm-figures", "Alarm figures", order=75, group="Settings"),
     NavEntry("rules", "/rules", "Alarm rules", order=80, group="Settings"),
 )
 router = APIRouter(include_in_schema=False)
 
+#: Days that the figures are told for.
+PERIODS = {"1": "1 day", "7": "7 days", "30": "30 days", "90": "90 days"}
 #: Kinds of metrics that a chart can show.
 NUMBERS = ("gauge", "counter")
 
@@ -145,6 +150,55 @@ def rules_page(
     ]
     teams = {team.id: team.name for team in services.users.teams(session)}
     return render(request, "rules.html", user=user, page="rules", rules=rules, teams=teams, q=q, show=show)
+
+
+@router.get("/alarm-figures")
+def figures_page(
+    request: Request,
+    user: Viewer,
+    session: ReadSession,
+    services: ServicesDep,
+    at: At,
+    team: str = "",
+    days: str = "30",
+) -> Response:
+    """How the alarms compare with the standard, and which of them make the load."""
+    span = int(days) if days in PERIODS else 30
+    figures = services.alarms.figures(
+        session, team or None, user.sites, at - timedelta(days=span), at, all_teams=not team
+    )
+    teams = services.users.teams(session)
+    return render(
+        request,
+        "alarm_figures.html",
+        user=user,
+        page="alarm-figures",
+        periods=PERIODS,
+        figures=figures,
+        rows=target_rows(figures),
+        teams=teams,
+        team=team,
+        days=str(span),
+    )
+
+
+@router.post("/rules/preview")
+def preview(
+    request: Request, form: Form, user: Manager, session: ReadSession, services: ServicesDep, at: At
+) -> Response:
+    """What the rule in the form would have done; nothing is saved."""
+    span = float(form.text("preview_days") or 30)
+    definition, errors = read(RuleDefinition, rule_values(form) | {"name": form.text("name") or "new rule"})
+    try:
+        if definition is not None:
+            services.alarms.check_rule(session, definition)
+            found = services.previews.preview(session, definition, user.sites, span, at)
+            return render(request, "rule_preview.html", user=user, found=found, definition=definition, at=at)
+    except InvalidFieldsError as error:
+        errors = error.fields
+    except InvalidError as error:
+        errors = {"rule": str(error)}
+    return render(request, "rule_preview.html", user=user, found=None, errors=errors)
 
 
 @router.get("/rules/new")

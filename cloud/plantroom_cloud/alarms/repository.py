@@ -319,5 +319,63 @@ def realarms_due(session: Session, at: datetime) -> list[Alarm]:
     ]
 
 
+def devices_of_rule(
+    session: Session,
+    device_id: str | None,
+    profile: str | None,
+    site_id: str | None,
+    metrics: Collection[str],
+    sites: Sequence[str],
+) -> list[str]:
+    """The devices that a rule is judged on and that a person of these sites may see."""
+    query = select(Device).join(Gateway, col(Gateway.id) == Device.gateway_id).where(col(Device.removed_at).is_(None))
+    if sites:
+        query = query.where(col(Gateway.site_id).in_(sites))
+    if device_id:
+        query = query.where(Device.id == device_id)
+    elif profile:
+        query = query.where(Device.profile == profile)
+    else:
+        query = query.where(Gateway.site_id == site_id)
+    found = session.exec(query.order_by(col(Device.id)))
+    return [device.id for device in found if set(metrics) <= {metric["name"] for metric in device.metrics}]
+
+
+def raised_since(session: Session, team_id: str | None, since: datetime) -> int:
+    """Alarms of a team that were told to it."""
+    told = select(AlarmTransition.alarm_id).where(
+        col(AlarmTransition.from_state).in_((AlarmState.NORMAL, *SET_ASIDE)),
+        AlarmTransition.to_state == AlarmState.UNACKNOWLEDGED,
+    )
+    query = select(func.count(col(Alarm.id))).where(
+        Alarm.team_id == team_id, col(Alarm.raised_at) >= since, col(Alarm.id).in_(told)
+    )
+    return session.exec(query).one()
+
+
+def activations(
+    session: Session, team_id: str | None, sites: Sequence[str], since: datetime, until: datetime, *, all_teams: bool
+) -> list[Alarm]:
+    """Raised in a time, or still active from before it; not those that were set aside from the first moment on."""
+    aside = (
+        select(AlarmTransition.id)
+        .where(
+            AlarmTransition.alarm_id == Alarm.id,
+            AlarmTransition.from_state == AlarmState.UNACKNOWLEDGED,
+            col(AlarmTransition.to_state).in_(SET_ASIDE),
+            AlarmTransition.at <= Alarm.detected_at,
+        )
+        .exists()
+    )
+    query = select(Alarm).where(
+        or_(and_(col(Alarm.raised_at) >= since, col(Alarm.raised_at) < until), col(Alarm.active).is_(True)), ~aside
+    )
+    if not all_teams:
+        query = query.where(Alarm.team_id == team_id)
+    if sites:
+        query = query.where(col(Alarm.site_id).in_(sites))
+    return list(session.exec(query))
+
+
 def _judged() -> SelectOfScalar[AlarmRule]:
     return select(AlarmRule).where(col(AlarmRule.enabled).is_(True), col(AlarmRule.deleted_at).is_(None))

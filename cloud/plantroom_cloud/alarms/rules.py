@@ -143,7 +143,7 @@ def create(session: Session, definition: RuleDefinition, actor: str, at: datetim
     """Raises InvalidFieldsError."""
     if definition.kind not in OWN_KINDS:
         raise InvalidFieldsError({"kind": f"use one of {', '.join(OWN_KINDS)}"})
-    _check(session, definition)
+    check(session, definition)
     rule = AlarmRule(**definition.model_dump(), created_by=actor, updated_at=at)
     session.add(rule)
     session.flush()
@@ -157,7 +157,7 @@ def change(session: Session, rule: AlarmRule, definition: RuleDefinition, at: da
         if getattr(definition, name) != value:
             whose = "every installation has it" if rule.profile == "system" else "its profile suggested it"
             raise InvalidFieldsError({name: f"this rule keeps {value or 'none'!r} ({whose}); make a new rule instead"})
-    _check(session, definition)
+    check(session, definition)
     changes = {}
     for name, value in definition.model_dump().items():
         before = getattr(rule, name)
@@ -196,7 +196,8 @@ def _fixed(rule: AlarmRule) -> tuple[str, ...]:
     return ("kind", "device_id", "profile", "site_id") if rule.key is not None else ()
 
 
-def _check(session: Session, definition: RuleDefinition) -> None:
+def check(session: Session, definition: RuleDefinition) -> None:
+    """Raises InvalidFieldsError."""
     found = mistakes(definition, metrics(session, definition))
     if definition.team_id and not repository.team_exists(session, definition.team_id):
         found["team_id"] = f"there is no team {definition.team_id!r}"

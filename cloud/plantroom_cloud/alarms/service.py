@@ -9,6 +9,7 @@ from sqlmodel import Session
 from plantroom_cloud.alarms import engine, repository, rules
 from plantroom_cloud.alarms.definition import RuleDefinition
 from plantroom_cloud.alarms.judging import Judging
+from plantroom_cloud.alarms.kpi import Activation, Figures, figures
 from plantroom_cloud.alarms.models import Alarm, AlarmRule, AlarmState, AlarmTransition, Severity, Suppression
 from plantroom_cloud.alarms.raising import Raising
 from plantroom_cloud.alarms.reported import ReportedRule
@@ -170,6 +171,33 @@ class AlarmService:
         self._suppressing.unshelve(session, alarm, note, actor, at)
         return alarm
 
+    def figures(
+        self,
+        session: Session,
+        team_id: str | None,
+        sites: Sequence[str],
+        start: datetime,
+        end: datetime,
+        *,
+        all_teams: bool = False,
+    ) -> Figures:
+        """How the alarms of a team compare with the standard."""
+        found = repository.activations(session, team_id, sites, start, end, all_teams=all_teams)
+        return figures(
+            [
+                Activation(
+                    f"{alarm.name}: {alarm.source}",
+                    str(alarm.severity.value),
+                    alarm.raised_at,
+                    alarm.returned_at,
+                    alarm.acknowledged_at,
+                )
+                for alarm in found
+            ],
+            start,
+            end,
+        )
+
     def suppressions(self, session: Session, alarm: Alarm) -> list[Suppression]:
         """Why it is set aside, the strongest first."""
         return repository.suppressions_of(session, alarm.rule_id, alarm.source)
@@ -253,6 +281,10 @@ class AlarmService:
         if rule is None or rule.deleted_at is not None:
             raise NotFoundError(f"there is no alarm rule {rule_id}")
         return rule
+
+    def check_rule(self, session: Session, definition: RuleDefinition) -> None:
+        """Raises InvalidFieldsError naming what is wrong, field by field."""
+        rules.check(session, definition)
 
     def create_rule(self, session: Session, definition: RuleDefinition, actor: str, at: datetime) -> AlarmRule:
         """It is judged within a second; raises InvalidFieldsError."""

@@ -6,3 +6,13 @@ function fit() {
 kind.addEventListener("change", fit);
 fit();
 document.querySelector(".is-invalid")?.focus();
+
+// The preview brings its charts with it.
+document.addEventListener("htmx:afterSettle", () => {
+  for (const element of document.querySelectorAll("[data-preview-chart]:not([data-shown])")) {
+    element.dataset.shown = "yes";
+    const chart = new TimeChart(element, element.nextElementSibling);
+    const end = Date.now();
+    chart.show(element.dataset.metric, element.dataset.unit, end - Number(element.dataset.days) * 86400e3, end);
+  }
+});

@@ -1,0 +1,123 @@
+"""Before a rule is saved it is run over what is stored, on both telemetry stores."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from plantroom_cloud.alarms.definition import More, PartDefinition, RuleDefinition
+from plantroom_cloud.alarms.models import RuleKind, Severity
+from plantroom_cloud.alarms.preview import Previewing
+from plantroom_cloud.columns import ms_from_utc
+from plantroom_cloud.database import Database
+from plantroom_cloud.devices.models import Device
+from plantroom_cloud.errors import InvalidError
+from plantroom_cloud.gateways.models import Gateway
+from plantroom_cloud.models import metadata
+from plantroom_cloud.sites.models import Site
+from plantroom_cloud.telemetry.service import TelemetryService
+from plantroom_cloud.telemetry.sqlite import SqliteTelemetryStore
+from plantroom_cloud.telemetry.store import Retention
+from plantroom_cloud.telemetry.writer import TelemetryWriter
+from plantroom_shared.batch import DeviceRows, Value
+
+NOW = datetime(2026, 3, 31, tzinfo=UTC)
+DAYS = 30
+PUMP = "gw.pump"
+
+
+class _History:
+    """Thirty days of a pump each minute: hot for an hour each day from noon on, standing on Sundays, a day missing."""
+
+    def __init__(self, folder: Path) -> None:
+        self.database = Database(f"sqlite:///{folder / 'x.db'}")
+        metadata.create_all(self.database.engine)
+        store = SqliteTelemetryStore(folder / "t.db", Retention(None, {60: None, 900: None, 3600: None, 86_400: None}))
+        store.open()
+        self.telemetry = TelemetryService(self.database, store)
+        self.previews = Previewing(self.telemetry)
+        with self.database.write() as session:
+            session.add(Site(id="main", name="Main"))
+            session.flush()
+            session.add(Gateway(id="gw", site_id="main", enrolled_at=NOW))
+            session.flush()
+            metrics = [{"name": "t", "unit": "°C"}, {"name": "run", "unit": ""}]
+            device = Device(id=PUMP, gateway_id="gw", name="pump", label="P", profile="p", registered_at=NOW)
+            device.metrics = metrics
+            session.add(device)
+        writer = TelemetryWriter(self.database, store, None)
+        for day in range(DAYS):
+            if day == 10:
+                continue  # nothing was recorded
+            begins = NOW - timedelta(days=DAYS - day)
+            times = [ms_from_utc(begins + timedelta(minutes=minute)) for minute in range(1440)]
+            run = begins.weekday() != 6
+            values: dict[str, list[Value]] = {
+                "t": [95.0 if 720 <= minute < 780 else 60.0 for minute in range(1440)],
+                "run": [1.0 if run else 0.0] * 1440,
+            }
+            with self.database.write() as session:
+                rows = [DeviceRows(device="pump", times=times, values=values)]
+                self.telemetry.journal(session, "gw", rows, 2880, NOW, late=True)
+        while writer.drain(NOW):
+            pass
+        while writer.roll_up(NOW):
+            pass
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> _History:
+    return _History(tmp_path_factory.mktemp("history"))
+
+
+def _rule(**more: object) -> RuleDefinition:
+    fields = {
+        "name": "hot",
+        "kind": RuleKind.LIMIT,
+        "severity": Severity.HIGH,
+        "device_id": PUMP,
+        "metric": "t",
+        "operator": ">",
+        "limit": 80.0,
+        "on_delay_s": 300,
+    }
+    return RuleDefinition.model_validate(fields | more)
+
+
+def test_it_shows_when_it_would_have_raised_and_what_that_adds(history: _History) -> None:
+    begun = time.monotonic()
+    with history.database.read() as session:
+        found = history.previews.preview(session, _rule(), [], DAYS, NOW)
+    assert time.monotonic() - begun < 60
+    [device] = found.devices
+    assert len(device.spells) == DAYS - 1
+    first = datetime.fromtimestamp(device.spells[0].raised / 1000, UTC)
+    assert (first.hour, first.minute) == (12, 5)
+    assert device.spells[0].returned == ms_from_utc(first + timedelta(minutes=55))
+    assert found.per_day == pytest.approx((DAYS - 1) / DAYS)
+    assert found.budget == "acceptable"
+
+
+def test_delays_and_guards_count_in_it(history: _History) -> None:
+    with history.database.read() as session:
+        slow = history.previews.preview(session, _rule(on_delay_s=3601), [], DAYS, NOW)
+        guard = More(guard=PartDefinition(metric="run", operator=">", limit=0.5))
+        weekdays = history.previews.preview(session, _rule(more=guard.model_dump()), [], DAYS, NOW)
+    assert slow.devices[0].spells == []
+    raised = [datetime.fromtimestamp(spell.raised / 1000, UTC).weekday() for spell in weekdays.devices[0].spells]
+    assert 6 not in raised
+    assert len(raised) == sum((NOW - timedelta(days=DAYS - day)).weekday() != 6 for day in range(DAYS) if day != 10)
+
+
+def test_a_gap_is_no_time_above_the_limit(history: _History) -> None:
+    """Below 70 for 23 hours a day; over the day that is missing it would be 35."""
+    low = _rule(operator="<", limit=70.0, on_delay_s=86_400)
+    with history.database.read() as session:
+        found = history.previews.preview(session, low, [], DAYS, NOW)
+    assert found.devices[0].spells == []
+
+
+def test_a_rule_about_silence_has_no_past(history: _History) -> None:
+    with history.database.read() as session, pytest.raises(InvalidError, match="silence leaves nothing"):
+        history.previews.preview(session, _rule(kind=RuleKind.NO_DATA, metric=None), [], DAYS, NOW)

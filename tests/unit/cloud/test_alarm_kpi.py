@@ -1,0 +1,64 @@
+"""The figures of IEC 62682 from activations, against numbers worked out by hand."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plantroom_cloud.alarms.kpi import Activation, figures
+from plantroom_cloud.alarms.targets import target_rows
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+END = START + timedelta(days=1)
+
+
+def at(minutes: float, name: str = "a", severity: str = "low", lasts: float | None = 5) -> Activation:
+    raised = START + timedelta(minutes=minutes)
+    returned = raised + timedelta(minutes=lasts) if lasts is not None else None
+    return Activation(name, severity, raised, returned, raised + timedelta(minutes=1))
+
+
+def test_a_quiet_day() -> None:
+    found = figures([at(60), at(700, "b", "high")], START, END)
+    assert (found.activations, found.per_day, found.peak_ten_minutes) == (2, 2.0, 1)
+    assert found.per_ten_minutes == 2 / 144
+    assert found.distribution == {0: 142, 1: 2}
+    assert (found.share_in_flood, found.chattering, found.stale) == (0.0, [], 0)
+    assert found.priorities == {"low": 0.5, "high": 0.5}
+    assert found.median_to_acknowledge == timedelta(minutes=1)
+
+
+def test_a_flood_begins_above_ten_and_ends_below_five() -> None:
+    counts = {5: 10, 6: 11, 7: 5, 8: 4, 9: 11}
+    found = figures(
+        [at(period * 10 + n * 0.5, f"n{n}") for period, count in counts.items() for n in range(count)], START, END
+    )
+    assert found.floods == 2
+    assert found.share_in_flood == 3 / 144  # periods 6, 7 and 9
+    assert found.share_over_ten == 2 / 144
+    assert found.peak_ten_minutes == 11
+
+
+def test_bad_actors() -> None:
+    chatter = [at(100 + n * 0.4, "chatter", lasts=0.1) for n in range(4)]
+    stale = Activation("stale", "high", START - timedelta(hours=30), None, None)
+    found = figures([*chatter, at(300, "calm"), stale], START, END)
+    assert found.chattering == ["chatter"]
+    assert found.fleeting == 4
+    assert found.stale == 1
+    assert [(actor.name, actor.count, actor.chattering) for actor in found.bad_actors] == [
+        ("chatter", 4, True),
+        ("calm", 1, False),
+    ]
+    verdicts = {row.name: row.verdict for row in target_rows(found)}
+    assert verdicts["Chattering alarms"] == "fair"
+    assert verdicts["Alarms a day"] == "good"
+
+
+@given(st.lists(st.tuples(st.floats(0, 1439.9), st.sampled_from("abcdefghijklmnop")), max_size=300))
+def test_the_parts_add_up(raised: list[tuple[float, str]]) -> None:
+    found = figures([at(minutes, name) for minutes, name in raised], START, END)
+    assert sum(count * periods for count, periods in found.distribution.items()) == found.activations == len(raised)
+    assert sum(found.distribution.values()) == 144
+    assert 0 <= found.top_share <= 1
+    assert found.share_over_ten <= found.share_in_flood <= 1
