@@ -60,7 +60,7 @@ _API = (
     stream_api,
 )
 #: Each declares its routes (`router`) and its entries of the menu (`NAV`).
-_PAGES = (
+PAGES = (
     users_pages,
     overview_pages,
     devices_pages,
@@ -86,8 +86,8 @@ def create_app(services: Services) -> FastAPI:
     """Routes, errors, headers."""
     app = FastAPI(title="Plantroom", version="1", openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None)
     app.state.services = services
-    app.state.nav = [entry for pages in _PAGES for entry in pages.NAV]
-    for domain in (*_API, *_PAGES):
+    app.state.nav = [entry for pages in PAGES for entry in pages.NAV]
+    for domain in (*_API, *PAGES):
         app.include_router(domain.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(GZipMiddleware, minimum_size=2000)
