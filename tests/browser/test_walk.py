@@ -37,7 +37,7 @@ LISTS = sorted(
     and "GET" in (route.methods or ())
     and "{" not in route.path
     and route.path not in PARTS
-    and not route.path.endswith(".js")
+    and "." not in route.path
 )
 
 
