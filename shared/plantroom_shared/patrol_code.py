@@ -136,6 +136,12 @@ def is_patrol_code(text: str) -> bool:
     return text.upper().startswith(f"{PREFIX}:")
 
 
+def named_point(text: str) -> str | None:
+    """The point that a code claims to be of; None for a text that is no patrol code."""
+    parts = text.upper().split(":")
+    return parts[1].lower() if parts[0] == PREFIX and len(parts) in (3, 4) else None
+
+
 def by_point(document: PatrolPoints) -> dict[str, list[PointKey]]:
     """Point → keys; raises PatrolKeyError or InvalidIdError on a document that cannot be used."""
     found: dict[str, list[PointKey]] = {}

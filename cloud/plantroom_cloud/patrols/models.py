@@ -178,7 +178,7 @@ class PatrolVisit(SQLModel, table=True):
     point_id: str | None = Field(default=None, foreign_key="patrol_point.id", index=True)
     proof: str  #: plantroom_shared.patrol_code.Proof
     reason: str = ""  #: plantroom_shared.patrol_code.Reason, where it does not count
-    #: "too-fast", "two-places": implausible; "phone-time", "late": the time is a claim, it came long after; "no-round"
+    #: "too-fast", "two-places": implausible; "no-round"; of its time "phone-time" (a claim), "clock-ahead", "late"
     marks: list[str] = Field(default_factory=list, sa_column=Column(Document, nullable=False))
     suspect: bool = Field(default=False, index=True)  #: refused, or implausible
     source: str  #: "scanner", "phone"

@@ -25,6 +25,7 @@ from plantroom_shared.patrol_code import (
     PointKeys,
     check_key,
     check_point,
+    named_point,
     new_key,
     rotating_code,
     static_code,
@@ -181,14 +182,16 @@ class PointBook:
             raise NotFoundError("this display's link is not in force any more; make a new one on the point's page")
         return point
 
-    def good_at(self, session: Session, site_id: str, moment: datetime) -> dict[str, list[PointKey]]:
-        """The keys of a site's points as they stood at a moment."""
-        ids = [point.id for point in repository.points(session, [site_id], retired=True)]
-        found: dict[str, list[PointKey]] = {point_id: [] for point_id in ids}
-        for key in repository.keys(session, ids):
-            revoked = key.revoked_at is not None and key.revoked_at <= moment
-            found[key.point_id].append(PointKey(version=key.version, key=key.key, revoked=revoked))
-        return found
+    def good_at(self, session: Session, site_id: str, code: str, moment: datetime) -> dict[str, list[PointKey]]:
+        """The keys of the point that a code names, as they stood at a moment; empty when the site has no such point."""
+        point = session.get(PatrolPoint, named_point(code) or "")
+        if point is None or point.site_id != site_id:
+            return {}
+        found = [
+            PointKey(version=key.version, key=key.key, revoked=key.revoked_at is not None and key.revoked_at <= moment)
+            for key in repository.keys(session, [point.id])
+        ]
+        return {point.id: found}
 
     def tell_gateways(self, session: Session, site_id: str, actor: str, at: datetime) -> None:
         """Each gateway of the site that has a scanner gets all points of the site; what it knows already is not sent

@@ -87,6 +87,9 @@ class RoundBook:
 
     def judge(self, session: Session, found: PatrolRound, at: datetime) -> None:
         """Bring a round to where its visits and the time have brought it."""
+        # whoever else brings a visit at this moment waits here, and then sees ours
+        session.flush()
+        session.refresh(found, with_for_update={"key_share": True})  # visits may point at it meanwhile
         if found.state is RoundState.CANCELLED or found.id is None:
             return
         rows = repository.round_stops(session, found.id)

@@ -19,8 +19,8 @@ from plantroom_shared.patrol_code import Proof, Reason, Verdict, verify
 
 #: What came so long after it was scanned was buffered somewhere.
 LATE = timedelta(minutes=5)
-#: A phone's clock may run ahead by that much.
-PHONE_AHEAD = timedelta(minutes=2)
+#: A clock may run ahead by that much.
+AHEAD = timedelta(minutes=2)
 #: Outside any round nobody walks from one point to another in less.
 TRAVEL = timedelta(seconds=15)
 AROUND = timedelta(hours=1)
@@ -120,7 +120,9 @@ class VisitBook:
         """By the keys of the first site that knows the point, as they stood when it was scanned."""
         found: list[tuple[str, Verdict]] = []
         for site_id in scan.site_ids:
-            verdict = verify(scan.code, ms_from_utc(scan.at), self._points.good_at(session, site_id, scan.at))
+            verdict = verify(
+                scan.code, ms_from_utc(scan.at), self._points.good_at(session, site_id, scan.code, scan.at)
+            )
             found.append((site_id, verdict))
             if verdict.reason not in (Reason.FOREIGN, Reason.MALFORMED):
                 break
@@ -187,11 +189,10 @@ def _time_marks(scan: Scan, verdict: Verdict, at: datetime) -> list[str]:
     marks = []
     if at - scan.at > LATE:
         marks.append("late")
-    if scan.claimed_at is not None:
-        if scan.claimed_at - at > PHONE_AHEAD:
-            marks.append("phone-clock")
-        if verdict.proof is not Proof.ROTATING:
-            marks.append("phone-time")
+    if (scan.claimed_at or scan.at) - at > AHEAD:
+        marks.append("clock-ahead")
+    if scan.claimed_at is not None and verdict.proof is not Proof.ROTATING:
+        marks.append("phone-time")
     return marks
 
 

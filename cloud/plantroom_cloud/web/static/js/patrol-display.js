@@ -31,5 +31,10 @@ async function follow() {
   draw();
   setTimeout(follow, 20_000);
 }
+async function stayAwake() { // a display that sleeps shows nothing
+  try { await navigator.wakeLock?.request("screen"); } catch { /* not allowed here: the tablet's own settings decide */ }
+}
+document.addEventListener("visibilitychange", () => { if (!document.hidden) stayAwake(); });
+stayAwake();
 setInterval(draw, 250);
 follow();
