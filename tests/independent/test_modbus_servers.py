@@ -10,9 +10,10 @@ import pytest
 
 from plantroom_edge.drivers.modbus.adapter import ModbusLink
 from plantroom_edge.drivers.modbus.bus import ModbusBus
+from plantroom_edge.drivers.modbus.command import carry_out
 from plantroom_edge.drivers.modbus.config import ModbusDevice, RtuBus, TcpBus
 from plantroom_edge.drivers.modbus.driver import ModbusDriver
-from plantroom_edge.drivers.modbus.profile import DataType, ModbusProfile, Register, Table, Write
+from plantroom_edge.drivers.modbus.profile import DataType, Interlock, ModbusProfile, Register, Table, Write
 from plantroom_edge.drivers.modbus.reader import DeviceReader
 from plantroom_shared.clock import SystemClock
 from plantroom_shared.quality import Quality
@@ -136,6 +137,87 @@ async def test_writes_once_and_reads_back(where: str) -> None:
             for action, value in (("set", 777), ("set_two", 123_456), ("switch", True)):
                 outcome = await asyncio.wait_for(driver.command("meter", action, {"value": value}), LIMIT_S)
                 assert (outcome.state, outcome.readback) == ("done", value)
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.mark.parametrize("where", ["libmodbus-tcp", "libmodbus-rtu"])
+async def test_writes_and_reads_back_in_one_request(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands = (
+        Write(action="set", label="set", address=5, minimum=0, maximum=999, function=23),
+        Write(action="set_two", label="set", address=6, type=DataType.BCD32, words="CDAB", minimum=0, maximum=1e8,
+              function=23, readback="two"),
+    )  # fmt: skip
+    registers = (register("a", 0), register("two", 6, DataType.BCD32, words="CDAB"))
+
+    async def never(self: ModbusBus, *_: Any) -> None:
+        raise AssertionError("a request of its own")
+
+    async with serving(where) as config, opened(config) as bus:
+        reader = DeviceReader(device(), profile(*registers, commands=commands))
+        monkeypatch.setattr(ModbusBus, "write", never)
+        monkeypatch.setattr(ModbusBus, "read", never)
+        for command_, value in ((commands[0], 777), (commands[1], 12_345_678)):
+            outcome = await carry_out(command_, {"value": value}, reader, bus, SystemClock())
+            assert (outcome.state, outcome.readback) == ("done", value)
+
+
+async def test_an_interlock_is_read_from_the_device_before_anything_is_sent() -> None:
+    lock = Interlock(metric="control", equals="remote", reason="the pump is in local control")
+    registers = (
+        Register.model_validate(
+            {
+                "metric": "control",
+                "address": 10,
+                "label": "Control",
+                "type": "uint16",
+                "kind": "state",
+                "states": {110: "local", 1: "remote"},
+            }
+        ),
+        register("pressure", 11),
+        register("absent", 100),
+    )
+    commands = (
+        Write(action="set", label="set", address=5, minimum=0, maximum=999, interlocks=(lock,)),
+        Write(action="release", label="release", address=10, minimum=0, maximum=999),
+        Write(action="start", label="start", address=5, value=7, interlocks=(
+            Interlock(metric="pressure", maximum=110, reason="the pressure is too high"),)),
+        Write(action="blind", label="blind", address=5, value=8, interlocks=(
+            Interlock(metric="absent", minimum=0, reason="cannot be"),)),
+    )  # fmt: skip
+    async with serving("libmodbus-tcp") as config, opened(config) as bus:
+        reader = DeviceReader(device(), profile(*registers, commands=commands))
+
+        async def send(index: int, **args: Any) -> tuple[str, str]:
+            outcome = await carry_out(commands[index], args, reader, bus, SystemClock())
+            return outcome.state, outcome.detail
+
+        assert await send(0, value=9) == ("refused", "set: the pump is in local control (control is 'local')")
+        assert await send(2) == ("refused", "start: the pressure is too high (pressure is 111)")
+        state, detail = await send(3)
+        assert state == "refused"
+        assert detail.startswith("blind: absent cannot be read")
+        probe = DeviceReader(device(), profile(register("untouched", 5)))
+        assert (await probe.read(bus))[0] == [105], "nothing was sent"
+        assert (await send(1, value=1))[0] == "done"
+        assert (await send(0, value=9))[0] == "done"
+
+
+async def test_a_device_entry_narrows_what_may_be_sent() -> None:
+    commands = tuple(Write(action=name, label=name, address=5, value=1) for name in ("open", "close"))
+    entry = device().model_copy(update={"commands": ("open",)})
+    sink = MemorySink()
+    async with serving("libmodbus-tcp") as config:
+        driver = ModbusDriver(config, [(entry, profile(register("a", 0), commands=commands))], SystemClock())
+        assert [action.name for action in driver.describe()[0].birth.actions] == ["open"]
+        running = asyncio.create_task(driver.run(sink), name="driver")
+        try:
+            await sink.until(lambda sink: bool(sink.samples))
+            refused = await asyncio.wait_for(driver.command("meter", "close", {}), LIMIT_S)
+            assert (refused.state, refused.detail) == ("refused", "no action 'close'; this device has: open")
+            assert (await asyncio.wait_for(driver.command("meter", "open", {}), LIMIT_S)).state == "done"
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)

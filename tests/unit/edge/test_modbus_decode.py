@@ -28,6 +28,9 @@ def _decode(raw: bytes, datatype: DataType, **more: Any) -> Any:
         (DataType.UINT64, "fffffffffffffffe", 18446744073709551614),
         (DataType.FLOAT32, "c2f70000", -123.5),
         (DataType.FLOAT64, "c05ee00000000000", -123.5),
+        (DataType.BCD16, "9042", 9042),
+        (DataType.BCD32, "00123456", 123456),
+        (DataType.BCD64, "9876543210012345", 9876543210012345),
     ],
 )
 def test_each_type(kind: DataType, raw: str, value: float) -> None:
@@ -45,6 +48,19 @@ def test_each_word_order(words: str, raw: str) -> None:
 def test_word_order_of_64_bits(words: str) -> None:
     raw = bytes(range(1, 9))
     assert _decode(raw if words == "ABCD" else raw[::-1], DataType.UINT64, words=words) == 0x0102030405060708
+
+
+def test_decimals_are_scaled_and_what_is_no_digit_is_a_sensor_fault() -> None:
+    assert _decode(bytes.fromhex("34127856"), DataType.BCD32, words="BADC", scale=0.01) == 123456.78
+    for raw in ("ffff", "12a4"):
+        assert _decode(bytes.fromhex(raw), DataType.BCD16) is Quality.SENSOR_FAULT
+
+
+def test_bits_of_two_registers() -> None:
+    assert _decode(bytes.fromhex("00018000"), DataType.UINT32, words="CDAB", bit=31) is True
+    assert _decode(bytes.fromhex("00018000"), DataType.UINT32, words="CDAB", bit=0) is True
+    assert _decode(bytes.fromhex("00018000"), DataType.UINT32, bit=16) is True
+    assert _decode(bytes.fromhex("00018000"), DataType.UINT32, bit=17) is False
 
 
 def test_bits_of_one_register() -> None:

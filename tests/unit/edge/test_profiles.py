@@ -189,7 +189,10 @@ def test_all_mistakes_of_a_profile_are_told_with_their_lines(tmp_path: Path) -> 
     [
         ("  - {metric: voltage, address: 2, label: Again}\n", "metric voltage is defined twice"),
         ("  - {metric: run, address: 2, label: Run, table: coil}\n", "a coil holds one bit: use type bool"),
-        ("  - {metric: run, address: 2, label: Run, bit: 3}\n", "a single bit is cut from a register of type uint16"),
+        (
+            "  - {metric: run, address: 2, label: Run, bit: 3}\n",
+            "a single bit is cut from type uint16 (0 to 15), uint32 (0 to 31) or uint64 (0 to 63)",
+        ),
         ("  - {metric: run, address: 2, label: Run, factors: [ct]}\n", "run: factor 'ct' is no metric"),
         ("  - {metric: run, address: 2, label: Run, states: {0: idle}}\n", "states need kind: state"),
         ("  - {metric: run, address: 2, label: Run, minimum: 5, maximum: 1}\n", "minimum must be below maximum"),

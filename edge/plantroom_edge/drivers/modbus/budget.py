@@ -26,7 +26,14 @@ def cycle_seconds(profile: ModbusProfile, bus: RtuBus | RtuOverTcpBus) -> float:
 def check_budget(
     bus: TcpBus | RtuBus | RtuOverTcpBus, devices: Sequence[tuple[ModbusDevice, ModbusProfile]]
 ) -> Iterator[tuple[str, str]]:
-    """A mistake where a serial line cannot keep its periods: (key of the bus entry, text)."""
+    """A mistake where a serial line cannot keep its periods, or a device names commands that it does not have: (key of
+    the bus entry, text)."""
+    for device, profile in devices:
+        known = [command.action for command in profile.commands]
+        for name in device.commands or ():
+            if name not in known:
+                has = ", ".join(known) or "none"
+                yield "id", f"device {device.id!r}: its profile has no command {name!r}; it has: {has}"
     if isinstance(bus, TcpBus):
         return
     cycles = [(device, cycle_seconds(profile, bus)) for device, profile in devices]

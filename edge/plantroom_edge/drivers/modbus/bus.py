@@ -78,6 +78,18 @@ class ModbusBus:
             lambda wait: self.link.write(function, address, values, unit.address, max(wait, self._timeout)),
         )
 
+    async def read_write(
+        self, read: tuple[int, int], address: int, values: Sequence[int], unit: Unit, quiet_s: float = 0.0
+    ) -> bytes:
+        """FC 23: write, then read registers (address, count), in one request that is sent once; after NoAnswerError
+        nobody knows whether it acted."""
+        return await self._timed(
+            unit,
+            2 * read[1],
+            quiet_s,
+            lambda wait: self.link.read_write(read, (address, values), unit.address, max(wait, self._timeout)),
+        )
+
     async def write_raw(self, address: int, value: int, unit: Unit) -> None:
         """FC 5 with any value, once; after NoAnswerError nobody knows whether it acted."""
         await self._timed(

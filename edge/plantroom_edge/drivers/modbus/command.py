@@ -1,6 +1,6 @@
 """One command: checked, written once, read back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from plantroom_edge.driver import Outcome
@@ -48,21 +48,19 @@ async def carry_out(
     value, why = check_value(command, args)
     if value is None:
         return Outcome("refused", f"{command.action}: {why}")
-    unit = bus.unit(reader.device.unit)
-    quiet = reader.profile.limits.quiet_ms / 1000
-    if command.table is Table.COIL:
-        function, words = command.function or 5, [int(bool(value))]
-    else:
-        words = encode_registers(command, float(value))
-        function = command.function or (6 if len(words) == 1 else 16)
-    sure = True
+    back = next((r for r in reader.profile.registers if r.metric == command.readback), None) or _own(command)
+    words = [int(bool(value))] if command.table is Table.COIL else encode_registers(command, float(value))
+    if (locked := await _locked(command, reader, bus)) is not None:
+        return Outcome("refused", f"{command.action}: {locked}")
+    sure, seen = True, None
     try:
-        await bus.write(function, command.address, words, unit, quiet)
+        seen = await _send(command, words, back, reader, bus)
     except ExceptionAnswerError as error:
         return Outcome("failed", f"the device refused it: {error}")
     except NoAnswerError:
         sure = False  # it may have acted: only reading back can tell, never a second write
-    seen = await _read_back(command, reader, bus, float(value), clock)
+    if seen is None or not _same(seen, value):
+        seen = await _read_back(back, reader, bus, float(value), clock)
     if seen is None:
         return Outcome(
             "done" if sure else "unconfirmed", "accepted by the device, not read back" if sure else "no answer"
@@ -73,22 +71,55 @@ async def carry_out(
     return Outcome(state, f"the device shows {seen!r} instead of {value!r}", seen)
 
 
-async def _read_back(command: Write, reader: DeviceReader, bus: ModbusBus, wanted: float, clock: Clock) -> Value:
-    register = next((r for r in reader.profile.registers if r.metric == command.readback), None) or _own(command)
-    decoder = BlockDecoder(Block(register.table, register.address, register.count, (register,)))
+async def _locked(command: Write, reader: DeviceReader, bus: ModbusBus) -> str | None:
+    """Why an interlock forbids it, read from the device now."""
+    for lock in command.interlocks:
+        register = next(r for r in reader.profile.registers if r.metric == lock.metric)
+        try:
+            value = await _read(register, reader, bus)
+        except (NoAnswerError, ExceptionAnswerError) as error:
+            return f"{lock.metric} cannot be read ({error}), so it was not sent"
+        if not lock.holds(value):
+            return f"{lock.reason} ({lock.metric} is {value!r})"
+    return None
+
+
+async def _send(command: Write, words: Sequence[int], back: Register, reader: DeviceReader, bus: ModbusBus) -> Value:
+    """Once; what the same request reads back, where its function does."""
+    unit = bus.unit(reader.device.unit)
+    quiet = reader.profile.limits.quiet_ms / 1000
+    if command.function == 23:
+        raw = await bus.read_write((back.address, back.count), command.address, words, unit, quiet)
+        return _decoded(back, raw)
+    standard = 5 if command.table is Table.COIL else (6 if len(words) == 1 else 16)
+    await bus.write(command.function or standard, command.address, words, unit, quiet)
+    return None
+
+
+async def _read_back(back: Register, reader: DeviceReader, bus: ModbusBus, wanted: float, clock: Clock) -> Value:
     seen: Value = None
     for attempt in range(READBACK_TRIES):
         if attempt:
             await clock.sleep(READBACK_PAUSE_S)
         try:
-            raw = await bus.read(decoder.block, bus.unit(reader.device.unit), reader.profile.limits.quiet_ms / 1000)
+            seen = await _read(back, reader, bus)
         except (NoAnswerError, ExceptionAnswerError):
             continue
-        decoded = decoder.decode_registers(raw)[0] if isinstance(raw, bytes) else decoder.decode_bits(raw)
-        seen = None if isinstance(decoded[0], Quality) else decoded[0]
         if seen is not None and _same(seen, wanted):
             break
     return seen
+
+
+async def _read(register: Register, reader: DeviceReader, bus: ModbusBus) -> Value:
+    block = Block(register.table, register.address, register.count, (register,))
+    raw = await bus.read(block, bus.unit(reader.device.unit), reader.profile.limits.quiet_ms / 1000)
+    return _decoded(register, raw)
+
+
+def _decoded(register: Register, raw: bytes | Sequence[bool]) -> Value:
+    decoder = BlockDecoder(Block(register.table, register.address, register.count, (register,)))
+    found = decoder.decode_registers(raw)[0] if isinstance(raw, bytes) else decoder.decode_bits(raw)
+    return None if isinstance(found[0], Quality) else found[0]
 
 
 def _own(command: Write) -> Register:

@@ -58,3 +58,4 @@ class ModbusDevice(DeviceConfig):
     driver: Literal["modbus"] = Field(default="modbus", exclude=True, repr=False)
     unit: Annotated[int, Field(ge=0, le=247)] = 1
     period: Annotated[Seconds, Field(ge=0.02)] = 5.0
+    commands: tuple[str, ...] | None = None  #: those that may be sent; without it all of the profile

@@ -18,7 +18,12 @@ _CODES = {
     DataType.UINT64: "Q",
     DataType.FLOAT32: "f",
     DataType.FLOAT64: "d",
+    DataType.BCD16: "H",
+    DataType.BCD32: "I",
+    DataType.BCD64: "Q",
 }
+
+_BCD = (DataType.BCD16, DataType.BCD32, DataType.BCD64)
 
 #: Turns one raw value into the reported one; a Quality where there is none.
 Convert = Callable[[float | int | bytes], Value | Quality]
@@ -115,6 +120,12 @@ def _converter(register: Register) -> Convert | None:
         return None
     if register.bit is not None:
         return _bit(register)
+    if register.type in _BCD:
+        return _decimal(_number(register))
+    return _number(register)
+
+
+def _number(register: Register) -> Convert | None:
     scale, sentinels, states = register.scale, frozenset(register.sentinels), register.states
     offset = 0.0 if register.factors else register.offset  # the reader adds it after the factors
     if scale == 1 and offset == 0 and not sentinels and not states:
@@ -131,6 +142,19 @@ def _converter(register: Register) -> Convert | None:
         return round(value, digits) if digits is not None else value
 
     return convert
+
+
+def _decimal(convert: Convert | None) -> Convert:
+    """A decimal digit in each half byte; one that holds none is no value."""
+
+    def converted(raw: float | bytes) -> Value | Quality:
+        assert isinstance(raw, int)
+        text = f"{raw:x}"
+        if not text.isdecimal():
+            return Quality.SENSOR_FAULT
+        return int(text) if convert is None else convert(int(text))
+
+    return converted
 
 
 def _digits(scale: float, offset: float) -> int | None:

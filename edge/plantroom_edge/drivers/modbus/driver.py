@@ -249,9 +249,10 @@ class ModbusDriver:
 
     async def _serve(self, pending: _Pending) -> None:
         reader = self._readers[pending.device]
-        command = find_command(reader.profile, pending.action)
+        allowed = _allowed(reader.device, reader.profile)
+        command = find_command(reader.profile, pending.action) if pending.action in allowed else None
         if command is None:
-            known = ", ".join(item.action for item in reader.profile.commands) or "none"
+            known = ", ".join(allowed) or "none"
             pending.settle(Outcome("refused", f"no action {pending.action!r}; this device has: {known}"))
             return
         outcome = Outcome("unconfirmed", "the driver was stopped while it was carried out")
@@ -291,9 +292,15 @@ def _birth(reader: DeviceReader) -> BirthDevice:
         period_s=device.period,
         metrics=profile.metrics(),
         rules=profile.suggested_rules(),
-        actions=profile.actions(),
+        actions=[action for action in profile.actions() if action.name in _allowed(device, profile)],
         identity={"maker": profile.maker, "model": profile.model},
     )
+
+
+def _allowed(device: ModbusDevice, profile: ModbusProfile) -> list[str]:
+    """Actions of the profile that the device's entry does not shut out."""
+    actions = [command.action for command in profile.commands]
+    return actions if device.commands is None else [action for action in actions if action in device.commands]
 
 
 def _filters(reader: DeviceReader) -> list[MetricFilter]:

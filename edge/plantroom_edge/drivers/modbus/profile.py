@@ -40,6 +40,9 @@ class DataType(StrEnum):
     UINT64 = "uint64"
     FLOAT32 = "float32"
     FLOAT64 = "float64"
+    BCD16 = "bcd16"  # four decimal digits, one in each half byte
+    BCD32 = "bcd32"
+    BCD64 = "bcd64"
     STRING = "string"
 
     @property
@@ -58,6 +61,9 @@ _REGISTERS = {
     DataType.INT64: 4,
     DataType.UINT64: 4,
     DataType.FLOAT64: 4,
+    DataType.BCD16: 1,
+    DataType.BCD32: 2,
+    DataType.BCD64: 4,
     DataType.STRING: 1,
 }
 
@@ -75,7 +81,7 @@ class Register(Strict):
     type: DataType = DataType.FLOAT32
     words: WordOrder = "ABCD"
     length: int = Field(default=1, ge=1, le=125)  #: registers of a string
-    bit: int | None = Field(default=None, ge=0, le=15)  #: one bit of a uint16: the value is true or false
+    bit: int | None = Field(default=None, ge=0, le=63)  #: one bit of a uint16, uint32 or uint64: true or false
     scale: float = 1.0
     offset: float = 0.0
     factors: tuple[MetricName, ...] = ()  #: metrics to multiply with, e.g. CT and VT ratio
@@ -95,8 +101,10 @@ class Register(Strict):
         bits = self.table in (Table.COIL, Table.DISCRETE)
         if bits and self.type is not DataType.BOOL:
             raise ValueError(f"a {self.table} holds one bit: use type bool")
-        if self.bit is not None and self.type is not DataType.UINT16:
-            raise ValueError("a single bit is cut from a register of type uint16")
+        if self.bit is not None:
+            width = {DataType.UINT16: 16, DataType.UINT32: 32, DataType.UINT64: 64}.get(self.type, 0)
+            if self.bit >= width:
+                raise ValueError("a single bit is cut from type uint16 (0 to 15), uint32 (0 to 31) or uint64 (0 to 63)")
         if self.type is DataType.BOOL and not bits:
             raise ValueError("a bool stands in a coil or discrete input; for a bit of a register use uint16 with bit")
         if self.states and self.kind != "state":
@@ -138,6 +146,32 @@ class Limits(Strict):
         return self.max_registers if table in (Table.HOLDING, Table.INPUT) else MOST_BITS
 
 
+class Interlock(Strict):
+    """What must hold, read from the device right before a command is sent; else it is refused."""
+
+    metric: MetricName
+    equals: bool | int | float | str | None = None  #: a state by its name
+    minimum: float | None = None
+    maximum: float | None = None
+    reason: str  #: what a person is told, e.g. "the pump is in local control"
+
+    @model_validator(mode="after")
+    def _something(self) -> "Interlock":
+        if self.equals is None and self.minimum is None and self.maximum is None:
+            raise ValueError("say what must hold: equals, minimum or maximum")
+        return self
+
+    def holds(self, value: float | bool | str | None) -> bool:
+        """Whether the value allows the command; one that is not known does not."""
+        if value is None:
+            return False
+        if self.equals is not None:
+            return value == self.equals
+        if isinstance(value, str):
+            return False
+        return (self.minimum is None or value >= self.minimum) and (self.maximum is None or value <= self.maximum)
+
+
 class Write(Strict):
     """A command: one register or coil, written once and read back."""
 
@@ -147,16 +181,22 @@ class Write(Strict):
     table: Literal[Table.HOLDING, Table.COIL] = Table.HOLDING
     type: DataType = DataType.UINT16
     words: WordOrder = "ABCD"
-    function: Literal[5, 6, 15, 16] | None = None  #: default: 5 for a coil, 6 for one register, 16 for more
+    #: default: 5 for a coil, 6 for one register, 16 for more; 23 writes and reads back in one request
+    function: Literal[5, 6, 15, 16, 23] | None = None
     value: float | bool | None = None  #: fixed; without it the command takes the argument "value"
     scale: float = Field(default=1.0, gt=0)
     minimum: float | None = None
     maximum: float | None = None
     unit: str = ""
     readback: MetricName | None = None  #: metric that shows it worked; without one the register itself is read back
+    interlocks: tuple[Interlock, ...] = ()
 
     @model_validator(mode="after")
     def _bounded(self) -> "Write":
+        if self.function is not None and (self.function in (5, 15)) != (self.table is Table.COIL):
+            raise ValueError("functions 5 and 15 write coils, 6, 16 and 23 write registers")
+        if self.function == 6 and self.type.registers != 1:
+            raise ValueError(f"function 6 writes one register, {self.type} takes {self.type.registers}: use 16 or 23")
         if self.value is None and self.type is not DataType.BOOL and None in (self.minimum, self.maximum):
             raise ValueError("a command with an argument needs minimum and maximum")
         if (self.table is Table.COIL) != (self.type is DataType.BOOL):
@@ -205,6 +245,15 @@ class ModbusProfile(Profile):
             if back is not None and back not in names:
                 text = f"command {command.action}: readback {back!r} is no metric of this profile; "
                 yield ("commands", index, "readback"), text + nearest(back, names, _DEFINE)
+            if command.function == 23 and any(
+                r.metric == back and r.table is not Table.HOLDING for r in self.registers
+            ):
+                text = f"command {command.action}: function 23 reads holding registers, {back!r} is none"
+                yield ("commands", index, "readback"), text
+            for at, lock in enumerate(command.interlocks):
+                if lock.metric not in names:
+                    text = f"command {command.action}: interlock {lock.metric!r} is no metric of this profile; "
+                    yield ("commands", index, "interlocks", at), text + nearest(lock.metric, names, _DEFINE)
 
     @property
     def visible(self) -> tuple[Register, ...]:
