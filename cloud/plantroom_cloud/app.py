@@ -8,6 +8,8 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware.base import RequestResponseEndpoint
 from starlette.middleware.gzip import GZipMiddleware
 
+from plantroom_cloud.access import api as access_api
+from plantroom_cloud.access import pages as access_pages
 from plantroom_cloud.alarms import api as alarms_api
 from plantroom_cloud.alarms import pages as alarms_pages
 from plantroom_cloud.departments import api as departments_api
@@ -50,6 +52,7 @@ _API = (
     alarms_api,
     workorders_api,
     patrols_api,
+    access_api,
     walks_api,
     photos_api,
     departments_api,
@@ -72,6 +75,7 @@ PAGES = (
     departments_pages,
     weighings_pages,
     waste_pages,
+    access_pages,
     notifications_pages,
     quarantine_pages,
 )

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from sqlmodel import Session
 
+from plantroom_cloud.access.service import AccessService
 from plantroom_cloud.alarms.preview import Previewing
 from plantroom_cloud.alarms.service import AlarmService
 from plantroom_cloud.config import CloudConfig, Telemetry
@@ -74,6 +75,7 @@ class Services:
     departments: DepartmentService
     weighings: WeighingService
     waste: WasteService
+    access: AccessService
     tickers: Sequence[Ticker] = ()
 
     def now(self) -> datetime:
@@ -102,7 +104,8 @@ def build(config: CloudConfig, clock: Clock) -> Services:
     weighings = WeighingService(read_scan)
     departments = DepartmentService(sites)
     waste = WasteService(sites, users, alarms, weighings, departments)
-    consumers: list[EventConsumer] = [gateways, devices, patrols, weighings]
+    access = AccessService(gateways, devices)
+    consumers: list[EventConsumer] = [gateways, devices, patrols, weighings, access]
     ingest = IngestService(database, gateways, devices, alarms, telemetry, consumers)
     return Services(
         config=config,
@@ -126,9 +129,10 @@ def build(config: CloudConfig, clock: Clock) -> Services:
         departments=departments,
         weighings=weighings,
         waste=waste,
+        access=access,
         jobs=JobService(this_process()),
         changes=Changes(database),
-        tickers=[notifications, patrols, weighings, waste, JournalWatch(telemetry, alarms, sites)],
+        tickers=[notifications, patrols, weighings, waste, access, JournalWatch(telemetry, alarms, sites)],
     )
 
 

@@ -11,6 +11,8 @@ from plantroom_shared.messages import VERSION
 
 #: Larger messages are refused unread; a batch of 1,000 values is about 10 KB.
 MAX_MESSAGE_BYTES = 1_048_576
+#: What a gateway decides by may be longer: 50,000 credentials make about 2.5 MB.
+MAX_AUTHORITY_BYTES = 8_388_608
 
 _JSON_FIRST_BYTES = frozenset(b'{["tfn-0123456789 \t\r\n')
 
@@ -39,12 +41,13 @@ def is_json(payload: bytes) -> bool:
     return bool(payload) and payload[0] in _JSON_FIRST_BYTES
 
 
-def decode(payload: bytes, kind: type[T]) -> T:
-    """Decode and validate one message; raises MessageRefusedError with a reason a person can act on."""
+def decode(payload: bytes, kind: type[T], most: int = MAX_MESSAGE_BYTES) -> T:
+    """Decode and validate one message of at most `most` bytes; raises MessageRefusedError with a reason a person can
+    act on."""
     if not payload:
         raise MessageRefusedError("empty message")
-    if len(payload) > MAX_MESSAGE_BYTES:
-        raise MessageRefusedError(f"message of {len(payload)} bytes; at most {MAX_MESSAGE_BYTES} are taken")
+    if len(payload) > most:
+        raise MessageRefusedError(f"message of {len(payload)} bytes; at most {most} are taken")
     decoder = _decoders(cast("Any", kind))[1 if is_json(payload) else 0]
     try:
         message: T = decoder.decode(payload)

@@ -17,7 +17,7 @@ from plantroom_shared.backoff import Backoff, keep_connected
 from plantroom_shared.batch import Batch, Event, Stream
 from plantroom_shared.cancellation import stop_if_cancelled
 from plantroom_shared.clock import Clock
-from plantroom_shared.encoding import decode, encode
+from plantroom_shared.encoding import MAX_AUTHORITY_BYTES, decode, encode
 from plantroom_shared.errors import MessageRefusedError
 from plantroom_shared.messages import VERSION, Ack, Authority, Birth, Command, DesiredConfig, Status
 from plantroom_shared.quality import ClockQuality
@@ -280,7 +280,7 @@ class Uplink:
                 elif kind == "config":
                     self._on_config(decode(payload, DesiredConfig))
                 elif kind == "authority":
-                    self._on_authority(decode(payload, Authority))
+                    self._on_authority(decode(payload, Authority, MAX_AUTHORITY_BYTES))
             except MessageRefusedError as error:
                 _log.warning("uplink: message on %s refused: %s", where, error.reason)
 
