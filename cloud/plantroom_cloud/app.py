@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from fastapi import FastAPI, Request
-from fastapi.responses import Response
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
-from starlette.middleware.base import RequestResponseEndpoint
 from starlette.middleware.gzip import GZipMiddleware
 
 from plantroom_cloud.access import api as access_api
@@ -14,6 +13,7 @@ from plantroom_cloud.alarms import api as alarms_api
 from plantroom_cloud.alarms import pages as alarms_pages
 from plantroom_cloud.departments import api as departments_api
 from plantroom_cloud.departments import pages as departments_pages
+from plantroom_cloud.dependencies import Viewer
 from plantroom_cloud.devices import api as devices_api
 from plantroom_cloud.devices import pages as devices_pages
 from plantroom_cloud.gateways import api as gateways_api
@@ -24,7 +24,7 @@ from plantroom_cloud.overview import pages as overview_pages
 from plantroom_cloud.patrols import api as patrols_api
 from plantroom_cloud.patrols import pages as patrols_pages
 from plantroom_cloud.photos import api as photos_api
-from plantroom_cloud.problems import add_error_handlers, problem
+from plantroom_cloud.problems import PROBLEMS, add_error_handlers, describe
 from plantroom_cloud.quarantine import api as quarantine_api
 from plantroom_cloud.quarantine import pages as quarantine_pages
 from plantroom_cloud.services import Services
@@ -36,13 +36,14 @@ from plantroom_cloud.walks import api as walks_api
 from plantroom_cloud.walks import pages as walks_pages
 from plantroom_cloud.waste import api as waste_api
 from plantroom_cloud.waste import pages as waste_pages
+from plantroom_cloud.web.body import BodyLimit
+from plantroom_cloud.web.measured import Measured
 from plantroom_cloud.weighings import api as weighings_api
 from plantroom_cloud.weighings import pages as weighings_pages
 from plantroom_cloud.workorders import api as workorders_api
 from plantroom_cloud.workorders import pages as workorders_pages
 
 STATIC = Path(__file__).parent / "web" / "static"
-MOST_BODY_BYTES = 2_000_000
 
 _API = (
     users_api,
@@ -80,15 +81,10 @@ PAGES = (
     quarantine_pages,
 )
 
-_POLICY = (
-    "default-src 'self'; img-src 'self' data:; style-src 'self'; script-src 'self'; object-src 'none'; "
-    "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
-)
-
 
 def create_app(services: Services) -> FastAPI:
     """Routes, errors, headers."""
-    app = FastAPI(title="Plantroom", version="1", openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None)
+    app = FastAPI(title="Plantroom", version="1", openapi_url=None, responses=PROBLEMS)
     app.state.services = services
     app.state.nav = [entry for pages in PAGES for entry in pages.NAV]
     for domain in (*_API, *PAGES):
@@ -96,16 +92,14 @@ def create_app(services: Services) -> FastAPI:
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(GZipMiddleware, minimum_size=2000)
 
-    @app.middleware("http")
-    async def guard(request: Request, call_next: RequestResponseEndpoint) -> Response:
-        length = request.headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > MOST_BODY_BYTES:
-            return problem(413, "Request too large", f"at most {MOST_BODY_BYTES} bytes are taken")
-        response = await call_next(request)
-        response.headers.setdefault("Content-Security-Policy", _POLICY)
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Referrer-Policy"] = "same-origin"
-        return response
+    app.add_middleware(BodyLimit)
+    app.add_middleware(Measured)
+
+    @app.get("/api/v1/openapi.json", include_in_schema=False)
+    def openapi(_user: Viewer) -> JSONResponse:
+        if app.openapi_schema is None:
+            describe(app.openapi())
+        return JSONResponse(app.openapi_schema)
 
     add_error_handlers(app)
     return app

@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends, Request
+from fastapi.concurrency import run_in_threadpool
 from sqlmodel import Session
 
 from plantroom_cloud.errors import ForbiddenError, UnauthenticatedError
 from plantroom_cloud.services import Services
-from plantroom_cloud.users.models import RANK, Role, User
+from plantroom_cloud.users.models import RANK, LoginSession, Role, User
 
 COOKIE = "plantroom_session"
 _SAFE = ("GET", "HEAD", "OPTIONS")
@@ -46,20 +47,26 @@ ReadSession = Annotated[Session, Depends(_read, scope="function")]
 WriteSession = Annotated[Session, Depends(_write, scope="function")]
 
 
-async def _user(request: Request, services: ServicesDep, at: At) -> User:
-    """By bearer token, or by session cookie; an unsafe request by cookie needs the CSRF token as well."""
+def _who(request: Request, services: Services, at: datetime) -> tuple[User, LoginSession | None]:
     header = request.headers.get("authorization", "")
     with services.database.read() as session:
         if header.startswith("Bearer "):
             user = services.users.by_token(session, header.removeprefix("Bearer ").strip(), at)
             if user is None:
                 raise UnauthenticatedError("the token is not valid, or no longer")
-            request.state.user = user
-            return user
+            return user, None
         found = services.users.by_cookie(session, request.cookies.get(COOKIE, ""), at)
     if found is None:
         raise UnauthenticatedError("log in, or send Authorization: Bearer …")
-    user, login = found
+    return found
+
+
+async def _user(request: Request, services: ServicesDep, at: At) -> User:
+    """By bearer token, or by session cookie; an unsafe request by cookie needs the CSRF token as well."""
+    user, login = await run_in_threadpool(_who, request, services, at)  # a slow database keeps no other task waiting
+    if login is None:
+        request.state.user = user
+        return user
     request.state.user, request.state.csrf_token = user, login.csrf_token
     if request.method not in _SAFE:
         sent = request.headers.get("x-csrf-token")

@@ -1,13 +1,16 @@
 """Errors as answers: RFC 9457 problem details for programs, pages for people, the login for who is not logged in."""
 
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
+from plantroom_cloud.dependencies import COOKIE
 from plantroom_cloud.errors import CloudError, TooManyRequestsError, UnauthenticatedError
 from plantroom_cloud.web.render import render
 from plantroom_shared.errors import PlantroomError
@@ -18,7 +21,41 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(PlantroomError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(OverflowError, _out_of_range)
+    app.add_exception_handler(DataError, _out_of_range)
     app.add_exception_handler(Exception, _failed)
+
+
+#: What any endpoint may answer instead, for the schema.
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"description": HTTPStatus(status).phrase} for status in (400, 401, 403, 404, 405, 409, 413, 422, 429, 503)
+}
+
+
+def describe(schema: dict[str, Any]) -> None:
+    """Problem details, and how one says who one is, into an OpenAPI document, in place."""
+    schemas = schema.setdefault("components", {}).setdefault("schemas", {})
+    for gone in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(gone, None)
+    text = {"type": "string"}
+    schemas["Problem"] = {
+        "title": "Problem",
+        "description": "RFC 9457 problem details.",
+        "type": "object",
+        "required": ["type", "title", "status", "detail"],
+        "properties": {"type": text, "title": text, "status": {"type": "integer"}, "detail": text},
+    }
+    schema["components"]["securitySchemes"] = {
+        "token": {"type": "http", "scheme": "bearer"},
+        "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+    }
+    schema["security"] = [{"token": []}, {"session": []}]
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for path in schema["paths"].values():
+        for operation in path.values():
+            for status in PROBLEMS:
+                if str(status) in operation["responses"]:
+                    operation["responses"][str(status)]["content"] = content
 
 
 def problem(status: int, title: str, detail: str, headers: dict[str, str] | None = None) -> Response:
@@ -47,6 +84,11 @@ def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     detail = "There is nothing at this address." if error.status_code == HTTPStatus.NOT_FOUND else ""
     return _answer(request, error.status_code, str(error.detail), detail)
+
+
+def _out_of_range(request: Request, _error: Exception) -> Response:
+    """What neither database can hold: an id beyond 64 bits, a text with a zero byte."""
+    return _answer(request, 422, "Invalid request", "a number is out of range, or a text holds what cannot be stored")
 
 
 def _failed(request: Request, _error: Exception) -> Response:

@@ -32,6 +32,7 @@ from plantroom_cloud.telemetry.store import Retention, TelemetryStore
 from plantroom_cloud.telemetry.watch import JournalWatch
 from plantroom_cloud.telemetry.writer import TelemetryWriter
 from plantroom_cloud.users.accounts import AccountService
+from plantroom_cloud.users.login import LoginService
 from plantroom_cloud.users.service import UserService
 from plantroom_cloud.waste.label import read_scan
 from plantroom_cloud.waste.service import WasteService
@@ -57,6 +58,7 @@ class Services:
     database: Database
     users: UserService
     accounts: AccountService
+    logins: LoginService
     sites: SiteService
     gateways: GatewayService
     devices: DeviceService
@@ -113,6 +115,7 @@ def build(config: CloudConfig, clock: Clock) -> Services:
         database=database,
         users=users,
         accounts=AccountService(users),
+        logins=LoginService(database, users),
         sites=sites,
         gateways=gateways,
         devices=devices,

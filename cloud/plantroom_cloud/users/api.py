@@ -25,8 +25,8 @@ router = APIRouter(prefix="/api/v1")
 class Credentials(BaseModel):
     """Name and password."""
 
-    name: str
-    password: str
+    name: str = Field(max_length=200)
+    password: str = Field(max_length=1_000)
 
 
 class SessionOut(BaseModel):
@@ -96,15 +96,12 @@ class Secret(BaseModel):
 
 
 @router.post("/session", tags=["session"])
-def log_in(
-    body: Credentials, request: Request, response: Response, session: WriteSession, services: ServicesDep, at: At
-) -> SessionOut:
+def log_in(body: Credentials, request: Request, response: Response, services: ServicesDep, at: At) -> SessionOut:
     """Begin a session."""
     address = request.client.host if request.client else ""
-    login = services.users.log_in(session, body.name, body.password, address, at)
+    login = services.logins.log_in(body.name, body.password, address, at)
     set_cookie(response, services.config.web.secure_cookies, login.cookie)
-    user = services.users.get(session, body.name)
-    return SessionOut(name=user.name, role=user.role, csrf_token=login.session.csrf_token)
+    return SessionOut(name=login.name, role=login.role, csrf_token=login.session.csrf_token)
 
 
 @router.get("/session", tags=["session"])

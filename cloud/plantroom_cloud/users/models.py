@@ -77,6 +77,16 @@ class FirstLogin(SQLModel, table=True):
     used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
+class FailedLogin(SQLModel, table=True):
+    """A login that failed, by SHA-256 of "name:…" or "address:…"; kept for some minutes."""
+
+    __tablename__ = "failed_login"
+
+    id: int | None = Field(default=None, primary_key=True)
+    key: str = Field(index=True)
+    at: datetime = Field(sa_type=UtcDateTime, index=True)
+
+
 class AuditEntry(SQLModel, table=True):
     """Who did what to which object, when."""
 

@@ -36,7 +36,6 @@ def login_page(request: Request, then: Annotated[str, Query(alias="next")] = "")
 @router.post("/login")
 def log_in(
     request: Request,
-    session: WriteSession,
     services: ServicesDep,
     at: At,
     name: Annotated[str, Form()] = "",
@@ -46,7 +45,7 @@ def log_in(
     """Begin a session, and go on to where the person wanted to be."""
     address = request.client.host if request.client else ""
     try:
-        login = services.users.log_in(session, name, password, address, at)
+        login = services.logins.log_in(name, password, address, at)
     except (UnauthenticatedError, TooManyRequestsError) as error:
         return render(request, "login.html", status_code=error.status, error=str(error), first="", next=_own(then))
     response = RedirectResponse(_own(then) or "/", 303)

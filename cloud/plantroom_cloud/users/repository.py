@@ -1,12 +1,13 @@
 """Queries over people, their sessions and tokens."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlmodel import Session, col, delete, func, select
 
 from plantroom_cloud.alarms.models import AlarmRule
 from plantroom_cloud.sites.models import Site
-from plantroom_cloud.users.models import ApiToken, AuditEntry, FirstLogin, LoginSession, Role, Team, User
+from plantroom_cloud.users.models import ApiToken, AuditEntry, FailedLogin, FirstLogin, LoginSession, Role, Team, User
 from plantroom_cloud.workorders.models import WorkOrder
 
 
@@ -18,6 +19,31 @@ def by_name(session: Session, name: str) -> User | None:
 def users(session: Session) -> list[User]:
     """In the order they were added."""
     return list(session.exec(select(User).order_by(col(User.id))))
+
+
+def failures(session: Session, keys: Sequence[str], since: datetime) -> dict[str, list[datetime]]:
+    """Times of failed logins by key, oldest first."""
+    query = select(FailedLogin).where(col(FailedLogin.key).in_(keys), FailedLogin.at > since)
+    found: dict[str, list[datetime]] = {}
+    for row in session.exec(query.order_by(col(FailedLogin.at))):
+        found.setdefault(row.key, []).append(row.at)
+    return found
+
+
+def failure_count(session: Session, since: datetime) -> int:
+    """Failed logins by anybody."""
+    return session.exec(select(func.count(col(FailedLogin.id))).where(FailedLogin.at > since)).one()
+
+
+def remember_failure(session: Session, keys: Sequence[str], at: datetime, forget_before: datetime) -> None:
+    """One more; those that count no longer are forgotten."""
+    session.exec(delete(FailedLogin).where(col(FailedLogin.at) <= forget_before))
+    session.add_all([FailedLogin(key=key, at=at) for key in keys])
+
+
+def forget_failures(session: Session, key: str) -> None:
+    """He got it right."""
+    session.exec(delete(FailedLogin).where(col(FailedLogin.key) == key))
 
 
 def count(session: Session) -> int:

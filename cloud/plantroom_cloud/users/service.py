@@ -2,7 +2,6 @@
 
 import hashlib
 import secrets
-from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +15,6 @@ from plantroom_cloud.errors import (
     ConflictError,
     InvalidFieldsError,
     NotFoundError,
-    TooManyRequestsError,
     UnauthenticatedError,
 )
 from plantroom_cloud.users import repository
@@ -26,9 +24,6 @@ from plantroom_shared.ids import check_id
 SESSION_LENGTH = timedelta(hours=12)
 FIRST_LOGIN_LENGTH = timedelta(hours=24)
 SHORTEST_PASSWORD = 10
-#: Failed logins by one name or address within the window, after which further ones must wait.
-MOST_FAILURES = 8
-FAILURE_WINDOW = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -49,7 +44,6 @@ class UserService:
 
     def __init__(self) -> None:
         self._hasher = PasswordHasher()
-        self._failures: dict[str, deque[datetime]] = defaultdict(deque)
         self._dummy = self._hasher.hash(secrets.token_hex(8))
 
     def add(self, session: Session, name: str, password: str, role: Role, at: datetime, display_name: str = "") -> User:
@@ -78,8 +72,12 @@ class UserService:
 
     def is_password(self, user: User, password: str) -> bool:
         """Whether it is this person's."""
+        return self.is_right(user.password_hash, password)
+
+    def is_right(self, password_hash: str | None, password: str) -> bool:
+        """Whether a password fits; takes as long where there is nobody of that name."""
         try:
-            return self._hasher.verify(user.password_hash, password)
+            return self._hasher.verify(password_hash or self._dummy, password) and password_hash is not None
         except (VerifyMismatchError, InvalidHashError):
             return False
 
@@ -96,28 +94,6 @@ class UserService:
     def any(self, session: Session) -> bool:
         """Whether anybody can log in."""
         return repository.count(session) > 0
-
-    def log_in(self, session: Session, name: str, password: str, address: str, at: datetime) -> Login:
-        """Raises UnauthenticatedError, or TooManyRequestsError after many failures by name or address."""
-        for key in (f"name:{name}", f"address:{address}"):
-            failures = self._failures[key]
-            while failures and at - failures[0] > FAILURE_WINDOW:
-                failures.popleft()
-            if len(failures) >= MOST_FAILURES:
-                wait = round((FAILURE_WINDOW - (at - failures[0])).total_seconds()) + 1
-                raise TooManyRequestsError(f"too many failed logins; try again in {wait} s", wait)
-        user = repository.by_name(session, name)
-        try:
-            self._hasher.verify(user.password_hash if user is not None else self._dummy, password)
-            right = user is not None and user.active
-        except (VerifyMismatchError, InvalidHashError):
-            right = False
-        if user is None or not right:
-            self._failures[f"name:{name}"].append(at)
-            self._failures[f"address:{address}"].append(at)
-            raise UnauthenticatedError("name or password is wrong")
-        self._failures.pop(f"name:{name}", None)
-        return self.begin(session, user, at)
 
     def begin(self, session: Session, user: User, at: datetime) -> Login:
         """A session for somebody who has shown who he is."""

@@ -19,7 +19,7 @@ from plantroom_cloud.dependencies import (
 )
 from plantroom_cloud.errors import InvalidError
 from plantroom_cloud.listing import Page
-from plantroom_cloud.spreadsheet import csv_response
+from plantroom_cloud.spreadsheet import CsvResponse, csv_response
 from plantroom_cloud.waste.access import see_bag, see_manifest, see_site, zone_of
 from plantroom_cloud.waste.balance import days
 from plantroom_cloud.waste.label import label_text
@@ -116,7 +116,7 @@ def list_bags(
     return Page(items=[BagOut.model_validate(bag) for bag in found[:limit]], next=more)
 
 
-@router.get("/bags.csv")
+@router.get("/bags.csv", response_class=CsvResponse)
 def export_bags(user: Viewer, session: ReadSession, services: ServicesDep) -> Response:
     """All bags as a table."""
     found = services.waste.bags(session, sites=user.sites, limit=MOST_EXPORTED)
@@ -248,7 +248,7 @@ def get_balance(
     return {"items": rows[:-1], "total": rows[-1], "next": None}
 
 
-@router.get("/balance.csv")
+@router.get("/balance.csv", response_class=CsvResponse)
 def export_balance(
     user: Viewer,
     session: ReadSession,

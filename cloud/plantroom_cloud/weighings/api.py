@@ -21,7 +21,7 @@ from plantroom_cloud.dependencies import (
 from plantroom_cloud.errors import InvalidError, NotFoundError
 from plantroom_cloud.listing import Page
 from plantroom_cloud.services import Services
-from plantroom_cloud.spreadsheet import csv_response
+from plantroom_cloud.spreadsheet import CsvResponse, csv_response
 from plantroom_cloud.users.models import User
 from plantroom_cloud.weighings.models import Order, Weighing, WeighingState
 
@@ -111,7 +111,7 @@ def list_weighings(
     return Page(items=[WeighingOut.model_validate(row) for row in found[:limit]], next=more)
 
 
-@router.get(".csv")
+@router.get(".csv", response_class=CsvResponse)
 def export(user: Viewer, session: ReadSession, services: ServicesDep, chosen: Annotated[Filter, Query()]) -> Response:
     """The same as a table, for a spreadsheet."""
     found = find(session, services, user, chosen, MOST_EXPORTED, None)

@@ -1,0 +1,52 @@
+"""Bounds what one request may send, told beforehand or not."""
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from plantroom_cloud.problems import problem
+
+MOST_BODY_BYTES = 2_000_000
+
+
+class BodyLimit:
+    """ASGI: a body beyond the bound ends as 413, however it is sent; nothing of it beyond the bound is kept."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        length = dict(scope["headers"]).get(b"content-length", b"0")
+        if not length.isdigit() or int(length) > MOST_BODY_BYTES:
+            await _too_large(scope, receive, send)
+            return
+        taken, exceeded, begun = 0, False, False
+
+        async def bounded() -> Message:
+            nonlocal taken, exceeded
+            message = await receive()
+            if message["type"] == "http.request":
+                taken += len(message.get("body", b""))
+                if taken > MOST_BODY_BYTES:
+                    exceeded = True
+                    return {"type": "http.disconnect"}
+            return message
+
+        async def answer(message: Message) -> None:
+            nonlocal begun
+            if exceeded and not begun:
+                return  # whatever the endpoint made of a body that ends early
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, bounded, answer)
+        finally:
+            if exceeded and not begun:
+                await _too_large(scope, receive, send)
+
+
+async def _too_large(scope: Scope, receive: Receive, send: Send) -> None:
+    answer = problem(413, "Request too large", f"at most {MOST_BODY_BYTES} bytes are taken")
+    await answer(scope, receive, send)

@@ -1,0 +1,176 @@
+"""The HTTP surface as a whole: nothing open, requests bounded, logins slowed down, answers as the schema says."""
+
+import re
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from fastapi.testclient import TestClient
+from starlette.routing import BaseRoute, Mount
+
+from plantroom_cloud.app import create_app
+from plantroom_cloud.config import CloudConfig, Telemetry
+from plantroom_cloud.models import metadata
+from plantroom_cloud.services import Services, build
+from plantroom_cloud.sites.models import Site
+from plantroom_cloud.users import login
+from plantroom_cloud.users.models import Role
+from plantroom_cloud.web.body import MOST_BODY_BYTES
+from plantroom_shared.clock import SystemClock
+
+PASSWORD = "correct horse battery"
+#: What somebody without credentials is answered: the way in, and what it needs.
+OPEN = {("GET", "/login"), ("POST", "/login"), ("GET", "/first/{token}"), ("POST", "/first/{token}")}
+#: A script without data, as those in /static; a service worker must lie where it serves.
+OPEN.add(("GET", "/patrols/walk-worker.js"))
+
+
+@pytest.fixture
+def services(tmp_path: Path) -> Iterator[Services]:
+    config = CloudConfig(
+        database_url=f"sqlite:///{tmp_path / 'plantroom.db'}", telemetry=Telemetry(path=tmp_path / "telemetry.db")
+    )
+    services = build(config, SystemClock())
+    metadata.create_all(services.database.engine)
+    with services.database.write() as session:
+        session.add(Site(id="main", name="Main"))
+        services.users.add(session, "anna", PASSWORD, Role.ADMIN, services.now())
+        session.flush()
+        services.gateways.enrol(session, "gw-a", "main", "", "", services.now())
+        services.alarms.ensure_system_rules(session, services.now())
+    services.telemetry.open()
+    yield services
+    services.telemetry.store.close()
+    services.database.close()
+
+
+@pytest.fixture
+def app(services: Services) -> FastAPI:
+    return create_app(services)
+
+
+@pytest.fixture
+def token(services: Services) -> str:
+    with services.database.write() as session:
+        anna = services.users.get(session, "anna")
+        return services.users.make_token(session, anna, "test", services.now())
+
+
+def every(routes: list[BaseRoute]) -> Iterator[BaseRoute]:
+    """Routers that were included, taken apart."""
+    for route in routes:
+        included = getattr(route, "original_router", None)
+        if included is None:
+            yield route
+        else:
+            yield from every(included.routes)
+
+
+def log_in(client: TestClient, password: str, name: str = "anna") -> int:
+    status: int = client.post("/api/v1/session", json={"name": name, "password": password}).status_code
+    return status
+
+
+def test_nothing_is_open_but_the_way_in(app: FastAPI) -> None:
+    client = TestClient(app, follow_redirects=False)
+    seen = 0
+    for route in every(app.routes):
+        if isinstance(route, Mount):
+            assert route.path == "/static"
+            continue
+        assert isinstance(route, APIRoute)
+        for method in (route.methods or set()) - {"HEAD"}:
+            seen += 1
+            path = re.sub(r"\{[^}]+\}", "1", route.path)
+            answer = client.request(method, path, headers={"Content-Type": "application/json"}, content=b"{}")
+            if (method, route.path) in OPEN:
+                continue
+            if (method, route.path) == ("POST", "/api/v1/session"):
+                assert answer.status_code == 422
+                continue
+            if "{secret}" in route.path:  # the address itself is the credential
+                assert answer.status_code == 404
+                continue
+            refused = answer.status_code in (401, 403)
+            to_login = answer.status_code == 303 and answer.headers["location"].startswith("/login")
+            assert refused or (to_login and not path.startswith("/api/")), (
+                f"{method} {route.path}: {answer.status_code}"
+            )
+    assert seen > 50
+
+
+def test_a_body_is_bounded_whether_its_length_was_told_or_not(app: FastAPI, token: str) -> None:
+    client = TestClient(app, headers={"Authorization": f"Bearer {token}"})
+    pieces = 0
+
+    def stream() -> Iterator[bytes]:
+        nonlocal pieces
+        for _ in range(400):
+            pieces += 1
+            yield b"x" * 10_000
+
+    told = client.post("/api/v1/devices/gw-a.x/commands", content=b"x" * (MOST_BODY_BYTES + 1))
+    untold = client.post("/api/v1/devices/gw-a.x/commands", content=stream())
+    for answer in (told, untold):
+        assert (answer.status_code, answer.json()["title"]) == (413, "Request too large")
+        assert answer.headers["content-type"] == "application/problem+json"
+    small = client.post("/api/v1/devices/gw-a.x/commands", json={"action": "x", "args": {}, "reason": "y"})
+    assert small.status_code == 404
+
+
+def test_failed_logins_are_slowed_down_also_after_a_restart(
+    app: FastAPI, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = TestClient(app)
+    assert [log_in(client, "wrong") for _ in range(login.MOST_FAILURES)] == [401] * login.MOST_FAILURES
+    again = TestClient(create_app(build(services.config, SystemClock())))
+    answer = again.post("/api/v1/session", json={"name": "anna", "password": PASSWORD})
+    assert answer.status_code == 429
+    assert 0 < int(answer.headers["retry-after"]) <= 301
+    with services.database.write() as session:  # as after five minutes
+        from plantroom_cloud.users.repository import remember_failure
+
+        remember_failure(session, (), services.now(), services.now() + timedelta(seconds=1))
+    assert log_in(again, PASSWORD) == 200
+
+
+def test_failed_logins_are_bounded(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(login, "MOST_REMEMBERED", 6)
+    client = TestClient(app)
+    answers = [log_in(client, "wrong", f"nobody-{number}") for number in range(5)]
+    assert answers == [401, 401, 401, 429, 429]
+
+
+def test_nobody_waits_for_a_password_that_is_checked(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    checking, go_on = threading.Event(), threading.Event()
+
+    def slow(_hash: str | None, _password: str) -> bool:
+        checking.set()
+        return go_on.wait(30)
+
+    monkeypatch.setattr(services.users, "is_right", slow)
+    client = TestClient(create_app(services))
+    answers: list[int] = []
+    thread = threading.Thread(target=lambda: answers.append(log_in(client, PASSWORD)))
+    thread.start()
+    assert checking.wait(30)
+    with services.database.write() as session:  # on SQLite there is one writer at a time
+        services.users.audit(session, "x", "y", "", {}, services.now())
+    go_on.set()
+    thread.join(30)
+    assert answers == [200]
+
+
+def test_the_schema_is_for_who_is_logged_in_and_names_the_problems(app: FastAPI, token: str) -> None:
+    client = TestClient(app, headers={"Authorization": f"Bearer {token}"})
+    schema: dict[str, Any] = client.get("/api/v1/openapi.json").json()
+    problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    for path, operations in schema["paths"].items():
+        for operation in operations.values():
+            for status in ("401", "403", "404", "422"):
+                assert operation["responses"][status]["content"] == {"application/problem+json": problem}, path
