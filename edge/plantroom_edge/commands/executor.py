@@ -45,6 +45,11 @@ class CommandExecutor:
             outcome = Outcome("refused", "too many commands are waiting")
             self._on_event(self._event(command.id, command.device, outcome))
 
+    @property
+    def waiting(self) -> int:
+        """Commands that came and were not looked at yet."""
+        return self._waiting.qsize()
+
     async def run(self) -> None:
         """Until cancelled."""
         for command_id in await self._outbox.started_commands():
