@@ -2,10 +2,7 @@
 
 import functools
 import json
-import sqlite3
 import sys
-import tarfile
-import tempfile
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -14,15 +11,16 @@ from typing import Any
 import click
 import uvloop
 
-from plantroom_cloud.config import CloudConfig, load_cloud_config
+from plantroom_cloud.backup import back_up, put_back_from
+from plantroom_cloud.config import load_cloud_config
 from plantroom_cloud.gateways.certificate import Authority
 from plantroom_cloud.gateways.enrolment import Enrolment
 from plantroom_cloud.ingest.partition import Partition
 from plantroom_cloud.logs import log_to_stderr
 from plantroom_cloud.migration import migrate as migrate_database
 from plantroom_cloud.serve import Part, Server
-from plantroom_cloud.services import Services, build
-from plantroom_cloud.telemetry.influx_setup import ensure_bucket
+from plantroom_cloud.services import Services, build, retention
+from plantroom_cloud.telemetry.influx_setup import set_up, write_token
 from plantroom_cloud.users.models import Role
 from plantroom_shared.clock import SystemClock
 from plantroom_shared.errors import PlantroomError
@@ -241,10 +239,16 @@ def influx() -> None:
 @_CONFIG
 @_clear_errors
 def influx_setup(org: str, admin_token: str, path: Path) -> None:
-    """Make the bucket with its retention and a token for us, by influxdb-client."""
-    telemetry = load_cloud_config(path).telemetry
-    ensure_bucket(telemetry.url, org, admin_token, telemetry.database, telemetry.raw_days)
-    click.echo(f"Bucket {telemetry.database} is there. Put the token into telemetry.token_file of {path}.")
+    """Make the buckets with their retention and a token for us, by influxdb-client; again after a change of it."""
+    telemetry = load_cloud_config(path, token_may_be_missing=True).telemetry
+    done = set_up(telemetry.url, org, admin_token, telemetry.database, retention(telemetry))
+    for name, state in done.buckets.items():
+        click.echo(f"Bucket {name}: {state}.")
+    if telemetry.token_file is None:
+        click.echo(f"Token, shown once; keep it in a file and name it as telemetry.token_file of {path}: {done.token}")
+        return
+    write_token(telemetry.token_file, done.token)
+    click.echo(f"A token for these buckets alone stands in {telemetry.token_file}.")
 
 
 @main.command(epilog="Example: plantroom-cloud backup plantroom.tar.gz -c cloud.yaml")
@@ -253,17 +257,7 @@ def influx_setup(org: str, admin_token: str, path: Path) -> None:
 @_clear_errors
 def backup(target: Path, path: Path) -> None:
     """Back up the databases of a running or stopped control plane into one archive."""
-    config = load_cloud_config(path)
-    files = {"plantroom.db": _sqlite_path(config)}
-    if config.telemetry.store == "sqlite":
-        files["telemetry.db"] = config.telemetry.path
-    with tempfile.TemporaryDirectory() as folder, tarfile.open(target, "w:gz") as archive:
-        for name, source in files.items():
-            copy = Path(folder) / name
-            with sqlite3.connect(source) as live, sqlite3.connect(copy) as into:
-                live.backup(into)
-            archive.add(copy, name)
-    click.echo(f"{target}: {', '.join(files)}")
+    click.echo(f"{target}: {', '.join(back_up(load_cloud_config(path), target))}")
 
 
 @main.command(epilog="Example: plantroom-cloud restore plantroom.tar.gz -c cloud.yaml")
@@ -273,20 +267,8 @@ def backup(target: Path, path: Path) -> None:
 @_clear_errors
 def restore(source: Path, path: Path, *, force: bool) -> None:
     """Put a backup back; stop the control plane first."""
-    config = load_cloud_config(path)
-    targets = {"plantroom.db": _sqlite_path(config), "telemetry.db": config.telemetry.path}
-    with tarfile.open(source) as archive:
-        for name, target in targets.items():
-            if name not in archive.getnames():
-                continue
-            if target.exists() and not force:
-                raise click.ClickException(f"{target} is there; stop the control plane and give --force to replace it")
-            member = archive.extractfile(name)
-            assert member is not None
-            for suffix in ("-wal", "-shm"):
-                Path(f"{target}{suffix}").unlink(missing_ok=True)
-            target.write_bytes(member.read())
-            click.echo(f"restored {target}")
+    for put_back in put_back_from(load_cloud_config(path), source, force=force):
+        click.echo(f"restored {put_back}")
 
 
 def _first_login(services: Services) -> str | None:
@@ -304,11 +286,3 @@ def _enrolment(services: Services) -> Enrolment:
     if not password:
         raise click.ClickException("mqtt.password or mqtt.password_file is missing: the control plane needs its own")
     return Enrolment(services.gateways, config.broker_dir, password)
-
-
-def _sqlite_path(config: CloudConfig) -> Path:
-    if not config.database_url.startswith("sqlite:///"):
-        raise click.ClickException(
-            f"this database is backed up by its own tools: pg_dump -Fc '{config.database_url}' > plantroom.dump"
-        )
-    return Path(config.database_url.removeprefix("sqlite:///"))

@@ -108,7 +108,9 @@ class CloudConfig(_Strict):
     broker_dir: Path = Path("broker")  #: password file, access list and certificates of the broker
 
 
-def load_cloud_config(path: Path, environment: dict[str, str] | None = None) -> CloudConfig:
+def load_cloud_config(
+    path: Path, environment: dict[str, str] | None = None, *, token_may_be_missing: bool = False
+) -> CloudConfig:
     """Read cloud.yaml, then PLANTROOM_DATABASE_URL and PLANTROOM_TELEMETRY_TOKEN; relative paths are relative to the
     file. Raises CloudConfigError with every mistake."""
     environment = dict(os.environ) if environment is None else environment
@@ -129,18 +131,24 @@ def load_cloud_config(path: Path, environment: dict[str, str] | None = None) -> 
     except ValidationError as error:
         lines = [f"{path}: {'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
         raise CloudConfigError("\n".join(lines)) from error
-    return _resolved(config, path.resolve().parent)
+    return _resolved(config, path.resolve().parent, token_may_be_missing=token_may_be_missing)
 
 
-def _resolved(config: CloudConfig, base: Path) -> CloudConfig:
+def _resolved(config: CloudConfig, base: Path, *, token_may_be_missing: bool) -> CloudConfig:
     mqtt, telemetry = config.mqtt, config.telemetry
     files = {name: base / value for name in ("password_file", "ca_file") if (value := getattr(mqtt, name)) is not None}
     for name, file in files.items():
         if not file.is_file():
             raise CloudConfigError(f"mqtt.{name}: there is no file {file}")
-    token = telemetry.token
+    token, token_file = telemetry.token, None
     if telemetry.token_file is not None:
-        token = (base / telemetry.token_file).read_text().strip()
+        token_file = base / telemetry.token_file
+        if token_file.is_file():
+            token = token_file.read_text().strip()
+        elif not token_may_be_missing:
+            raise CloudConfigError(
+                f"telemetry.token_file: there is no file {token_file}; make it by: plantroom-cloud influx setup"
+            )
     told = config.notifications
     secret_file = base / told.smtp_password_file if told.smtp_password_file is not None else None
     if secret_file is not None and not secret_file.is_file():
@@ -159,7 +167,9 @@ def _resolved(config: CloudConfig, base: Path) -> CloudConfig:
         update={
             "database_url": url,
             "mqtt": mqtt.model_copy(update=files),
-            "telemetry": telemetry.model_copy(update={"path": base / telemetry.path, "token": token}),
+            "telemetry": telemetry.model_copy(
+                update={"path": base / telemetry.path, "token": token, "token_file": token_file}
+            ),
             "broker_dir": base / config.broker_dir,
             "notifications": notifications,
         }

@@ -68,7 +68,11 @@ class InfluxTelemetryStore:
 
     def open(self) -> None:
         if self._server.token:  # 2.x and 3: made by `plantroom-cloud influx setup`
-            self._select(self._server.database, f'SHOW FIELD KEYS FROM "{MEASUREMENT}"')
+            for name in databases(self._server.database, self._retention):
+                try:
+                    self._select(name, f'SHOW FIELD KEYS FROM "{MEASUREMENT}"')
+                except StoreUnavailableError as error:
+                    raise StoreUnavailableError(f"{error}; bucket {name}: run plantroom-cloud influx setup") from error
             return
         for name, days in databases(self._server.database, self._retention).items():
             duration = f"{days}d" if days else "INF"
