@@ -15,6 +15,8 @@ from plantroom_shared.messages import Command
 _log = logging.getLogger(__name__)
 
 MOST_WAITING = 100
+#: Commands under way; a bus still carries out its own one after the other.
+MOST_AT_ONCE = 20
 #: A clock that is set back must not make an old command young again: see how long commands are remembered.
 LONGEST_LIFE_MS = 86_400_000
 
@@ -36,6 +38,7 @@ class CommandExecutor:
         self._on_event = on_event
         self._clock_right = clock_right
         self._waiting: asyncio.Queue[Command] = asyncio.Queue(MOST_WAITING)
+        self._room = asyncio.Semaphore(MOST_AT_ONCE)
 
     def take(self, command: Command) -> None:
         """A command came; never blocks."""
@@ -55,9 +58,12 @@ class CommandExecutor:
         for command_id in await self._outbox.started_commands():
             outcome = Outcome("unconfirmed", "the gateway was restarted while it was carried out")
             await self._end(command_id, None, outcome)
-        while True:
-            command = await self._waiting.get()
-            await self._carry_out(command)
+        async with asyncio.TaskGroup() as tasks:  # a gate that travels holds up no other device, nor its own lock-down
+            while True:
+                await self._room.acquire()
+                command = await self._waiting.get()
+                task = tasks.create_task(self._carry_out(command), name=f"command {command.id}")
+                task.add_done_callback(lambda _: self._room.release())
 
     async def _carry_out(self, command: Command) -> None:
         try:
@@ -74,6 +80,8 @@ class CommandExecutor:
             outcome = refusal
         elif driver is None:
             outcome = Outcome("refused", f"there is no device {command.device!r} on this gateway")
+        elif unknown := _undeclared(driver, command):
+            outcome = Outcome("refused", f"{command.action} takes no argument {unknown[0]!r}")
         else:
             outcome = await self._driven(driver, command)
         await self._end(command.id, command.device, outcome)
@@ -106,3 +114,10 @@ class CommandExecutor:
         _log.info("command %s on %s: %s: %s", command_id, device, outcome.state, outcome.detail)
         data = {"id": command_id, "state": outcome.state, "detail": outcome.detail, "readback": outcome.readback}
         return Event(id=uuid.uuid4().hex, kind="command.result", time=self._clock.now_ms(), device=device, data=data)
+
+
+def _undeclared(driver: Driver, command: Command) -> list[str]:
+    """Arguments that the action does not tell of in the birth message: some are for the gateway's own use alone."""
+    device = next((each.birth for each in driver.describe() if each.birth.device == command.device), None)
+    action = next((each for each in device.actions if each.name == command.action), None) if device else None
+    return sorted(set(command.args) - set(action.args)) if action is not None else []
