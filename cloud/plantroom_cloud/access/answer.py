@@ -92,6 +92,7 @@ class CredentialBody(BaseModel):
 
     key: str
     label: str = Field(default="", max_length=200)
+    standing: Standing = Standing.ACTIVE
     valid_until: datetime | None = None
 
 
@@ -127,6 +128,38 @@ class PersonOut(_Out):
         found.has_pin = bool(person.pin)
         found.credentials = [CredentialOut.model_validate(card) for card in cards]
         return found
+
+
+class NewZone(ZoneBody):
+    """A zone and its id."""
+
+    id: str
+
+
+class NewHours(HoursBody):
+    """A time profile and its id."""
+
+    id: str
+
+
+class NewGroup(GroupBody):
+    """A group and its id."""
+
+    id: str
+
+
+class NewPerson(PersonBody):
+    """Somebody, the id, and the cards at once."""
+
+    id: str
+    cards: list[CredentialBody] = []
+
+
+class NewHoliday(HolidayBody):
+    """A day that is no weekday at a site."""
+
+    site_id: str
+    day: str
 
 
 class PinBody(BaseModel):

@@ -19,6 +19,11 @@ from plantroom_cloud.access.answer import (
     HolidayBody,
     HoursBody,
     HoursOut,
+    NewGroup,
+    NewHoliday,
+    NewHours,
+    NewPerson,
+    NewZone,
     PersonBody,
     PersonOut,
     PinBody,
@@ -57,6 +62,12 @@ def put_zone(
     return ZoneOut.model_validate(made)
 
 
+@router.post("/access/zones", status_code=201)
+def add_zone(body: NewZone, user: Manager, session: WriteSession, services: ServicesDep, at: At) -> ZoneOut:
+    """The same with its id in the body."""
+    return put_zone(body.id, body, user, session, services, at)
+
+
 @router.get("/access/hours")
 def list_hours(user: Viewer, session: ReadSession, services: ServicesDep) -> Page[HoursOut]:
     """Time profiles by name; "always" needs no definition."""
@@ -74,6 +85,18 @@ def put_hours(
     made = services.access.rights.put(session, row, user.name, at)
     services.users.audit(session, user.name, "access-hours.put", f"access-hours/{number}", {"spans": spans}, at)
     return HoursOut.model_validate(made)
+
+
+@router.post("/access/hours", status_code=201)
+def add_hours(body: NewHours, user: Manager, session: WriteSession, services: ServicesDep, at: At) -> HoursOut:
+    """The same with its id in the body."""
+    return put_hours(body.id, body, user, session, services, at)
+
+
+@router.post("/access/holidays", status_code=204)
+def add_holiday(body: NewHoliday, user: Manager, session: WriteSession, services: ServicesDep, at: At) -> Response:
+    """The same with site and day in the body."""
+    return put_holiday(body.site_id, body.day, body, user, session, services, at)
 
 
 @router.put("/access/holidays/{site_id}/{day}", status_code=204)
@@ -103,6 +126,12 @@ def put_group(
     made = services.access.rights.put(session, row, user.name, at)
     services.users.audit(session, user.name, "access-group.put", f"access-group/{number}", {"grants": grants}, at)
     return GroupOut.model_validate(made)
+
+
+@router.post("/access/groups", status_code=201)
+def add_group(body: NewGroup, user: Manager, session: WriteSession, services: ServicesDep, at: At) -> GroupOut:
+    """The same with its id in the body."""
+    return put_group(body.id, body, user, session, services, at)
 
 
 @router.delete("/access/{kind}/{number}", status_code=204)
@@ -141,13 +170,22 @@ def put_person(
     rights = services.access.rights
     known = session.get(AccessPerson, number)
     row = AccessPerson(
-        **body.model_dump() | {"site_id": check_site(user, body.site_id)},
+        **body.model_dump(include=set(PersonBody.model_fields)) | {"site_id": check_site(user, body.site_id)},
         id=number, pin=known.pin if known else "", made_at=known.made_at if known else at,
     )  # fmt: skip
     made = rights.put(session, row, user.name, at)
     detail = body.model_dump(mode="json")
     services.users.audit(session, user.name, "access-person.put", f"access-person/{number}", detail, at)
     return PersonOut.of(made, rights.credentials(session, [number]))
+
+
+@router.post("/access/people", status_code=201)
+def add_person(body: NewPerson, user: Manager, session: WriteSession, services: ServicesDep, at: At) -> PersonOut:
+    """The same with the id in the body, and the first cards."""
+    made = put_person(body.id, body, user, session, services, at)
+    for card in body.cards:
+        made.credentials.append(add_credential(body.id, card, user, session, services, at))
+    return made
 
 
 @router.put("/access/people/{number}/pin", status_code=204)
@@ -167,7 +205,9 @@ def add_credential(
 ) -> CredentialOut:
     """Give somebody a card."""
     person = visible(session, services, user, AccessPerson, number)
-    made = services.access.rights.add_credential(session, person, body.key, user.name, at, body.label, body.valid_until)
+    made = services.access.rights.add_credential(
+        session, person, body.key, user.name, at, body.label, body.valid_until, body.standing
+    )
     services.users.audit(session, user.name, "access-credential.add", f"access-person/{number}", {"key": made.key}, at)
     return CredentialOut.model_validate(made)
 
@@ -206,12 +246,21 @@ def configure_gate(
     device_id: str, body: GateBody, user: Manager, session: WriteSession, services: ServicesDep, at: At
 ) -> GateOut:
     """What it separates, when it asks for PINs, anti-passback."""
+    services.access.gates.register(session, at)  # it may have come a moment ago
     gate = visible_gate(session, services, user, device_id)
     fields = body.model_dump(exclude_unset=True)
     services.access.gates.configure(session, gate, fields, user.name, at)
     services.users.audit(session, user.name, "access-gate.configure", f"device/{device_id}", fields, at)
     session.flush()
     return GateOut.of(services.access.gates.views(session, at, only=device_id)[0])
+
+
+@router.post("/access/gates/{device_id}/configure")
+def configure_gate_by_post(
+    device_id: str, body: GateBody, user: Manager, session: WriteSession, services: ServicesDep, at: At
+) -> GateOut:
+    """The same for programs that only send POST."""
+    return configure_gate(device_id, body, user, session, services, at)
 
 
 @router.post("/access/gates/{device_id}/commands", status_code=202)

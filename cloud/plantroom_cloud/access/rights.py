@@ -93,6 +93,7 @@ class RightsBook:
         at: datetime,
         label: str = "",
         valid_until: datetime | None = None,
+        standing: Standing = Standing.ACTIVE,
     ) -> AccessCredential:
         """Give somebody a card; raises ConflictError when somebody has it."""
         key = key.strip()
@@ -105,7 +106,7 @@ class RightsBook:
         if repository.counted(session, person.site_id) >= MOST_CREDENTIALS:
             raise ConflictError(f"a site has at most {MOST_CREDENTIALS} credentials; remove old ones first")
         made = AccessCredential(
-            site_id=person.site_id, key=key, person_id=person.id, label=label, standing=Standing.ACTIVE,
+            site_id=person.site_id, key=key, person_id=person.id, label=label, standing=standing,
             valid_until=valid_until, made_at=at,
         )  # fmt: skip
         session.add(made)

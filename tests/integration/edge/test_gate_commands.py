@@ -1,4 +1,4 @@
-"""Commands of the cloud to a gate: repeated, late and replayed ones do nothing twice, and none overtakes a lock-down."""
+"""Commands of the cloud to a gate: repeated, late and replayed ones do nothing twice; a lock-down waits for none."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -23,12 +23,12 @@ def test_all_mistakes_are_told_with_line_reason_and_remedy(case: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
-def test_each_kind_has_the_same_files_and_a_sample_of_its_own(folder: Path) -> None:
+def test_each_kind_has_the_same_files_and_a_sample_that_shows_it(folder: Path) -> None:
     there = {path.name for path in folder.iterdir()}
     assert {"config.py", "wire.py", "device.py", "bus.py", "README.md", "sample.yaml"} <= there
     scenario = load_scenario(folder / "sample.yaml")
     makers = {KINDS[bus.type].make.__module__ for gateway in scenario.gateways for bus in gateway.buses}
-    assert makers == {f"plantroom_sim.kinds.{folder.name}.bus"}
+    assert f"plantroom_sim.kinds.{folder.name}.bus" in makers
 
 
 @pytest.mark.parametrize("path", OURS, ids=lambda path: path.name)
