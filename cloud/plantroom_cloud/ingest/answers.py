@@ -4,10 +4,22 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from plantroom_shared.encoding import decode, encode
-from plantroom_shared.errors import MessageRefusedError
+import msgspec
+
+from plantroom_shared.batch import Stream
+from plantroom_shared.encoding import encode, is_json
 from plantroom_shared.messages import Ack, Rejected
 from plantroom_shared.topics import topic
+
+
+class _Identity(msgspec.Struct):
+    outbox: str
+    stream: Stream
+    seq: int
+
+
+_MSGPACK = msgspec.msgpack.Decoder(_Identity)
+_JSON = msgspec.json.Decoder(_Identity)
 
 
 @dataclass
@@ -33,15 +45,14 @@ class Answers:
 
 
 def identity(payload: bytes) -> tuple[str, str, int] | None:
-    """Whose batch this was, where that can still be read: so that its sender is told and stops sending it."""
+    """Whose batch this was, where that can still be read, however large it is: so that its sender is told and stops
+    sending it."""
+    decoder = _JSON if is_json(payload) else _MSGPACK
     try:
-        raw = decode(payload, dict)
-    except MessageRefusedError:
+        found = decoder.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    outbox, stream, seq = raw.get("outbox"), raw.get("stream"), raw.get("seq")
-    if isinstance(outbox, str) and stream in ("events", "telemetry") and isinstance(seq, int):
-        return outbox, stream, seq
-    return None
+    return found.outbox, found.stream, found.seq
 
 
 def _ranges(numbers: Sequence[int]) -> list[tuple[int, int]]:

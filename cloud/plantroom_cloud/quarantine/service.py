@@ -91,6 +91,7 @@ def dismiss_fitting(
 
 def trim(session: Session, at: datetime) -> None:
     """Forget what is too old, and the oldest of what is too much, dismissed ones first; how many is kept by day."""
+    session.flush()
     old = repository.delete_older(session, at - KEPT)
     many = repository.delete_beyond(session, MOST_KEPT, MOST_BYTES)
     if old + many:

@@ -17,6 +17,8 @@ from plantroom_cloud.gateways import ledger
 from plantroom_cloud.gateways.service import GatewayService
 from plantroom_cloud.ingest.connection import Received
 from plantroom_cloud.ingest.service import IngestService
+from plantroom_cloud.quarantine import service as quarantine
+from plantroom_cloud.quarantine.models import QuarantinedMessage
 from plantroom_cloud.quarantine.service import waiting
 from plantroom_cloud.sites.models import Site
 from plantroom_cloud.telemetry.service import TelemetryService
@@ -25,7 +27,7 @@ from plantroom_cloud.telemetry.store import Retention
 from plantroom_cloud.telemetry.writer import TelemetryWriter
 from plantroom_cloud.workorders.models import WorkOrder, WorkOrderState
 from plantroom_cloud.workorders.service import WorkOrderService
-from plantroom_shared.batch import Batch, DeviceRows
+from plantroom_shared.batch import Batch, DeviceRows, Event
 from plantroom_shared.encoding import decode, encode
 from plantroom_shared.messages import Ack, Birth, BirthDevice, Metric, Status, SuggestedRule
 
@@ -253,3 +255,52 @@ def test_two_ingest_processes_lose_and_reject_nothing(cloud: Cloud) -> None:
         assert (stream.received, stream.missing) == (40, 0)
         [hour] = ledger.hours(session, "gw-a", NOW - timedelta(hours=1), NOW + timedelta(hours=1))
         assert (hour.received, hour.duplicate) == (40, 0)
+
+
+def test_a_full_journal_leaves_telemetry_with_its_gateway_and_judges_it_all_the_same(cloud: Cloud) -> None:
+    small = TelemetryService(cloud.database, cloud.store, journal_bytes=1)
+    gateways, devices = GatewayService(), DeviceService()
+    ingest = IngestService(cloud.database, gateways, devices, cloud.alarms, small, [gateways, devices])
+
+    def send(message: Batch, at: datetime) -> list[Ack]:
+        received = Received("plantroom/v1/gw-a/data", encode(message), 1)
+        return [decode(payload, Ack) for _, payload in ingest.process([received], at)]
+
+    assert [ack.acked for ack in send(batch(1, (0, 20.0)), NOW)] == [[(1, 1)]]
+    later = NOW + timedelta(seconds=2)  # the size is looked at once a second
+    held = batch(2, (1, 90.0), (7, 91.0), until=7)
+    assert send(held, later) == []
+    assert send(held, later) == []  # it comes again
+    event = msgspec.structs.replace(batch(1), stream="events", events=[Event(id="e", kind="test", time=MS)])
+    assert [ack.acked for ack in send(event, later)] == [[(1, 1)]]
+    with cloud.database.read() as session:
+        [alarm] = session.exec(select(Alarm))
+        assert (alarm.active, alarm.value) == (True, 90.0)
+        assert {s.stream: s.received for s in ledger.streams(session, "gw-a")} == {"telemetry": 1, "events": 1}
+    cloud.writer.drain(later)
+    assert [ack.acked for ack in send(held, later + timedelta(seconds=2))] == [[(2, 2)]]
+    cloud.writer.drain(later)
+    points = cloud.store.raw("gw-a.pump", "t", MS, MS + 10_000, 100)
+    assert [(p.time - MS, p.last) for p in points] == [(0, 20.0), (1_000, 90.0), (7_000, 91.0)]
+
+
+def test_the_quarantine_forgets_by_age_and_size_and_counts_what_it_forgot(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        cloud.send_raw("data", b"nonsense %d" % number, at=NOW + timedelta(days=number))
+    with cloud.database.write() as session:
+        first = waiting(session)[-1].id
+        assert first is not None
+        quarantine.dismiss(session, first, "anna", NOW)
+        newest = waiting(session)[0].id
+        monkeypatch.setattr(quarantine, "MOST_KEPT", 4)
+        quarantine.trim(session, NOW + timedelta(days=5))
+        session.expire_all()
+        assert session.get(QuarantinedMessage, first) is None  # somebody had looked at it
+        quarantine.trim(session, NOW + quarantine.KEPT + timedelta(days=3, hours=12))
+        assert [message.id for message in waiting(session)] == [newest]
+        assert quarantine.dropped(session) == 4
+        monkeypatch.setattr(quarantine, "MOST_BYTES", 0)
+        quarantine.trim(session, NOW + timedelta(days=5))
+        assert (waiting(session), quarantine.dropped(session)) == ([], 5)
