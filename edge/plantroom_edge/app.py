@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
+from plantroom_edge.access.decision import Mode
 from plantroom_edge.access.desk import Desk, Passage
 from plantroom_edge.authority.authorities import Authorities
 from plantroom_edge.commands.executor import CommandExecutor
@@ -48,6 +49,7 @@ class Agent:
         self.boot = Boot(clock)
         self.pipeline = Pipeline(config.pipeline, self.outbox, self.boot, clock)
         self.authorities = Authorities(self.outbox, self.pipeline, clock, self._deciders)
+        self._gate_modes: dict[str, Mode] = {}
         self.buses = Buses(fleet, self._driver, self._desk, self._sink, self.authorities.restore, self.pipeline, clock)
         self.health = HealthWatch(
             health.describe(config.gateway, config.label, config.location),
@@ -172,7 +174,15 @@ class Agent:
 
     def _desk(self, readers: Sequence[ReaderConfig]) -> Desk:
         passages = {device.id: Passage(device.gate, device.direction) for device in readers}
-        return Desk(passages, Memory("desk", self.pipeline, self.outbox), self._act, self.clock)
+        return Desk(
+            passages,
+            Memory("desk", self.pipeline, self.outbox),
+            self._act,
+            self.clock,
+            modes=self._gate_modes,
+            correction_ms=lambda: self.outbox.stamp.correction_ms,
+            clock_right=lambda: self.boot.synced,
+        )
 
     async def _act(self, device: str, action: str, args: Mapping[str, Any]) -> Outcome:
         return await self.buses.act(device, action, args)

@@ -106,6 +106,13 @@ def log_in(browser: Browser, site: Site, name: str, width: int) -> tuple[Browser
     return context, page, errors
 
 
+def follow(page: Page, url: str) -> None:
+    """Go there, and be heard by the live stream before anything changes."""
+    with page.expect_response("**/api/v1/stream"):
+        page.goto(url)
+    page.wait_for_timeout(700)
+
+
 def fits(page: Page, width: int) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{page.url} is wider than {width} px"
 
@@ -166,7 +173,7 @@ def test_rights_are_made_on_the_pages_and_a_gate_is_opened(browser: Browser, sit
     expect(page.get_by_text("open", exact=True).first).to_be_visible()
     expect(page.get_by_text("limit switch 'open' reached").first).to_be_visible()
     fits(page, width)
-    page.locator("summary").click()
+    page.locator(".gate-command summary").click()
     fits(page, width)
     assert errors == []
     context.close()
@@ -180,7 +187,7 @@ def test_the_log_comes_live_is_filtered_and_exported(browser: Browser, site: Sit
         person = site.building.services.access.rights.put(session, person, "admin", now)
         site.building.services.access.rights.add_credential(session, person, "w26:12:1", "admin", now)
     context, page, errors = log_in(browser, site, "anna", width)
-    page.goto(site.url + "/access-log")
+    follow(page, site.url + "/access-log")
     expect(page.get_by_text("Nothing found")).to_be_visible()
     data = {"reader": "reader-in", "direction": "in", "credential": "w26:12:1", "person": "anna-huber", "zone": "yard"}
     number = site.tells("access.decision", data | {"outcome": "granted", "reason": "granted", "list_version": 4})

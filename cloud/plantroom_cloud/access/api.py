@@ -241,7 +241,7 @@ def list_gates(user: Viewer, session: ReadSession, services: ServicesDep, at: At
     return Page(items=[GateOut.of(view) for view in services.access.gates.views(session, at, user.sites)])
 
 
-@router.patch("/access/gates/{device_id}")
+@router.post("/access/gates/{device_id}/configure")
 def configure_gate(
     device_id: str, body: GateBody, user: Manager, session: WriteSession, services: ServicesDep, at: At
 ) -> GateOut:
@@ -255,14 +255,6 @@ def configure_gate(
     return GateOut.of(services.access.gates.views(session, at, only=device_id)[0])
 
 
-@router.post("/access/gates/{device_id}/configure")
-def configure_gate_by_post(
-    device_id: str, body: GateBody, user: Manager, session: WriteSession, services: ServicesDep, at: At
-) -> GateOut:
-    """The same for programs that only send POST."""
-    return configure_gate(device_id, body, user, session, services, at)
-
-
 @router.post("/access/gates/{device_id}/commands", status_code=202)
 def command_gate(
     device_id: str, body: CommandBody, user: Viewer, session: WriteSession, services: ServicesDep, at: At
@@ -270,6 +262,18 @@ def command_gate(
     """open, close, hold, release, lock-down, lift: once, or not at all; the role that each needs is told."""
     gate = visible_gate(session, services, user, device_id)
     return ask(services, session, gate, body, user, at)
+
+
+@router.post("/access/sites/{site_id}/commands", status_code=202)
+def command_all_gates(
+    site_id: str, body: CommandBody, user: Viewer, session: WriteSession, services: ServicesDep, at: At
+) -> Page[CommandOut]:
+    """lock-down or lift, of every gate of a site."""
+    site = check_site(user, site_id)
+    rows = services.access.gates.command_all(session, site, body.action, body.reason, user, at)
+    detail = {"action": body.action, "reason": body.reason}
+    services.users.audit(session, user.name, "command", f"site/{site_id}", detail, at)
+    return Page(items=[CommandOut.model_validate(row) for row in rows])
 
 
 def ask(services: Services, session: Any, gate: Any, body: CommandBody, user: Any, at: datetime) -> CommandOut:

@@ -123,6 +123,8 @@ class EntryBook:
         entry.direction, entry.credential = str(data.get("direction", "")), str(data.get("credential", ""))[:120]
         entry.person_id, entry.person = person_id, person.name if person is not None else ""
         entry.list_version = version if isinstance(version, int) else None
+        if data.get("clock") == "unsynced":
+            entry.detail = "the gateway's clock was not synchronised"
         session.add(entry)
         session.flush()
 
@@ -134,7 +136,8 @@ class EntryBook:
                 event_id=decision or event.id, kind=EntryKind.DECISION, at=utc_from_ms(event.time),
                 site_id=gateway.site_id, gateway_id=gateway.id, gate=gate,
             )  # fmt: skip
-        entry.result, entry.detail = str(event.data.get("state", "")), str(event.data.get("detail", ""))
+        detail = str(event.data.get("detail", ""))
+        entry.result, entry.detail = str(event.data.get("state", "")), "; ".join(filter(None, (entry.detail, detail)))
         entry.result_at = utc_from_ms(event.time)
         session.add(entry)
         session.flush()

@@ -27,6 +27,8 @@ NEEDS: Mapping[str, Role] = {
 NEEDS_REASON = ("open", "hold", "lock-down", "lift")
 #: A gate that opens a minute after it was asked opens for somebody else.
 EXPIRES_S = 15.0
+#: A lock-down that comes a minute late still protects.
+LOCKDOWN_EXPIRES_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -151,9 +153,22 @@ class GateBook:
             raise ForbiddenError(f"{action} needs the role {NEEDS[action]}; yours is {user.role}")
         if action in NEEDS_REASON and not reason.strip():
             raise InvalidError(f"reason: say why; {action} is written into the access log with it")
+        for known_one in self._gateways.commands_of(session, gate.gateway_id, device.name, 5):
+            if known_one.action == action and known_one.state in ("queued", "sent") and known_one.expires_at > at:
+                return known_one  # asked twice (a second click): one command is on its way already
         return self._gateways.command(
             session, gate.gateway_id, device.name, action, {}, reason.strip(), user.name, expires_in_s, at
         )
+
+    def command_all(
+        self, session: Session, site_id: str, action: str, reason: str, user: User, at: datetime
+    ) -> list[GatewayCommand]:
+        """Lock down, or lift the lock-down of, every gate of a site."""
+        if action not in ("lock-down", "lift"):
+            raise InvalidError("only lock-down and lift can be asked of all gates at once")
+        views = self.views(session, at, [site_id])
+        fits = [view for view in views if (view.mode == "locked") == (action == "lift") or view.health != "ok"]
+        return [self.command(session, view.gate, action, reason, user, LOCKDOWN_EXPIRES_S, at) for view in fits]
 
     def register(self, session: Session, at: datetime) -> None:
         """Gates register themselves by the birth of their gateway."""

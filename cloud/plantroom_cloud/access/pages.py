@@ -48,7 +48,9 @@ def gates_page(request: Request, user: Viewer, session: ReadSession, services: S
     """All, each with its buttons."""
     views = services.access.gates.views(session, at, user.sites)
     lasts = {view.gate.device_id: _last(session, services, user, view.gate.device_id) for view in views}
-    return render(request, "gates.html", user=user, page="gates", gates=views, lasts=lasts, **_words(user))
+    here = {view.gate.site_id for view in views}
+    sites = [site for site in services.sites.list(session, user.sites) if site.id in here]
+    return render(request, "gates.html", user=user, page="gates", gates=views, lasts=lasts, sites=sites, **_words(user))
 
 
 @router.get("/gates/{device_id}")
@@ -71,6 +73,17 @@ def command(
     if request.headers.get("hx-request"):
         return Response(status_code=204)
     return RedirectResponse("/gates" if form.text("from") == "list" else f"/gates/{device_id}", 303)
+
+
+@router.post("/gates/site/{site_id}/command")
+def command_all(
+    site_id: str, form: Form, user: Viewer, session: WriteSession, services: ServicesDep, at: At
+) -> Response:
+    """All gates of a site at once: lock down, or lift."""
+    action, reason = form.text("action"), form.text("reason")
+    services.access.gates.command_all(session, check_site(user, site_id), action, reason, user, at)
+    services.users.audit(session, user.name, "command", f"site/{site_id}", {"action": action, "reason": reason}, at)
+    return RedirectResponse("/gates", 303)
 
 
 @router.post("/gates/{device_id}")

@@ -65,14 +65,21 @@ class Desk:
         memory: Memory,
         act: Callable[[str, str, Mapping[str, Any]], Awaitable[Outcome]],
         clock: Clock,
+        *,
+        modes: dict[str, Mode] | None = None,
+        correction_ms: Callable[[], int] = lambda: 0,
+        clock_right: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`modes` outlive a desk that is replaced; `correction_ms` is what the machine's clock is known to be off."""
         self._passages = passages
         self._memory = memory
         self._act = act
         self._clock = clock
         self._rules: Rules | None = None
         self._signals: asyncio.Queue[Signal] = asyncio.Queue(MOST_WAITING)
-        self._modes: dict[str, Mode] = {}
+        self._modes = {} if modes is None else modes
+        self._correction_ms = correction_ms
+        self._clock_right = clock_right
         self._awaited: dict[str, Awaited] = {}  # reader → the card whose PIN is awaited
         self._last: dict[str, tuple[Shown, float]] = {}  # reader → its last reading and when that was
         self._pending: dict[str, _Pending] = {}
@@ -153,8 +160,12 @@ class Desk:
             del self._awaited[signal.device]
             await self._decide(signal.device, replace(awaited.shown, pin=pin))
 
+    def _time(self) -> int:
+        """What it is by the best that the gateway knows; hours are judged by it, and marked when it is a guess."""
+        return self._clock.now_ms() + self._correction_ms()
+
     async def _decide(self, reader: str, shown: Shown) -> None:
-        now = self._clock.now_ms()
+        now = self._time()
         holder = self._rules.document.credentials.get(shown.credential) if self._rules is not None else None
         around = Around(
             self._modes.get(shown.gate, Mode.NORMAL),
@@ -170,15 +181,15 @@ class Desk:
             self._pins.wrong(shown.credential, now)
         elif shown.pin is not None and decision.outcome == "granted":
             self._pins.right(shown.credential)
-        await self._record(reader, shown, decision, now)
+        await self._record(reader, shown, decision)
 
     async def _deny(self, reader: str, shown: Shown, reason: Reason) -> None:
-        now = self._clock.now_ms()
-        decision = decide(self._rules, shown, Around(), now)
-        await self._record(reader, shown, replace(decision, outcome="denied", reason=reason), now)
+        decision = decide(self._rules, shown, Around(), self._time())
+        await self._record(reader, shown, replace(decision, outcome="denied", reason=reason))
 
-    async def _record(self, reader: str, shown: Shown, decision: Decision, now: int) -> None:
+    async def _record(self, reader: str, shown: Shown, decision: Decision) -> None:
         """On the disk first; then the reader shows it, and the gate is told."""
+        now = self._clock.now_ms()
         number = uuid.uuid4().hex
         data = {
             "reader": reader,
@@ -190,6 +201,8 @@ class Desk:
             "reason": decision.reason.value,
             "list_version": decision.version,
         }
+        if not self._clock_right():
+            data["clock"] = "unsynced"
         event = Event(id=number, kind="access.decision", time=now, device=shown.gate, data=data)
         granted = decision.outcome == "granted"
         async with self._writing:
@@ -222,7 +235,7 @@ class Desk:
             self._pending.pop(number, None)
             remember: dict[str, str | None] = {PENDING: self._dump()}
             if state == "opened" and decision is not None and decision.person and decision.zone:
-                self._whereabouts.passed(decision.person, decision.zone, now)
+                self._whereabouts.passed(decision.person, decision.zone, self._time())
                 remember[WHEREABOUTS] = self._whereabouts.dump()
             await self._memory.record([event], remember)
         if state in ("not-opened", "refused") and decision is not None:

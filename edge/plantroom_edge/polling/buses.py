@@ -116,7 +116,12 @@ class Buses:
         driver = self.driver_of.get(device)
         if driver is None:
             return Outcome("refused", f"there is no device {device!r} on this gateway")
-        return await driver.command(device, action, args)
+        try:
+            return await driver.command(device, action, args)
+        except Exception as error:  # noqa: BLE001
+            # a driver's mistake must not stop whoever asked, who acts for other devices too
+            _log.exception("%s of %s failed in its driver", action, device)
+            return Outcome("unconfirmed", f"the driver failed: {error!r}")
 
     def touched(self, field: Field) -> set[str]:
         """Buses that another configuration changes, adds or removes."""

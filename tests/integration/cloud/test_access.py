@@ -250,6 +250,7 @@ def test_a_command_needs_its_role_and_its_reason_and_its_end_stands_in_the_log(c
     with pytest.raises(InvalidError, match="explode"):
         ask("explode", Role.ADMIN)
     number = ask("open", Role.DISPATCHER).id
+    assert ask("open", Role.DISPATCHER).id == number  # a second click
     data = {"id": number, "state": "done", "detail": "limit switch 'open' reached", "readback": "open"}
     cloud.event("command.result", data, device="gate-yard")
     cloud.event("command.result", data, device="gate-yard")  # told twice
@@ -274,3 +275,15 @@ def test_a_list_that_is_too_long_leaves_the_one_before_in_force(cloud: Cloud, mo
     with cloud.database.read() as session:
         change = session.exec(select(AccessChange).where(AccessChange.site_id == "main")).one()
         assert "bytes" in change.problem
+
+
+def test_all_gates_of_a_site_are_locked_down_at_once(cloud: Cloud) -> None:
+    with cloud.database.write() as session:
+        gates = cloud.access.gates
+        with pytest.raises(InvalidError, match="all gates"):
+            gates.command_all(session, "main", "open", "why not", _user(Role.ADMIN), NOW)
+        with pytest.raises(ForbiddenError):
+            gates.command_all(session, "main", "lift", "over", _user(Role.DISPATCHER), NOW)
+        (asked,) = gates.command_all(session, "main", "lock-down", "intruder", _user(Role.DISPATCHER), NOW)
+        assert (asked.action, asked.reason, asked.device) == ("lock-down", "intruder", "gate-yard")
+        assert gates.command_all(session, "other", "lock-down", "intruder", _user(Role.DISPATCHER), NOW) == []

@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from plantroom_edge.access.decision import Shown
+from plantroom_edge.access.decision import Mode, Shown
 from plantroom_edge.access.desk import SAME_SHOWING_S, Desk, Passage
 from plantroom_edge.access.keypad import PIN_S, Awaited
 from plantroom_edge.driver import Outcome, Signal
-from plantroom_shared.allow_list import AllowList, Credential, GateRule, Grant, hash_pin
+from plantroom_shared.allow_list import AllowList, Credential, GateRule, Grant, Span, hash_pin
 from plantroom_shared.batch import Event
 from plantroom_shared.clock import SystemClock
 from tests.fakes.sink import MemorySink
@@ -265,3 +265,47 @@ def test_keys_make_a_pin() -> None:
     assert awaited.typed("*47") is None
     assert awaited.typed("11#9") == "4711"
     assert len(Awaited(Shown("", "", "in"), 0.0).typed("1" * 10_000 + "#") or "") == 9
+
+
+async def test_a_decision_by_a_clock_that_nobody_vouches_for_is_marked_and_made_by_the_best_known_time() -> None:
+    site = _Site()
+    day = msgspec.structs.replace(
+        LIST,
+        profiles={"hour": [Span([1, 2, 3, 4, 5, 6, 7], "12:00", "13:00")]},
+        groups={"staff": [Grant("yard", "hour")], "rescue": []},
+    )
+
+    class Noon(_Clock):
+        def now_ms(self) -> int:
+            return 12 * 3_600_000  # 1970-01-01, 12:00 UTC
+
+    off = [0]
+    desk = Desk(PASSAGES, site.sink, site.act, Noon(), correction_ms=lambda: off[0], clock_right=lambda: False)
+    assert await desk.authority("allow-list", 7, msgspec.to_builtins(day)) is None
+    running = asyncio.create_task(desk.run(), name="desk")
+    desk.take(card("w26:1:1"))
+    await site.until(lambda: len(site.of("access.decision")) == 1)
+    off[0] = 3_600_000
+    desk.take(card("w26:1:1", "reader-out"))
+    desk.take(card("w26:9:9"))
+    desk.take(card("w26:1:1"))
+    await site.until(lambda: len(site.of("access.decision")) == 4)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    reasons = [event.data["reason"] for event in site.of("access.decision")]
+    assert (reasons[0], reasons[3]) == ("granted", "outside-hours")
+    assert {event.data.get("clock") for event in site.of("access.decision")} == {"unsynced"}
+
+
+async def test_a_desk_that_replaces_another_knows_which_gates_are_locked() -> None:
+    site, modes = _Site(), {"gate": Mode.NORMAL}
+    first = Desk(PASSAGES, site.sink, site.act, _Clock(), modes=modes)
+    first.take(Signal("gate", "mode", {"mode": "locked"}))
+    second = Desk(PASSAGES, site.sink, site.act, _Clock(), modes=modes)
+    assert await second.authority("allow-list", 7, msgspec.to_builtins(LIST)) is None
+    running = asyncio.create_task(second.run(), name="desk")
+    second.take(card("w26:1:1"))
+    await site.until(lambda: bool(site.of("access.decision")))
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert site.of("access.decision")[0].data["reason"] == "locked-down"
