@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import secrets
 import sqlite3
 import sys
 import time
@@ -69,6 +70,21 @@ def check(path: Path, *, as_json: bool) -> None:
     summary = {"gateway": config.gateway, "buses": len(config.buses), "devices": len(config.devices), "mistakes": []}
     text = f"{path} is right: {summary['buses']} buses, {summary['devices']} devices, {len(fleet.profiles)} profiles."
     _print(summary, text, as_json=as_json)
+
+
+@main.command(name="reader-key", epilog="Example: plantroom-edge reader-key /etc/plantroom/osdp/reader-yard.key")
+@click.argument("path", type=click.Path(path_type=Path))
+def reader_key(path: Path) -> None:
+    """Make the key of a card reader, in a file that nobody else can read; give the reader the same one."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600, exist_ok=False)
+    except FileExistsError:
+        _fail([f"{path} is there already; a reader in use would be locked out by another key"], as_json=False)
+    except OSError as error:
+        _fail([f"{path} cannot be made: {error.strerror}"], as_json=False)
+    path.write_text(secrets.token_hex(16) + "\n", "ascii")
+    click.echo(f"{path} holds a new key. Load it into the reader with its maker's tool.")
 
 
 @main.command(

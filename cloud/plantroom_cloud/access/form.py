@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from plantroom_cloud.access.models import AccessZone
 from plantroom_cloud.errors import InvalidError
 from plantroom_cloud.web.forms import Submitted
+from plantroom_shared.errors import PlantroomError
 
 DAYS = ("mo", "tu", "we", "th", "fr", "sa", "su", "holidays")
 _LINE = re.compile(r"(?P<days>[a-z ,\-]+?)\s+(?P<start>\d{1,2}:\d\d)\s*(?:-|–|to)\s*(?P<end>\d{1,2}:\d\d)")
@@ -94,3 +95,9 @@ def _shown(days: Sequence[int]) -> list[str]:
 
 def _clock(text: str) -> str:
     return text.rjust(5, "0")
+
+
+def beside(error: PlantroomError) -> dict[str, str]:
+    """What is wrong, at its field where the message names one."""
+    name, colon, text = str(error).partition(": ")
+    return {name: text} if colon and name.isidentifier() else {"form": str(error)}

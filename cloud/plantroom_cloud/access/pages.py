@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 from sqlmodel import Session
 
 from plantroom_cloud.access.entries import REASONS
-from plantroom_cloud.access.form import new_id, read_day, read_grants, read_spans, show_day, show_spans
+from plantroom_cloud.access.form import beside, new_id, read_day, read_grants, read_spans, show_day, show_spans
 from plantroom_cloud.access.gates import EXPIRES_S, NEEDS, NEEDS_REASON
 from plantroom_cloud.access.models import AccessGroup, AccessHours, AccessPerson, AccessZone, Standing
 from plantroom_cloud.access.repository import Wanted
@@ -50,7 +50,11 @@ def gates_page(request: Request, user: Viewer, session: ReadSession, services: S
     lasts = {view.gate.device_id: _last(session, services, user, view.gate.device_id) for view in views}
     here = {view.gate.site_id for view in views}
     sites = [site for site in services.sites.list(session, user.sites) if site.id in here]
-    return render(request, "gates.html", user=user, page="gates", gates=views, lasts=lasts, sites=sites, **_words(user))
+    problems = services.access.problems(session, user.sites)
+    return render(
+        request, "gates.html", user=user, page="gates", gates=views, lasts=lasts, sites=sites, problems=problems,
+        **_words(user),
+    )  # fmt: skip
 
 
 @router.get("/gates/{device_id}")
@@ -184,7 +188,7 @@ def save_person(
     except PlantroomError as error:
         session.rollback()
         known = None if number == "new" else visible(session, services, user, AccessPerson, number)
-        return _person(request, session, services, user, known, values, _beside(error))
+        return _person(request, session, services, user, known, values, beside(error))
     detail = {name: value for name, value in values.items() if value}
     services.users.audit(session, user.name, "access-person.put", f"access-person/{made.id}", detail, at)
     return RedirectResponse(f"/access/people/{made.id}", 303)
@@ -222,7 +226,7 @@ def save_right(
     except PlantroomError as error:
         session.rollback()
         values = {name: form.text(name) for name in form.fields} | {"kind": kind}
-        return _rights(request, session, services, user, values, _beside(error))
+        return _rights(request, session, services, user, values, beside(error))
     services.users.audit(session, user.name, f"access-{kind}", what, {}, at)
     return RedirectResponse(f"/access/rights#{kind}", 303)
 
@@ -321,9 +325,3 @@ def _rights(
         spans={each.id: show_spans(each.spans) for each in hours}, always=ALWAYS,
         groups=rights.all(session, AccessGroup, user.sites), holidays=rights.holidays(session, user.sites),
     )  # fmt: skip
-
-
-def _beside(error: PlantroomError) -> dict[str, str]:
-    """What is wrong, at its field where the message names one."""
-    name, colon, text = str(error).partition(": ")
-    return {name: text} if colon and name.isidentifier() else {"form": str(error)}

@@ -81,6 +81,14 @@ def behind(session: Session) -> list[AccessChange]:
     return list(session.exec(select(AccessChange).where(AccessChange.changes != AccessChange.told)))
 
 
+def problems(session: Session, sites: Sequence[str]) -> list[str]:
+    """Why lists could not be made."""
+    query = select(AccessChange.problem).where(AccessChange.problem != "")
+    if sites:
+        query = query.where(col(AccessChange.site_id).in_(sites))
+    return list(session.exec(query))
+
+
 def unknown_gates(session: Session) -> list[tuple[Device, Gateway]]:
     """Gates that registered themselves and have no row yet."""
     known = select(AccessGate.device_id)

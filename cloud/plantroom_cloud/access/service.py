@@ -1,6 +1,7 @@
 """Access: rights, gates and the log as one domain; takes the gateways' events and tells them who may pass."""
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -51,6 +52,10 @@ class AccessService:
         self.gates.register(session, at)
         for change in repository.behind(session):
             self._tell(session, change, at)
+
+    def problems(self, session: Session, sites: Sequence[str]) -> Sequence[str]:
+        """Why gateways are not told the newest."""
+        return repository.problems(session, sites)
 
     def _tell(self, session: Session, change: AccessChange, at: datetime) -> None:
         here = [change.site_id]

@@ -275,6 +275,8 @@ def test_a_list_that_is_too_long_leaves_the_one_before_in_force(cloud: Cloud, mo
     with cloud.database.read() as session:
         change = session.exec(select(AccessChange).where(AccessChange.site_id == "main")).one()
         assert "bytes" in change.problem
+        assert cloud.access.problems(session, ["main"]) == [change.problem]
+        assert cloud.access.problems(session, ["other"]) == []
 
 
 def test_all_gates_of_a_site_are_locked_down_at_once(cloud: Cloud) -> None:

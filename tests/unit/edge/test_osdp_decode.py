@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from plantroom_edge.cli import main
 from plantroom_edge.drivers.osdp_reader.config import check_files, read_key
 from plantroom_edge.drivers.osdp_reader.decode import (
     FACILITY_BITS,
@@ -110,8 +112,8 @@ def test_a_reader_that_was_offline_begins_anew() -> None:
         ("00112233445566778899aabbccddeeff\n", 0o600, ""),
         ("00112233445566778899aabbccddeeff\n", 0o640, ""),
         ("00112233445566778899aabbccddeeff\n", 0o644, "chmod 600"),
-        ("secret", 0o600, "openssl rand -hex 16"),
-        (None, 0o600, "openssl rand -hex 16"),
+        ("secret", 0o600, "plantroom-edge reader-key"),
+        (None, 0o600, "plantroom-edge reader-key"),
     ],
 )
 def test_a_key_stands_in_a_file_of_its_own_that_others_cannot_read(
@@ -130,3 +132,15 @@ def test_a_key_stands_in_a_file_of_its_own_that_others_cannot_read(
     assert found[0][0] == "key_file"
     assert said in found[0][1]
     assert "secret" not in found[0][1]
+
+
+def test_a_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "keys/reader.key"
+    made = CliRunner().invoke(main, ["reader-key", str(path)])
+    assert made.exit_code == 0, made.output
+    assert path.stat().st_mode & 0o777 == 0o600
+    key = read_key(path)
+    assert key.hex() not in made.output
+    again = CliRunner().invoke(main, ["reader-key", str(path)])
+    assert again.exit_code == 1
+    assert read_key(path) == key

@@ -38,14 +38,14 @@ def read_key(path: Path) -> bytes:
     try:
         mode, text = path.stat().st_mode, path.read_text("ascii").strip()
     except FileNotFoundError as error:
-        text = f"there is no file {path}; make the reader's key with: openssl rand -hex 16"
+        text = f"there is no file {path}; make the reader's key with: plantroom-edge reader-key {path}"
         raise ValueError(text) from error
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
     if mode & (stat.S_IRWXO | stat.S_IWGRP):
         raise ValueError(f"{path} can be read or changed by others; run: chmod 600 {path}")
     if not _KEY.fullmatch(text):
-        raise ValueError(f"{path} holds no key: 32 hexadecimal digits, e.g. by: openssl rand -hex 16")
+        raise ValueError(f"{path} holds no key: 32 hexadecimal digits; make one with: plantroom-edge reader-key")
     return bytes.fromhex(text)
 
 
