@@ -1,6 +1,7 @@
 """What the cloud's benchmarks need: servers on free ports, a control plane of its own process, gateways that send."""
 
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -181,6 +182,11 @@ def now_ms() -> int:
     return round(datetime.now(UTC).timestamp() * 1000)
 
 
+def _without_delay(_client: mqtt.Client, _data: object, connection: object) -> None:
+    if isinstance(connection, socket.socket):
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
 class Sender:
     """A client of the broker that publishes with QoS 1."""
 
@@ -189,6 +195,7 @@ class Sender:
         self.client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=name, protocol=mqtt.MQTTv5)
         self.client.max_inflight_messages_set(1_000)
         self.client.on_message = lambda _c, _u, m: self.got.append((m.topic, bytes(m.payload), time.perf_counter()))
+        self.client.on_socket_open = _without_delay
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = session_s
         self.client.connect("127.0.0.1", port, clean_start=not session_s, properties=properties)

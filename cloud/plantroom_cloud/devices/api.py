@@ -3,7 +3,9 @@
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
+import msgspec
 from fastapi import APIRouter, Query
+from fastapi.responses import Response
 from pydantic import BaseModel
 from sqlmodel import Session
 
@@ -16,9 +18,14 @@ from plantroom_cloud.gateways.api import CommandIn, CommandOut, send_command
 from plantroom_cloud.gateways.models import Gateway
 from plantroom_cloud.listing import Page
 from plantroom_cloud.services import Services
+from plantroom_cloud.telemetry.rollup import Point
 from plantroom_cloud.users.models import User
+from plantroom_shared.batch import LATEST_MS
+from plantroom_shared.ids import check_metric
 
 router = APIRouter(prefix="/api/v1", tags=["devices"])
+
+_JSON = msgspec.json.Encoder()
 
 
 class DeviceOut(BaseModel):
@@ -115,7 +122,7 @@ def get_health(device_id: str, user: Viewer, session: ReadSession, services: Ser
     return HealthOut(health=word, reason=reason, last_reading_at=row.last_reading_at if row else None)
 
 
-@router.get("/devices/{device_id}/telemetry")
+@router.get("/devices/{device_id}/telemetry", response_model=Page[SeriesOut])
 def telemetry(
     device_id: str,
     user: Viewer,
@@ -126,26 +133,36 @@ def telemetry(
     start: datetime | None = None,
     end: datetime | None = None,
     every: Annotated[int | None, Query(ge=0, le=604_800, description="window in seconds; 0 for raw values")] = None,
-) -> Page[SeriesOut]:
+) -> Response:
     """Metrics over time in [start, end); the last hour by default, the window chosen by the range."""
     visible(session, services, user, device_id)
     last = _aware(end) if end else at
     first = _aware(start) if start else last - timedelta(hours=1)
     if first >= last:
         raise InvalidError("start must be before end")
+    first_ms, last_ms = (min(max(ms_from_utc(moment), 0), LATEST_MS) for moment in (first, last))
     items = []
     for name in metric[:20]:
-        first_ms, last_ms = ms_from_utc(first), ms_from_utc(last)
+        check_metric(name)
         if every == 0:
             window, points = None, services.telemetry.raw(device_id, name, first_ms, last_ms)
         else:
             window, points = services.telemetry.series(device_id, name, first_ms, last_ms, every, at)
-        out = [
-            PointOut(time=utc_from_ms(p.time), min=p.minimum, mean=p.mean, max=p.maximum, last=p.last, count=p.count)
-            for p in points
-        ]
-        items.append(SeriesOut(metric=name, every=window, points=out))
-    return Page(items=items)
+        items.append({"metric": name, "every": window, "points": [_point(point) for point in points]})
+    # thousands of points: written as they are, for checking each again costs ten times as much as reading them
+    return Response(_JSON.encode({"items": items, "next": None}), media_type="application/json")
+
+
+def _point(point: Point) -> dict[str, Any]:
+    """As PointOut."""
+    return {
+        "time": utc_from_ms(point.time),
+        "min": point.minimum,
+        "mean": point.mean,
+        "max": point.maximum,
+        "last": point.last,
+        "count": point.count,
+    }
 
 
 @router.post("/devices/{device_id}/commands", status_code=202)

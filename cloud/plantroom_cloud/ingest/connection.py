@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 import ssl
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -35,6 +36,12 @@ class Received:
     connection: int = 0  #: which one it came by: its mid means nothing to the next
 
 
+def _without_delay(_client: mqtt.Client, _data: object, connection: object) -> None:
+    """An acknowledgement is small: it waits for no other packet."""
+    if isinstance(connection, socket.socket):  # an SSLSocket is one
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
 class BrokerConnection:
     """MQTT 5, persistent session, QoS 1; a message is acknowledged once it is committed. paho runs in its own thread
     and reconnects by itself."""
@@ -64,6 +71,7 @@ class BrokerConnection:
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
+        client.on_socket_open = _without_delay
         client.reconnect_delay_set(SHORTEST_WAIT_S, LONGEST_WAIT_S)  # type: ignore[arg-type]  # it takes fractions
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = 86_400

@@ -14,14 +14,19 @@ from fastapi.testclient import TestClient
 from starlette.routing import BaseRoute, Mount
 
 from plantroom_cloud.app import create_app
+from plantroom_cloud.columns import ms_from_utc
 from plantroom_cloud.config import CloudConfig, Telemetry
+from plantroom_cloud.devices.api import SeriesOut
+from plantroom_cloud.listing import Page
 from plantroom_cloud.models import metadata
 from plantroom_cloud.services import Services, build
 from plantroom_cloud.sites.models import Site
 from plantroom_cloud.users import login
 from plantroom_cloud.users.models import Role
 from plantroom_cloud.web.body import MOST_BODY_BYTES
+from plantroom_shared.batch import DeviceRows
 from plantroom_shared.clock import SystemClock
+from plantroom_shared.messages import Birth, BirthDevice, Metric
 
 PASSWORD = "correct horse battery"
 #: What somebody without credentials is answered: the way in, and what it needs.
@@ -174,3 +179,25 @@ def test_the_schema_is_for_who_is_logged_in_and_names_the_problems(app: FastAPI,
         for operation in operations.values():
             for status in ("401", "403", "404", "422"):
                 assert operation["responses"][status]["content"] == {"application/problem+json": problem}, path
+
+
+def test_a_chart_is_answered_as_its_schema_says_and_asks_for_no_more_than_a_metric(
+    app: FastAPI, services: Services, token: str
+) -> None:
+    client = TestClient(app, headers={"Authorization": f"Bearer {token}"})
+    device = BirthDevice(device="pump", label="Pump", profile="x/pump", metrics=[Metric(name="t", label="T")])
+    born = Birth(v=1, gateway="gw-a", boot="b", at=1, config_version="1", devices=[device])
+    at = services.now()
+    rows = DeviceRows(device="pump", times=[ms_from_utc(at) - 1_500], values={"t": [1.5]})
+    with services.database.write() as session:
+        services.devices.register(session, born, at)
+        services.telemetry.journal(session, "gw-a", [rows], 1, at, late=False)
+    services.telemetry_writer.drain(at)
+    for every in ({}, {"every": 0}, {"every": 60}):
+        answer = client.get("/api/v1/devices/gw-a.pump/telemetry", params={"metric": "t", **every})
+        page = Page[SeriesOut].model_validate_json(answer.content)
+        [point] = page.items[0].points
+        assert (point.min, point.mean, point.max, point.last, point.count) == (1.5, 1.5, 1.5, 1.5, 1)
+        assert point.time.tzinfo is not None
+    for metric in ('t" FROM "x', "t;DROP", "T"):
+        assert client.get("/api/v1/devices/gw-a.pump/telemetry", params={"metric": metric}).status_code == 422
