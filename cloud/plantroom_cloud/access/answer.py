@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from plantroom_cloud.access.gates import EXPIRES_S, GateView
 from plantroom_cloud.access.models import AccessCredential, AccessPerson, EntryKind, Standing
@@ -82,8 +82,8 @@ class PersonBody(ZoneBody):
     company: str = Field(default="", max_length=200)
     groups: list[str] = []
     active: bool = True
-    valid_from: datetime | None = None
-    valid_until: datetime | None = None
+    valid_from: AwareDatetime | None = None
+    valid_until: AwareDatetime | None = None
     through_lockdown: bool = False
 
 
@@ -93,7 +93,7 @@ class CredentialBody(BaseModel):
     key: str
     label: str = Field(default="", max_length=200)
     standing: Standing = Standing.ACTIVE
-    valid_until: datetime | None = None
+    valid_until: AwareDatetime | None = None
 
 
 class CredentialOut(_Out):

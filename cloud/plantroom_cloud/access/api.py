@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response, StreamingResponse
+from pydantic import AwareDatetime
 
 from plantroom_cloud.access.answer import (
     CommandBody,
@@ -292,8 +293,8 @@ def list_events(
     person: str = "",
     gate: str = "",
     result: str = "",
-    start: datetime | None = None,
-    end: datetime | None = None,
+    start: AwareDatetime | None = None,
+    end: AwareDatetime | None = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
     cursor: int | None = None,
 ) -> Page[EntryOut]:
@@ -311,8 +312,8 @@ def export_events(
     person: str = "",
     gate: str = "",
     result: str = "",
-    start: datetime | None = None,
-    end: datetime | None = None,
+    start: AwareDatetime | None = None,
+    end: AwareDatetime | None = None,
 ) -> StreamingResponse:
     """The same as a file for a spreadsheet."""
     wanted = Wanted(user.sites, person, gate, result, start, end)

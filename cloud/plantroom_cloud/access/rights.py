@@ -20,6 +20,7 @@ from plantroom_cloud.access.models import (
     Standing,
 )
 from plantroom_cloud.errors import ConflictError, InvalidError, NotFoundError
+from plantroom_cloud.sites.models import Site
 from plantroom_cloud.stream.service import record_change
 from plantroom_shared.allow_list import ALWAYS, HOLIDAY, Grant, Span, hash_pin
 from plantroom_shared.ids import check_id
@@ -47,6 +48,9 @@ class RightsBook:
     def put(self, session: Session, row: Named, actor: str, at: datetime) -> Named:
         """Make it, or change it to this; raises InvalidError, ConflictError."""
         check_id(row.id, _WORDS[type(row)])
+        if row.id == "new":
+            raise InvalidError("id: 'new' is where new ones are made; choose another")
+        _check_site(session, row.site_id)
         if not row.name.strip():
             raise InvalidError("name: say what people call it")
         known = session.get(type(row), row.id)
@@ -143,6 +147,7 @@ class RightsBook:
             day = date.fromisoformat(day).isoformat()
         except ValueError as error:
             raise InvalidError(f"day: {day!r} is no date; write it like 2026-12-25") from error
+        _check_site(session, site_id)
         session.merge(AccessHoliday(site_id=site_id, day=day, name=name))
         self.changed(session, site_id, actor, at)
 
@@ -195,6 +200,11 @@ class RightsBook:
 _WORDS: Mapping[type, str] = {
     AccessZone: "zone", AccessHours: "time profile", AccessGroup: "group", AccessPerson: "person",
 }  # fmt: skip
+
+
+def _check_site(session: Session, site_id: str) -> None:
+    if session.get(Site, site_id) is None:
+        raise InvalidError(f"site_id: there is no site {site_id!r}")
 
 
 def _check_spans(spans: Sequence[Mapping[str, Any]]) -> None:

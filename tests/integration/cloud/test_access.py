@@ -168,6 +168,8 @@ def test_what_cannot_be_is_refused_and_says_what_would_be_right(cloud: Cloud) ->
         InvalidError, "directors", AccessPerson(id="x", site_id="main", name="X", groups=["directors"], made_at=NOW)
     )
     refused(InvalidError, "name", AccessZone(id="z", site_id="main", name=" "))
+    refused(InvalidError, "no site", AccessZone(id="z", site_id="nowhere", name="Z"))
+    refused(InvalidError, "choose another", AccessPerson(id="new", site_id="main", name="New", made_at=NOW))
     refused(ConflictError, "another site", AccessZone(id="yard", site_id="other", name="Z"))
     with cloud.database.write() as session:
         bert = cloud.rights.get(session, AccessPerson, "bert")

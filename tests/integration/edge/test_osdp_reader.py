@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,6 +44,30 @@ async def test_cards_keys_lights_and_output_through_the_secure_channel(tmp_path:
                 1,
             ]
             assert line.reader(2).counts()["granted_lights"] == 0
+            panel: Any = driver._panel
+            assert all(queue.empty() for queue in panel._panel.event_queue)  # libosdp's wrapper would keep all of them
+
+
+async def test_nothing_is_asked_of_a_reader_before_its_line_is_open_nor_kept_for_later(tmp_path: Path) -> None:
+    """libosdp's wrapper fails when it is asked before it runs."""
+    async with SimReaders(tmp_path) as line:
+        driver = line.driver()
+        assert (await driver.command("reader-1", "granted", {})).state == "failed"
+        assert (await driver.command("reader-9", "granted", {})).state == "refused"
+        async with reading(driver) as sink:
+            await settled(sink, driver)
+            assert line.reader().counts()["granted_lights"] == 0
+
+
+async def test_a_burst_of_cards_arrives_whole(tmp_path: Path) -> None:
+    async with SimReaders(tmp_path) as line:
+        driver = line.driver()
+        async with reading(driver) as sink:
+            await settled(sink, driver)
+            for number in range(15):
+                await line.card(number)
+            await sink.until(lambda s: len(shown(s)) == 15)
+            assert [each["credential"] for each in shown(sink)] == [f"w26:12:{number}" for number in range(15)]
 
 
 async def test_tamper_and_supply_are_told(tmp_path: Path) -> None:
