@@ -96,6 +96,12 @@ class Notifications(_Strict):
         return file.read_text().strip() if file is not None else self.smtp_password
 
 
+class Access(_Strict):
+    """Gates."""
+
+    log_days: int = Field(default=400, ge=1)  #: who passed where is about people: forgotten after so long
+
+
 class CloudConfig(_Strict):
     """cloud.yaml."""
 
@@ -105,6 +111,7 @@ class CloudConfig(_Strict):
     web: Web = Web()
     metrics: Metrics = Metrics()
     notifications: Notifications = Notifications()
+    access: Access = Access()
     broker_dir: Path = Path("broker")  #: password file, access list and certificates of the broker
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from sqlmodel import Session
@@ -106,7 +106,7 @@ def build(config: CloudConfig, clock: Clock) -> Services:
     weighings = WeighingService(read_scan)
     departments = DepartmentService(sites)
     waste = WasteService(sites, users, alarms, weighings, departments)
-    access = AccessService(gateways, devices)
+    access = AccessService(gateways, devices, timedelta(days=config.access.log_days))
     consumers: list[EventConsumer] = [gateways, devices, patrols, weighings, access]
     ingest = IngestService(database, gateways, devices, alarms, telemetry, consumers)
     return Services(

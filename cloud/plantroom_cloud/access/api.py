@@ -42,7 +42,7 @@ from plantroom_cloud.services import Services
 
 router = APIRouter(prefix="/api/v1", tags=["access"])
 
-_KINDS: dict[str, Any] = {"zones": AccessZone, "hours": AccessHours, "groups": AccessGroup}
+_KINDS: dict[str, Any] = {"zones": AccessZone, "hours": AccessHours, "groups": AccessGroup, "people": AccessPerson}
 
 
 @router.get("/access/zones")
@@ -137,7 +137,7 @@ def add_group(body: NewGroup, user: Manager, session: WriteSession, services: Se
 
 @router.delete("/access/{kind}/{number}", status_code=204)
 def remove(kind: str, number: str, user: Manager, session: WriteSession, services: ServicesDep, at: At) -> Response:
-    """A zone, time profile or group that nothing uses any more."""
+    """A zone, time profile or group that nothing uses any more; a person with all cards."""
     if kind not in _KINDS:
         raise InvalidError(f"only {', '.join(_KINDS)} can be removed")
     row = visible(session, services, user, _KINDS[kind], number)

@@ -199,7 +199,9 @@ def card_step(number: str, form: Form, user: Manager, session: WriteSession, ser
     """Block a card, report it lost, let it count again, take it away."""
     person = visible(session, services, user, AccessPerson, number)
     key, step = form.text("key"), form.text("step")
-    if step == "remove":
+    if step == "remove-person":
+        services.access.rights.remove(session, person, user.name, at)
+    elif step == "remove":
         services.access.rights.remove_credential(session, person.site_id, key, user.name, at)
     elif step in tuple(Standing):
         services.access.rights.set_standing(session, person.site_id, key, Standing(step), user.name, at)
@@ -207,7 +209,7 @@ def card_step(number: str, form: Form, user: Manager, session: WriteSession, ser
         raise InvalidError(f"there is no step {step!r}")
     detail = {"key": key, "step": step}
     services.users.audit(session, user.name, "access-credential.step", f"access-person/{number}", detail, at)
-    return RedirectResponse(f"/access/people/{number}", 303)
+    return RedirectResponse("/access/people" if step == "remove-person" else f"/access/people/{number}", 303)
 
 
 @router.get("/access/rights")

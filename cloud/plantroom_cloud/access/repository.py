@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlmodel import Session, col, func, or_, select
+from sqlmodel import Session, col, delete, func, or_, select
 
 from plantroom_cloud.access.models import (
     AccessChange,
@@ -128,3 +128,8 @@ def entries(session: Session, wanted: Wanted, before: int | None, limit: int) ->
     if before is not None:
         query = query.where(col(AccessEntry.id) < before)
     return list(session.exec(query.order_by(col(AccessEntry.id).desc()).limit(limit)))
+
+
+def forget_entries(session: Session, before: datetime) -> None:
+    """Lines of the log that are older."""
+    session.exec(delete(AccessEntry).where(col(AccessEntry.at) < before))

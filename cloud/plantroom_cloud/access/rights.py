@@ -61,8 +61,17 @@ class RightsBook:
         self.changed(session, row.site_id, actor, at)
         return made
 
-    def remove(self, session: Session, row: AccessZone | AccessHours | AccessGroup, actor: str, at: datetime) -> None:
-        """Raises ConflictError while something depends on it."""
+    def remove(
+        self, session: Session, row: AccessZone | AccessHours | AccessGroup | AccessPerson, actor: str, at: datetime
+    ) -> None:
+        """Raises ConflictError while something depends on it. A person's cards go too; the log keeps the name."""
+        if isinstance(row, AccessPerson):
+            for card in repository.credentials_of(session, [row.id]):
+                session.delete(card)
+            session.flush()
+            session.delete(row)
+            self.changed(session, row.site_id, actor, at)
+            return
         users = self._users(session, row)
         if users:
             raise ConflictError(f"{row.name} is used by {', '.join(users[:5])}; change that first")

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 from sqlmodel import Session
@@ -31,14 +31,21 @@ from plantroom_shared.encoding import MAX_AUTHORITY_BYTES
 _log = logging.getLogger(__name__)
 
 
+TRIM_EVERY = timedelta(hours=1)
+
+
 class AccessService:
     """The domain's one door; each book is a part of it."""
 
-    def __init__(self, gateways: GatewayService, devices: DeviceService) -> None:
+    def __init__(
+        self, gateways: GatewayService, devices: DeviceService, log_kept: timedelta = timedelta(days=400)
+    ) -> None:
         self.rights = RightsBook()
         self.gates = GateBook(gateways, devices, self.rights)
         self.entries = EntryBook()
         self._gateways = gateways
+        self._log_kept = log_kept
+        self._trimmed_at: datetime | None = None
 
     def apply_event(self, session: Session, gateway_id: str, event: Event, at: datetime) -> None:
         """Decisions, results, what was forced, and the ends of commands to gates."""
@@ -52,6 +59,9 @@ class AccessService:
         self.gates.register(session, at)
         for change in repository.behind(session):
             self._tell(session, change, at)
+        if self._trimmed_at is None or not timedelta(0) <= at - self._trimmed_at < TRIM_EVERY:
+            self._trimmed_at = at
+            repository.forget_entries(session, at - self._log_kept)
 
     def problems(self, session: Session, sites: Sequence[str]) -> Sequence[str]:
         """Why gateways are not told the newest."""

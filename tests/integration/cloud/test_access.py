@@ -291,3 +291,18 @@ def test_all_gates_of_a_site_are_locked_down_at_once(cloud: Cloud) -> None:
         (asked,) = gates.command_all(session, "main", "lock-down", "intruder", _user(Role.DISPATCHER), NOW)
         assert (asked.action, asked.reason, asked.device) == ("lock-down", "intruder", "gate-yard")
         assert gates.command_all(session, "other", "lock-down", "intruder", _user(Role.DISPATCHER), NOW) == []
+
+
+def test_a_person_and_an_old_line_of_the_log_are_forgotten(cloud: Cloud) -> None:
+    cloud.decision()
+    with cloud.database.write() as session:
+        cloud.rights.remove(session, cloud.rights.get(session, AccessPerson, "anna"), "admin", NOW)
+    cloud.tick()
+    assert list(cloud.told()[1].credentials) == ["w26:12:2"]
+    assert [entry.person for entry in cloud.log()] == ["Anna Huber"]
+    with cloud.database.write() as session:
+        cloud.access.tick(session, NOW + timedelta(days=399))
+    assert len(cloud.log()) == 1
+    with cloud.database.write() as session:
+        cloud.access.tick(session, NOW + timedelta(days=401))
+    assert cloud.log() == []
