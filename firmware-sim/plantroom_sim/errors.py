@@ -16,6 +16,6 @@ class ScenarioError(SimError):
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """What was probably meant, or what there is: the second half of an error."""
-    names = list(known)
+    names = sorted(known)
     near = get_close_matches(name, names, 1)
     return f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names) or 'none'}"
