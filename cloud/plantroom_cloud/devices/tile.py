@@ -18,6 +18,8 @@ _KEY_METRICS = {
     "air-handler": ("supply_temperature", "filter_pressure_drop"),
     "fridge": ("temperature", "door_open"),
     "water-meter": ("flow", "volume"),
+    "gate": ("position", "mode"),
+    "reader": ("cards", "tampered"),
     "ups": ("state", "battery", "load"),
     "meter": ("active_power", "voltage_l1", "voltage", "energy_import"),
 }
