@@ -24,6 +24,7 @@ from tests.servers.process import die_with_parent
 GATEWAYS = 10
 SESSION = "plantroom-cloud"
 BARE = "bare-pipeline"
+WITHOUT_WEB = ("--part", "ingest", "--part", "writer", "--part", "scheduler")
 
 
 @dataclass(frozen=True)
@@ -59,12 +60,12 @@ def run_bare(rig: Rig, values: int) -> float:
     return values / float(done.stdout)
 
 
-def one_round(store: str, size: int, seconds: float, profile: str) -> Result:
+def one_round(store: str, size: int, seconds: float, profile: str, parts: tuple[str, ...]) -> Result:
     """Bare, then ours, over the same messages."""
     devices = size // METRICS
     messages = round(seconds * (60_000 if size < 1_000 else 150_000) / size / GATEWAYS) * GATEWAYS
     with tempfile.TemporaryDirectory() as folder, rig(Path(folder), store, GATEWAYS) as servers:
-        with control_plane(servers):  # devices and rules register
+        with control_plane(servers, *parts):  # devices and rules register
             sender = Sender(servers.broker.port, "bench-births")
             for number in range(GATEWAYS):
                 sender.send(gateway_name(number), "birth", birth(gateway_name(number), devices)).wait_for_publish(30)
@@ -74,7 +75,7 @@ def one_round(store: str, size: int, seconds: float, profile: str) -> Result:
         preload(servers.broker.port, messages, devices)
         values = messages * size
         bare = run_bare(servers, values)
-        with control_plane(servers) as process:
+        with control_plane(servers, *parts) as process:
             if profile:
                 spy = [str(Path(sys.executable).parent / "py-spy"), "record", "-d", "12", "-r", "200", "-o", profile]
                 subprocess.Popen([*spy, "-f", "raw", "-p", str(process.pid)], preexec_fn=die_with_parent)
@@ -109,9 +110,11 @@ def main() -> None:
     parser.add_argument("--size", type=int, choices=(100, 1_000), default=100, help="values in a batch")
     parser.add_argument("--seconds", type=float, default=8.0, help="how much to send, about")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--without-web", action="store_true", help="the page in another process, as in a large site")
     parser.add_argument("--profile", default="", help="write a py-spy profile here")
     asked = parser.parse_args()
-    results = [one_round(asked.store, asked.size, asked.seconds, asked.profile) for _ in range(asked.rounds)]
+    parts = WITHOUT_WEB if asked.without_web else ()
+    results = [one_round(asked.store, asked.size, asked.seconds, asked.profile, parts) for _ in range(asked.rounds)]
     bare = statistics.median(result.bare for result in results)
     ours = statistics.median(result.ours for result in results)
     print(f"{asked.store}, {asked.size} values a batch, {GATEWAYS} gateways, {METRICS} metrics and rules a device")

@@ -20,7 +20,6 @@ from plantroom_cloud.logs import log_to_stderr
 from plantroom_cloud.migration import migrate as migrate_database
 from plantroom_cloud.serve import Part, Server
 from plantroom_cloud.services import Services, build, retention
-from plantroom_cloud.telemetry.influx_setup import set_up, write_token
 from plantroom_cloud.users.models import Role
 from plantroom_shared.clock import SystemClock
 from plantroom_shared.errors import PlantroomError
@@ -240,6 +239,9 @@ def influx() -> None:
 @_clear_errors
 def influx_setup(org: str, admin_token: str, path: Path) -> None:
     """Make the buckets with their retention and a token for us, by influxdb-client; again after a change of it."""
+    # influxdb-client takes 20 MB, which the server does not need
+    from plantroom_cloud.telemetry.influx_setup import set_up, write_token
+
     telemetry = load_cloud_config(path, token_may_be_missing=True).telemetry
     done = set_up(telemetry.url, org, admin_token, telemetry.database, retention(telemetry))
     for name, state in done.buckets.items():

@@ -101,7 +101,7 @@ def _create_engine(url: str) -> Engine:
             "synchronous=FULL",
             "foreign_keys=ON",
             f"busy_timeout={SQLITE_BUSY_MS}",
-            "cache_size=-16000",
+            "cache_size=-4000",  # each connection has its own
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ctypes
 import gc
 import signal
 from collections.abc import Collection, Iterator
@@ -17,7 +18,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 
-from plantroom_cloud.app import create_app
 from plantroom_cloud.columns import ms_from_utc
 from plantroom_cloud.gateways.service import expire_commands
 from plantroom_cloud.ingest.loop import IngestLoop
@@ -29,6 +29,9 @@ from plantroom_cloud.services import Services
 from plantroom_cloud.stream.service import trim as trim_changes
 from plantroom_cloud.telemetry.loop import WriterLoop
 from plantroom_cloud.users.service import trim_sessions
+
+#: Of glibc's mallopt(3): how many heaps there may be.
+M_ARENA_MAX = -8
 
 
 class Part(StrEnum):
@@ -61,13 +64,15 @@ class Server:
     async def run(self) -> None:
         """Until SIGTERM or SIGINT."""
         services, config = self._services, self._services.config
-        _spare_the_collector()
+        _suit_the_process()
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         await asyncio.to_thread(self._ensure_rules)
         servers = [_uvicorn(self._health_app(), config.metrics.host, config.metrics.port)]
         if Part.WEB in self._parts:
+            from plantroom_cloud.app import create_app  # the other parts need no web framework
+
             await asyncio.to_thread(services.telemetry.open)
             servers.append(_uvicorn(create_app(services), config.web.host, config.web.port))
         try:
@@ -146,12 +151,14 @@ class Server:
         return Starlette(routes=[Route("/health", health), Mount("/metrics", make_asgi_app())])
 
 
-def _spare_the_collector() -> None:
-    """Batches are many small objects without cycles: looking through all of them again and again for cycles costs
-    four times as much as decoding them."""
+def _suit_the_process() -> None:
+    """Batches are many small objects without cycles: looking through all of them again and again for cycles costs four
+    times as much as decoding them. And a heap per thread would keep what the threads take in turn."""
+    with contextlib.suppress(OSError, AttributeError):  # another libc than glibc
+        ctypes.CDLL("libc.so.6").mallopt(M_ARENA_MAX, 1)
     gc.collect()
     gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
+    gc.set_threshold(50_000, 10, 10)
 
 
 class _Uvicorn(uvicorn.Server):

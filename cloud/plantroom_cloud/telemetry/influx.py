@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 MOST_LINES = 5_000
 #: Lines are long when a device has many metrics: a request stays below so many bytes.
-MOST_BYTES = 4_000_000
+MOST_BYTES = 1_000_000
 #: Fields that one query asks for at most: a query is a line of text in a URL.
 MOST_METRICS = 20
 WRITES_AT_ONCE = 2

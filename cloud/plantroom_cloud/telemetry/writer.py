@@ -16,8 +16,8 @@ from plantroom_cloud.telemetry.rollup import LEVELS, Span, Window, above, combin
 from plantroom_cloud.telemetry.store import Refused, Series, TelemetryStore
 from plantroom_shared.batch import DeviceRows
 
-#: Journal that is moved in one step: about 150,000 values.
-MOST_BYTES = 1_500_000
+#: Journal that is moved in one step: about 100,000 values.
+MOST_BYTES = 1_000_000
 #: Windows that are computed in one step, so that moving the journal never waits for long.
 MOST_WINDOWS = 3_000
 #: Refused lines that are kept as one message of the quarantine.
