@@ -47,8 +47,9 @@ class Changes:
         """Until cancelled."""
         newest = -1
         while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._wanted.wait(), LOOK_EVERY_S)
+            with suppress(TimeoutError):  # not wait_for, which can swallow being cancelled
+                async with asyncio.timeout(LOOK_EVERY_S):
+                    await self._wanted.wait()
             self._wanted.clear()
             if not self._followers:
                 newest = -1
@@ -86,7 +87,8 @@ class Changes:
                 yield _event(known)
             while True:
                 try:
-                    change = await asyncio.wait_for(queue.get(), max(0.0, second - clock()))
+                    async with asyncio.timeout(max(0.0, second - clock())):
+                        change = await queue.get()
                 except TimeoutError:
                     second = clock() + 1.0
                     yield "event: telemetry\ndata: {}\n\n"

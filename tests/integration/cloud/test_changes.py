@@ -1,0 +1,127 @@
+"""Who follows live hears of each change once, and keeps nobody waiting; and the journal that fills is an alarm."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from plantroom_cloud.config import CloudConfig, Telemetry
+from plantroom_cloud.database import Database
+from plantroom_cloud.errors import TooManyRequestsError
+from plantroom_cloud.models import metadata
+from plantroom_cloud.services import Services, build
+from plantroom_cloud.sites.models import Site
+from plantroom_cloud.stream import changes as changes_module
+from plantroom_cloud.stream.changes import Changes
+from plantroom_cloud.stream.service import record_change
+from plantroom_cloud.telemetry.watch import RULE, JournalWatch
+from plantroom_shared.batch import DeviceRows
+from plantroom_shared.clock import SystemClock
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+async def changes(database: Database) -> AsyncIterator[Changes]:
+    changes = Changes(database)
+    task = asyncio.create_task(changes.run())
+    yield changes
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+def write(database: Database, *refs: str) -> None:
+    with database.write() as session:
+        for ref in refs:
+            record_change(session, "alarm", ref, NOW)
+
+
+async def next_alarm(events: AsyncIterator[str]) -> str:
+    async with asyncio.timeout(30):
+        async for event in events:
+            if "event: alarm" in event or "event: reload" in event:
+                return event
+    raise AssertionError("the stream ended")
+
+
+async def test_every_follower_hears_of_each_change_once(database: Database, changes: Changes) -> None:
+    write(database, "1")
+    late = await changes.follow(0)
+    assert '"ref": "1"' in await next_alarm(late)
+    both = [late, await changes.follow(None)]
+    assert [await anext(events) for events in both[1:]] == ["retry: 2000\n\n"]
+    await asyncio.sleep(3 * changes_module.LOOK_EVERY_S)  # the first look says where a follower begins
+    for ref in ("2", "3"):
+        write(database, ref)
+        changes.look()
+        for events in both:
+            assert f'"ref": "{ref}"' in await next_alarm(events)
+
+
+async def test_a_follower_that_falls_behind_is_told_to_reload_and_costs_no_memory(
+    database: Database, changes: Changes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes_module, "MOST_WAITING", 3)
+    slow = await changes.follow(None)
+    assert await anext(slow) == "retry: 2000\n\n"
+    await asyncio.sleep(3 * changes_module.LOOK_EVERY_S)
+    write(database, *map(str, range(10)))
+    changes.look()
+    async with asyncio.timeout(30):
+        while changes._followers:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    seen = [await next_alarm(slow)]
+    while "reload" not in seen[-1]:
+        seen.append(await next_alarm(slow))
+    assert len(seen) <= 4
+
+
+async def test_more_followers_than_allowed_are_asked_to_come_back(
+    changes: Changes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes_module, "MOST_FOLLOWERS", 1)
+    first = await changes.follow(None)
+    assert await anext(first) == "retry: 2000\n\n"
+    with pytest.raises(TooManyRequestsError):
+        await changes.follow(None)
+    await first.aclose()  # type: ignore[attr-defined]
+    await changes.follow(None)
+
+
+@pytest.fixture
+def services(tmp_path: Path) -> Iterator[Services]:
+    telemetry = Telemetry(path=tmp_path / "telemetry.db", journal_mb=1)
+    services = build(CloudConfig(database_url=f"sqlite:///{tmp_path / 'p.db'}", telemetry=telemetry), SystemClock())
+    metadata.create_all(services.database.engine)
+    with services.database.write() as session:
+        session.add(Site(id="main", name="Main"))
+    services.telemetry.open()
+    yield services
+    services.telemetry.store.close()
+    services.database.close()
+
+
+@pytest.mark.parametrize(("values", "wait"), [(100_000, timedelta(0)), (1, timedelta(minutes=11))])
+def test_a_journal_that_fills_or_grows_old_is_an_alarm_until_it_is_empty(
+    services: Services, values: int, wait: timedelta
+) -> None:
+    [watch] = [ticker for ticker in services.tickers if isinstance(ticker, JournalWatch)]
+
+    def active(at: datetime) -> list[bool]:
+        with services.database.write() as session:
+            watch.tick(session, at)
+        with services.database.read() as session:
+            return [alarm.active for alarm in services.alarms.search(session) if alarm.name == RULE.name]
+
+    assert active(NOW) == []
+    rows = DeviceRows(device="d", times=list(range(values)), values={"t": [1.5] * values})
+    with services.database.write() as session:
+        services.telemetry.journal(session, "gw", [rows], values, NOW, late=False)
+    assert active(NOW + wait) == [True]
+    assert active(NOW + wait + timedelta(seconds=1)) == [True]
+    services.telemetry_writer.drain(NOW)
+    assert active(NOW + wait + timedelta(seconds=2)) == [False]
