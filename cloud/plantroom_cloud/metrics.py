@@ -24,6 +24,7 @@ JOURNAL_ENTRIES = Gauge("plantroom_journal_entries", "What waits for the telemet
 JOURNAL_BYTES = Gauge("plantroom_journal_bytes", "Bytes that wait for the telemetry store")
 JOURNAL_AGE_S = Gauge("plantroom_journal_age_seconds", "How long the oldest of it has waited")
 QUARANTINED = Gauge("plantroom_quarantine_messages", "Messages in quarantine that nobody has dismissed")
+QUARANTINE_DROPPED = Gauge("plantroom_quarantine_dropped", "Messages that the quarantine forgot by age or size, ever")
 CONNECTED = Gauge("plantroom_broker_connected", "1 while the broker is connected")
 STORE_UP = Gauge("plantroom_telemetry_store_up", "1 while the telemetry store answers")
 STREAMS = Gauge("plantroom_live_streams", "Pages and programs that follow live")

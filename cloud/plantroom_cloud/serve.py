@@ -24,6 +24,7 @@ from plantroom_cloud.ingest.loop import IngestLoop
 from plantroom_cloud.ingest.partition import Partition
 from plantroom_cloud.jobs.leased import Leased
 from plantroom_cloud.jobs.timers import Plan, Tick, Timers
+from plantroom_cloud.quarantine.service import measure as measure_quarantine
 from plantroom_cloud.quarantine.service import trim as trim_quarantine
 from plantroom_cloud.services import Services
 from plantroom_cloud.stream.service import trim as trim_changes
@@ -108,7 +109,8 @@ class Server:
 
     async def _schedule(self) -> None:
         services = self._services
-        ticks: list[Tick] = [services.alarms.tick, *(ticker.tick for ticker in services.tickers), expire_commands]
+        ticks: list[Tick] = [services.alarms.tick, *(ticker.tick for ticker in services.tickers)]
+        ticks += [expire_commands, measure_quarantine]
         timers = Timers(ticks, self._plans(), services.jobs, services.database, services.now)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(timers.run(), name="timers")

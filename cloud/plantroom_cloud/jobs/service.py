@@ -54,15 +54,25 @@ class JobService:
 
 
 def this_process() -> str:
-    """Who holds a lease: host/process id/when the process began, in clock ticks since the machine did."""
-    return f"{socket.gethostname()}/{os.getpid()}/{_began(os.getpid())}"
+    """Who holds a lease: where/process id/when the process began, in clock ticks since the machine did."""
+    return f"{_where()}/{os.getpid()}/{_began(os.getpid())}"
 
 
 def is_gone(holder: str) -> bool:
     """Whether a holder on this machine has ended; of another machine's nothing is known."""
-    host, _, rest = holder.partition("/")
+    where, _, rest = holder.partition("/")
     number, _, began = rest.partition("/")
-    return host == socket.gethostname() and number.isdigit() and _began(int(number)) != began
+    return where == _where() and number.isdigit() and _began(int(number)) != began
+
+
+def _where() -> str:
+    """Where process ids mean the same: one start of one machine, one container. Names alone may be the same on two."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
+        processes = Path("/proc/self/ns/pid").readlink().name
+    except OSError:
+        return f"{socket.gethostname()}.{os.getpid()}"
+    return f"{socket.gethostname()}.{boot}.{processes}"
 
 
 def _began(process: int) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
+from plantroom_cloud import metrics
 from plantroom_cloud.errors import NotFoundError
 from plantroom_cloud.quarantine import repository
 from plantroom_cloud.quarantine.models import QuarantinedMessage
@@ -97,6 +98,12 @@ def trim(session: Session, at: datetime) -> None:
     if old + many:
         repository.count_dropped(session, at.date().isoformat(), old + many)
         record_change(session, "quarantine", "", at)
+
+
+def measure(session: Session, _at: datetime) -> None:
+    """Once a second: the figures that tell of it."""
+    metrics.QUARANTINED.set(repository.count(session))
+    metrics.QUARANTINE_DROPPED.set(repository.dropped(session))
 
 
 def dropped(session: Session) -> int:
