@@ -102,7 +102,7 @@ def build(config: CloudConfig, clock: Clock) -> Services:
     telemetry = TelemetryService(database, store, config.telemetry.journal_mb * 1_000_000)
     writer = TelemetryWriter(database, store, config.telemetry.raw_days)
     photos = PhotoService()
-    patrols = PatrolService(alarms, work_orders, gateways, devices, photos)
+    patrols = PatrolService(alarms, work_orders, gateways, devices, users, photos)
     weighings = WeighingService(read_scan)
     departments = DepartmentService(sites)
     waste = WasteService(sites, users, alarms, weighings, departments)

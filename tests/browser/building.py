@@ -1,5 +1,6 @@
 """A building for the pages: the real control plane over SQLite, fed through its ingest, served to a browser."""
 
+import asyncio
 import math
 import threading
 import time
@@ -103,15 +104,27 @@ class Building:
         app = create_app(self.services)
         config = uvicorn.Config(app, port=self._port, log_level="warning", lifespan="off", timeout_graceful_shutdown=1)
         server = self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=server.run, name="building", daemon=True)
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run(server)), name="building", daemon=True)
         self._thread.start()
         wait_for(lambda: accepts(self._port), "the building is served")
 
+    async def _run(self, server: uvicorn.Server) -> None:
+        following = asyncio.create_task(self.services.changes.run(), name="changes")
+        await server.serve()
+        following.cancel()
+
     def stop(self) -> None:
         """Stop serving; what is in the database stays."""
-        if self._server is not None and self._thread is not None:
-            self._server.should_exit = self._server.force_exit = True
-            self._thread.join(10)
+        server, thread = self._server, self._thread
+        if server is None or thread is None:
+            return
+        loop = server.servers[0].get_loop()
+        for connection in list(server.server_state.connections):
+            transport = getattr(connection, "transport", None)
+            if transport is not None:  # as when the process dies
+                loop.call_soon_threadsafe(transport.abort)
+        server.should_exit = server.force_exit = True
+        thread.join(10)
 
     def now(self) -> datetime:
         return self.services.now()

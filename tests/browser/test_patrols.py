@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import segno
 import zxingcpp
+from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 from sqlmodel import select
@@ -277,11 +278,13 @@ def test_a_supervisor_makes_a_point_and_a_route_and_follows_its_round(
     expect(row).to_contain_text("2 points")
     row.get_by_role("button", name="Walk it now").click()
     expect(page.get_by_role("heading", name=f"Attic round {width}")).to_be_visible()
+    told = "new Promise(tell => document.addEventListener('live:telemetry', () => tell(true), {once: true}))"
+    assert page.evaluate(told)  # from now on the page is told what changes
     services = patrol.building.services
     round_id = int(page.url.rsplit("/", 1)[1])
     at = patrol.building.now()
     with services.database.write() as session:
-        services.patrols.rounds.skip(session, patrol.round(round_id), 1, "locked", "tom", at)
+        services.patrols.rounds.skip(session, services.patrols.rounds.get(session, round_id), 1, "locked", "tom", at)
     expect(page.get_by_text("left out by tom: locked")).to_be_visible(timeout=20_000)
     with services.database.write() as session:
         services.patrols.rounds.judge(session, services.patrols.rounds.get(session, round_id), at + timedelta(hours=2))
@@ -295,6 +298,8 @@ def test_a_supervisor_makes_a_point_and_a_route_and_follows_its_round(
         page.goto(patrol.url + path)
         page.wait_for_load_state()
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa"], "resultTypes": ["violations"]})
+        assert found.violations_count == 0, found.generate_report()
     pdf = context.request.get(f"{patrol.url}/api/v1/patrols/labels.pdf?point=roof&point=boiler-room")
     assert pdf.headers["content-type"] == "application/pdf"
     assert pdf.body().startswith(b"%PDF")

@@ -86,7 +86,8 @@ def change_point(
 ) -> PointOut:
     """A change of the code's kind makes a new key."""
     visible_point(session, services, user, point_id)
-    fields = body.model_dump(exclude_unset=True)
+    said = body.model_dump(exclude_unset=True)
+    fields = {name: value for name, value in said.items() if value is not None or name == "device_id"}
     point = services.patrols.points.change(session, point_id, fields, user.name, at)
     services.users.audit(session, user.name, "patrol-point.change", f"patrol-point/{point_id}", {}, at)
     return PointOut.model_validate(point)

@@ -1,5 +1,6 @@
 """Routes: their points, windows and schedule; releases their rounds ahead of time."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
@@ -15,7 +16,11 @@ from plantroom_cloud.patrols.schedule import check_rule, check_zone, next_occurr
 from plantroom_cloud.sites.models import Site
 from plantroom_cloud.stream.service import record_change
 from plantroom_cloud.users.models import Team
+from plantroom_cloud.users.service import UserService
 from plantroom_cloud.workorders.service import WorkOrderService
+from plantroom_shared.errors import PlantroomError
+
+_log = logging.getLogger(__name__)
 
 #: After an outage of the control plane rounds are made up for this long back: gateways may still bring their scans.
 CATCH_UP = timedelta(days=1)
@@ -56,8 +61,9 @@ class RoutePlan:
 class RouteBook:
     """Works in the session it is given."""
 
-    def __init__(self, work_orders: WorkOrderService, rounds: RoundBook) -> None:
+    def __init__(self, work_orders: WorkOrderService, users: UserService, rounds: RoundBook) -> None:
         self._work_orders = work_orders
+        self._users = users
         self._rounds = rounds
 
     def get(self, session: Session, route_id: int) -> PatrolRoute:
@@ -82,6 +88,8 @@ class RouteBook:
             raise InvalidError(f"site_id: there is no site {plan.site_id!r}")
         timezone = plan.timezone or site.timezone
         _check(session, plan, timezone)
+        if plan.assignee is not None:
+            self._users.get(session, plan.assignee)
         route = self.get(session, route_id) if route_id is not None else PatrolRoute(
             site_id=plan.site_id, name=plan.name, updated_at=at
         )  # fmt: skip
@@ -131,16 +139,25 @@ class RouteBook:
 
     def release_due(self, session: Session, at: datetime) -> list[PatrolRound]:
         """Show the rounds whose time has come; whoever else does the same at once makes none twice."""
-        made = []
+        made: list[PatrolRound] = []
         for route in repository.routes_to_release(session, at):
-            while route.next_due_at is not None and route.next_release_at is not None and route.next_release_at <= at:
-                if route.next_due_at > at - CATCH_UP:
-                    made.append(self.release(session, route, route.next_due_at, "system", at))
-                    self._schedule(route, route.next_due_at)
-                else:
-                    self._schedule(route, at - CATCH_UP)
-            session.add(route)
+            try:
+                with session.begin_nested():
+                    self._release_route(session, route, made, at)
+            except PlantroomError as error:  # e.g. its person left; the other routes go on
+                _log.warning("patrol route %s (%s): %s; tried again in a minute", route.id, route.name, error)
+                route.next_release_at = at + timedelta(minutes=1)
+                session.add(route)
         return made
+
+    def _release_route(self, session: Session, route: PatrolRoute, made: list[PatrolRound], at: datetime) -> None:
+        while route.next_due_at is not None and route.next_release_at is not None and route.next_release_at <= at:
+            if route.next_due_at > at - CATCH_UP:
+                made.append(self.release(session, route, route.next_due_at, "system", at))
+                self._schedule(route, route.next_due_at)
+            else:
+                self._schedule(route, at - CATCH_UP)
+        session.add(route)
 
     def release(self, session: Session, route: PatrolRoute, due: datetime, actor: str, at: datetime) -> PatrolRound:
         """The round of a route that is due at a moment, with its work order: one, however often this is asked."""
@@ -210,6 +227,8 @@ class RouteBook:
 def _check(session: Session, plan: RoutePlan, timezone: str) -> None:
     if not plan.name.strip():
         raise InvalidError("name: say what people call the round")
+    if plan.priority not in ("critical", "high", "medium", "low"):
+        raise InvalidError(f"priority {plan.priority!r}: use critical, high, medium or low")
     if not plan.stops:
         raise InvalidError("stops: a route visits at least one point")
     check_zone(timezone)

@@ -17,6 +17,7 @@ from plantroom_cloud.patrols.rounds import MISSED_RULE, RoundBook
 from plantroom_cloud.patrols.routes import RouteBook
 from plantroom_cloud.patrols.visits import Scan, VisitBook
 from plantroom_cloud.photos.service import PhotoService
+from plantroom_cloud.users.service import UserService
 from plantroom_cloud.workorders.service import WorkOrderService
 from plantroom_shared.batch import Event
 from plantroom_shared.patrol_code import Reason
@@ -34,11 +35,12 @@ class PatrolService:
         work_orders: WorkOrderService,
         gateways: GatewayService,
         devices: DeviceService,
+        users: UserService,
         photos: PhotoService,
     ) -> None:
         self.points = PointBook(gateways, devices)
         self.rounds = RoundBook(alarms, work_orders)
-        self.routes = RouteBook(work_orders, self.rounds)
+        self.routes = RouteBook(work_orders, users, self.rounds)
         self.visits = VisitBook(self.points, self.rounds)
         self.findings = FindingBook(self.points, self.rounds, work_orders, photos)
         self._told_at: datetime | None = None

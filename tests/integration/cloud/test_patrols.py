@@ -23,6 +23,8 @@ from plantroom_cloud.patrols.service import PatrolService
 from plantroom_cloud.patrols.visits import Scan
 from plantroom_cloud.photos.service import PhotoService
 from plantroom_cloud.sites.models import Site
+from plantroom_cloud.users.models import Role
+from plantroom_cloud.users.service import UserService
 from plantroom_cloud.workorders.models import WorkOrder, WorkOrderState
 from plantroom_cloud.workorders.service import WorkOrderService
 from plantroom_shared.batch import Event
@@ -48,8 +50,8 @@ class Cloud:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.gateways, self.devices, self.orders = GatewayService(), DeviceService(), WorkOrderService()
-        self.alarms, self.photos = AlarmService(self.orders), PhotoService()
-        self.patrols = PatrolService(self.alarms, self.orders, self.gateways, self.devices, self.photos)
+        self.alarms, self.photos, self.users = AlarmService(self.orders), PhotoService(), UserService()
+        self.patrols = self.another()
         with database.write() as session:
             session.add(Site(id="main", name="Main", timezone="Europe/Berlin"))
             session.add(Site(id="other", name="Other"))
@@ -69,6 +71,10 @@ class Cloud:
                     session, point, "main", point.title(), CodeKind(code), "ann", NOW,
                     device_id="gw-a.boiler" if point == "boiler-room" else None,
                 )  # fmt: skip
+
+    def another(self) -> PatrolService:
+        """A second process's service over the same database."""
+        return PatrolService(self.alarms, self.orders, self.gateways, self.devices, self.users, self.photos)
 
     def plan(self, **more: Any) -> RoutePlan:
         stops = [StopPlan("roof"), StopPlan("boiler-room"), StopPlan("store")]
@@ -173,7 +179,7 @@ def test_two_schedulers_and_a_restart_make_no_round_twice(cloud: Cloud) -> None:
     with cloud.database.write() as session:
         route = cloud.patrols.routes.get(session, route_id)
         assert cloud.patrols.routes.release(session, route, DUE, "another", NOW).id == first.id
-    other = PatrolService(cloud.alarms, cloud.orders, cloud.gateways, cloud.devices, cloud.photos)
+    other = cloud.another()
     for patrols in (cloud.patrols, other):
         with cloud.database.write() as session:
             patrols.tick(session, NOW)
@@ -364,7 +370,7 @@ def test_visits_that_come_at_once_by_several_ways_all_count(cloud: Cloud) -> Non
 
 def test_schedulers_that_run_at_once_make_no_round_twice(cloud: Cloud) -> None:
     cloud.route()
-    others = [PatrolService(cloud.alarms, cloud.orders, cloud.gateways, cloud.devices, cloud.photos) for _ in range(4)]
+    others = [cloud.another() for _ in range(4)]
 
     def tick(patrols: PatrolService) -> None:
         with cloud.database.write() as session:
@@ -402,10 +408,28 @@ def test_a_changed_route_withdraws_what_no_longer_fits_and_begun_rounds_stay(clo
     ({"timezone": "Mars"}, "Europe/Berlin"),
     ({"site_id": "nowhere"}, "no site"),
     ({"team_id": "nobody"}, "no team"),
+    ({"priority": "urgent"}, "critical, high"),
+    ({"duration_s": 1}, "ten seconds"),
 ])  # fmt: skip
 def test_a_wrong_route_is_refused_with_a_reason(cloud: Cloud, more: dict[str, Any], said: str) -> None:
     with pytest.raises(InvalidError, match=said):
         cloud.route(**more)
+
+
+def test_one_route_that_cannot_be_released_holds_up_no_other(cloud: Cloud) -> None:
+    with cloud.database.write() as session:
+        cloud.users.add(session, "gus", "correct horse battery", Role.TECHNICIAN, NOW)
+    cloud.route(name="With a person", assignee="gus")
+    broken = cloud.route(name="Broken")
+    with cloud.database.write() as session:
+        for stop in cloud.patrols.routes.stops(session, broken):
+            session.delete(stop)
+        with pytest.raises(NotFoundError):
+            cloud.patrols.routes.save(session, None, cloud.plan(assignee="nobody"), "ann", NOW)
+    cloud.route(name="Whole")
+    cloud.tick(NOW)
+    assert sorted(found.name for found in cloud.rounds()) == ["Whole", "With a person"]
+    assert [order.assignee for order in cloud.order("patrol") if order.title.endswith("person")] == ["gus"]
 
 
 def test_gateways_with_a_scanner_know_the_points_of_their_site_and_only_those(cloud: Cloud) -> None:

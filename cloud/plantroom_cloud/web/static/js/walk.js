@@ -210,7 +210,12 @@ at("report").onclick = openReport;
 at("report-cancel").onclick = () => at("report-dialog").close();
 at("skip-cancel").onclick = () => at("skip-dialog").close();
 at("skip").onclick = () => { at("skip-form").reset(); at("skip-dialog").showModal(); };
-at("typed").onsubmit = async (event) => { event.preventDefault(); await scanned(at("code").value.trim()); at("code").value = ""; };
+at("typed").onsubmit = (event) => {
+  event.preventDefault();
+  const code = at("code").value.trim();
+  at("code").value = ""; // at once: a scanner that types may type the next one already
+  void scanned(code);
+};
 at("report-photo").onchange = () => {
   const [file] = at("report-photo").files;
   at("report-preview").hidden = !file;
