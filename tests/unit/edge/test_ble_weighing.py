@@ -68,6 +68,7 @@ def test_a_wrong_configuration_of_scales_is_told_in_full() -> None:
             {"id": "a", "address": "C0:00:00:00:00:01", "timezone": "Mars/Base", **scale},
             {"id": "b", "address": "c0:00:00:00:00:01", "calibration_due": "soon", **scale},
             {"id": "c", "address": "C0-00", **scale},
+            {"id": "d", "address": 3661, **scale},
         ],
     }
     with pytest.raises(ConfigError) as raised:
@@ -78,6 +79,7 @@ def test_a_wrong_configuration_of_scales_is_told_in_full() -> None:
         "Mars/Base",
         "is 'a' already",
         "calibration_due",
-        "C0-00",
+        "'C0-00' is no Bluetooth",
+        "in quotes",
     ):
         assert part in text, text

@@ -1,17 +1,24 @@
 """What gateway.yaml says of a Bluetooth adapter and of a scale in its range."""
 
+import re
 from datetime import date
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from plantroom_edge.config.model import BusConfig, DeviceConfig
 from plantroom_edge.config.quantity import Seconds
 
+_ADDRESS = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
 
-def _upper(address: str) -> str:
-    return address.upper()
+
+def _address(value: object) -> object:
+    if isinstance(value, int):  # YAML 1.1 reads 12:34:56:12:34:56 as a number to the base of sixty
+        raise ValueError('put it in quotes, like "12:34:56:12:34:56": YAML takes it for a number')
+    if not isinstance(value, str) or not _ADDRESS.fullmatch(value):
+        raise ValueError(f'{value!r} is no Bluetooth address; write six pairs of digits, like "C0:11:22:33:44:55"')
+    return value.upper()
 
 
 def _zone(name: str) -> str:
@@ -22,7 +29,7 @@ def _zone(name: str) -> str:
     return name
 
 
-Address = Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}$"), AfterValidator(_upper)]
+Address = Annotated[str, BeforeValidator(_address)]
 
 
 class BleBus(BusConfig):

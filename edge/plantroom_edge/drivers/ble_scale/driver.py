@@ -39,9 +39,10 @@ class BleScaleDriver:
         self._clock = clock
         self._scales = {device.address: Scale(device, profile, clock) for device, profile in devices}
         self._frames: dict[str, asyncio.Queue[tuple[int, bytes] | None]] = {}
-        self._radio = Radio(bus.adapter, bus.dbus_address, clock, self._hear)
+        self._radio = Radio(bus.adapter, bus.dbus_address, clock, self._hear, self._scales.keys())
         self._state: dict[str, str] = {}
         self._lost = 0
+        self._opened_at = 0.0
 
     @property
     def bus(self) -> str:
@@ -64,6 +65,7 @@ class BleScaleDriver:
         async def session(connected: Callable[[], None]) -> None:
             try:
                 await self._radio.open()
+                self._opened_at = self._clock.monotonic()
                 connected()
                 await self._listen(sink)
             except RadioLostError as error:
@@ -92,7 +94,7 @@ class BleScaleDriver:
                 heard[item.address] = item
                 waiting[item.address].set()
 
-        radio = Radio(self._config.adapter, self._config.dbus_address, self._clock, hear)
+        radio = Radio(self._config.adapter, self._config.dbus_address, self._clock, hear, self._scales.keys())
         try:
             await radio.open()
         except RadioLostError as error:
@@ -237,8 +239,14 @@ class BleScaleDriver:
         scale.battery = level[0] if level else None
 
     def _tell(self, scale: Scale, sink: Sink) -> None:
-        sink.sample(scale.sample())
         link = scale.link()
+        if (
+            link == "away"
+            and scale.heard is None
+            and self._clock.monotonic() - self._opened_at < scale.profile.away_after_s
+        ):
+            return  # the scan has just begun: nobody knows yet
+        sink.sample(scale.sample())
         state = "silent" if link == "away" and not scale.profile.sleeps else "ok"
         if self._state.get(scale.id) != state:
             self._change(scale, state, "" if state == "ok" else "not heard", sink)

@@ -7,12 +7,13 @@ What it guards against (bleak 3.1, BlueZ):
   there is one scanner, it rests while one link is made.
 - BlueZ forgets a device 30 s after the scan ended: what is connected was heard seconds ago.
 - a client that was used before may call back twice after a reconnect: each connection is a new client.
+- BlueZ keeps a link whose process was killed, and a connected scale does not advertise: such links are ended at start.
 """
 
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -31,6 +32,7 @@ _log = logging.getLogger(__name__)
 
 _BLUEZ = "org.bluez"
 _DBUS = "org.freedesktop.DBus"
+_DEVICE = "org.bluez.Device1"
 #: BlueZ gives up a connection attempt by itself after about 20 s.
 CONNECT_S = 20.0
 #: A read or a subscription that takes longer will not be answered any more.
@@ -98,11 +100,19 @@ class Link:
 class Radio:
     """`open`, and `watch` in a task; `lost` is set, with `why`, when there is no Bluetooth any more."""
 
-    def __init__(self, adapter: str, dbus_address: str | None, clock: Clock, on_heard: Callable[[Heard], None]) -> None:
+    def __init__(
+        self,
+        adapter: str,
+        dbus_address: str | None,
+        clock: Clock,
+        on_heard: Callable[[Heard], None],
+        ours: Collection[str] = (),  #: addresses of the scales that only we connect
+    ) -> None:
         self._adapter = adapter
         self._dbus_address = dbus_address
         self._clock = clock
         self._on_heard = on_heard
+        self._ours = ours
         self._watch: MessageBus | None = None
         self._scanner: BleakScanner | None = None
         self._one = asyncio.Lock()  #: one scan or connection attempt is begun or ended at a time
@@ -119,6 +129,7 @@ class Radio:
             os.environ["DBUS_SYSTEM_BUS_ADDRESS"] = self._dbus_address  # the only way to tell bleak
         try:
             self._watch = await self._watch_bluez()
+            await self._end_left_links(self._watch)
             async with self._one:
                 await self._begin_scan()
         except (*_FAILURES, RadioLostError) as error:
@@ -183,6 +194,24 @@ class Radio:
             bus.disconnect()
             raise RadioLostError("bluetoothd does not run; start it: systemctl start bluetooth")
         return bus
+
+    async def _end_left_links(self, bus: MessageBus) -> None:
+        reply = await bus.call(
+            Message(
+                destination=_BLUEZ,
+                path="/",
+                interface="org.freedesktop.DBus.ObjectManager",
+                member="GetManagedObjects",
+            )
+        )
+        objects = reply.body[0] if reply is not None and reply.message_type is MessageType.METHOD_RETURN else {}
+        for path, interfaces in objects.items():
+            device = interfaces.get(_DEVICE)
+            if device is None or not path.startswith(f"/org/bluez/{self._adapter}/"):
+                continue
+            if device["Connected"].value and device["Address"].value.upper() in self._ours:
+                _log.info("%s was left connected; ending the link", device["Address"].value)
+                await bus.call(Message(destination=_BLUEZ, path=path, interface=_DEVICE, member="Disconnect"))
 
     def _on_message(self, message: Message) -> None:
         if message.member == "NameOwnerChanged" and message.body[0] == _BLUEZ and message.body[1]:

@@ -8,7 +8,6 @@ that notifies looks like a notification; GATT objects end in /serviceXXXX/charXX
 """
 
 import asyncio
-import socket
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,7 +22,6 @@ DEVICE = "org.bluez.Device1"
 _SERVICE = "org.bluez.GattService1"
 _CHARACTERISTIC = "org.bluez.GattCharacteristic1"
 _DESCRIPTOR = "org.bluez.GattDescriptor1"
-_MONITORS = "org.bluez.AdvertisementMonitorManager1"
 _OBJECTS = "org.freedesktop.DBus.ObjectManager"
 _PROPERTIES = "org.freedesktop.DBus.Properties"
 _OURS = ("org.freedesktop.DBus.Introspectable", "org.freedesktop.DBus.Peer")
@@ -34,8 +32,8 @@ FORGET_S = 30.0
 CONNECT_GIVE_UP_S = 20.0
 
 Interfaces = dict[str, dict[str, Variant]]
-Reply = tuple[str, list[Any], list[int]]
-NOTHING: Reply = ("", [], [])
+Reply = tuple[str, list[Any]]
+NOTHING: Reply = ("", [])
 
 
 class Bluetoothd:
@@ -68,18 +66,13 @@ class Bluetoothd:
                     "UUIDs": Variant("as", []),
                     "Roles": Variant("as", ["central", "peripheral"]),  # bleak looks for "central"
                 },
-                _MONITORS: {
-                    "SupportedMonitorTypes": Variant("as", ["or_patterns"]),
-                    "SupportedFeatures": Variant("as", []),
-                },
                 "org.bluez.GattManager1": {},
                 "org.bluez.LEAdvertisingManager1": {},
             },
         }
         self._characteristics: dict[str, tuple[Peripheral, str]] = {}
-        self._subscribers: dict[str, dict[str, socket.socket | None]] = {}  #: characteristic → client → its socket
+        self._subscribers: dict[str, set[str]] = {}  #: characteristic → clients
         self._discovering: set[str] = set()
-        self._monitors: set[tuple[str, str]] = set()
         self._connecting = ""  #: path of the device that is being connected
         self._bus: MessageBus | None = None
         self._tasks: asyncio.TaskGroup | None = None
@@ -120,7 +113,7 @@ class Bluetoothd:
     # What peripherals do
 
     def advertise(self, peripheral: Peripheral) -> bool:
-        if not (self._discovering or self._monitors):
+        if not self._discovering:
             return False
         path = self._path(peripheral)
         content = peripheral.advertisement()
@@ -159,12 +152,7 @@ class Bluetoothd:
         for path, (owner, known) in self._characteristics.items():
             if owner is not peripheral or known != uuid or not self._subscribers.get(path):
                 continue
-            sockets = list(self._subscribers[path].values())
-            if any(end is None for end in sockets):
-                await self._set(path, _CHARACTERISTIC, {"Value": Variant("ay", value)})
-            for end in sockets:
-                if end is not None:
-                    end.send(value)
+            await self._set(path, _CHARACTERISTIC, {"Value": Variant("ay", value)})
             return True
         return False
 
@@ -177,9 +165,7 @@ class Bluetoothd:
         below = [other for other in self._objects if other.startswith(path + "/")]
         for other in below:
             self._characteristics.pop(other, None)
-            for end in self._subscribers.pop(other, {}).values():
-                if end is not None:
-                    end.close()
+            self._subscribers.pop(other, None)
         self._set(path, DEVICE, {"ServicesResolved": Variant("b", False), "Connected": Variant("b", False)})
         for other in reversed(below):
             self._remove(other)
@@ -199,17 +185,16 @@ class Bluetoothd:
         return True  # answered by the task
 
     async def _serve(self, message: Message) -> None:
-        assert self._bus is not None
         try:
-            signature, body, handles = await self._answer(message)
-            reply = Message.new_method_return(message, signature, body, handles)
+            signature, body = await self._answer(message)
+            reply = Message.new_method_return(message, signature, body)
         except BluezError as error:
             reply = Message.new_error(message, error.name, str(error))
-        self._bus.send(reply)
+        self._send(reply)
 
     async def _answer(self, message: Message) -> Reply:
         if message.member == "GetManagedObjects":
-            return "a{oa{sa{sv}}}", [self._objects], []
+            return "a{oa{sa{sv}}}", [self._objects]
         path, interface = message.path or "", message.interface or ""
         known = self._objects.get(path)
         if known is None or (interface != _PROPERTIES and interface not in known):
@@ -221,9 +206,9 @@ class Bluetoothd:
         sender = message.sender or ""
         match interface, message.member:
             case "org.freedesktop.DBus.Properties", "GetAll":
-                return "a{sv}", [known.get(message.body[0], {})], []
+                return "a{sv}", [known.get(message.body[0], {})]
             case "org.freedesktop.DBus.Properties", "Get":
-                return "v", [known[message.body[0]][message.body[1]]], []
+                return "v", [known[message.body[0]][message.body[1]]]
             case "org.bluez.Adapter1", "SetDiscoveryFilter":
                 return NOTHING
             case "org.bluez.Adapter1", "StartDiscovery":
@@ -232,12 +217,6 @@ class Bluetoothd:
                 return self._stop_discovery(sender)
             case "org.bluez.Adapter1", "RemoveDevice":
                 return self._remove_device(message.body[0])
-            case "org.bluez.AdvertisementMonitorManager1", "RegisterMonitor":
-                self._monitors.add((sender, message.body[0]))
-                return NOTHING
-            case "org.bluez.AdvertisementMonitorManager1", "UnregisterMonitor":
-                self._monitors.discard((sender, message.body[0]))
-                return NOTHING
             case "org.bluez.Device1", "Connect":
                 return await self._connect(path)
             case "org.bluez.Device1", "Disconnect":
@@ -251,19 +230,14 @@ class Bluetoothd:
                 return self._start_notify(path, sender)
             case "org.bluez.GattCharacteristic1", "StopNotify":
                 return self._stop_notify(path, sender)
-            case "org.bluez.GattCharacteristic1", "AcquireNotify":
-                return self._acquire_notify(path, sender)
         raise BluezError("org.freedesktop.DBus.Error.UnknownMethod", f"{interface}.{message.member}")
 
     def _client_gone(self, sender: str) -> None:
         """A client that leaves the bus takes its sessions with it."""
         self._discovering.discard(sender)
         self._tell_discovering()
-        self._monitors = {key for key in self._monitors if key[0] != sender}
         for clients in self._subscribers.values():
-            end = clients.pop(sender, None)
-            if end is not None:
-                end.close()
+            clients.discard(sender)
 
     # Adapter1
 
@@ -392,35 +366,26 @@ class Bluetoothd:
         value = await peripheral.read(uuid)
         if path in self._objects:
             self._set(path, _CHARACTERISTIC, {"Value": Variant("ay", value)})  # BlueZ tells it as if it were notified
-        return "ay", [value], []
+        return "ay", [value]
 
     def _start_notify(self, path: str, sender: str) -> Reply:
         peripheral, uuid = self._characteristics[path]
         if "Notifying" not in self._objects[path][_CHARACTERISTIC]:
             raise BluezError("org.bluez.Error.NotSupported", "Operation is not supported")
-        self._subscribers.setdefault(path, {})[sender] = None
+        self._subscribers.setdefault(path, set()).add(sender)
         peripheral.subscribed.add(uuid)
         self._set(path, _CHARACTERISTIC, {"Notifying": Variant("b", True)})
         return NOTHING
 
     def _stop_notify(self, path: str, sender: str) -> Reply:
         peripheral, uuid = self._characteristics[path]
-        if sender not in self._subscribers.get(path, {}):
+        if sender not in self._subscribers.get(path, ()):
             raise BluezError("org.bluez.Error.Failed", "No notify session started")
-        del self._subscribers[path][sender]
+        self._subscribers[path].discard(sender)
         if not self._subscribers[path]:
             peripheral.subscribed.discard(uuid)
         self._set(path, _CHARACTERISTIC, {"Notifying": Variant("b", bool(self._subscribers[path]))})
         return NOTHING
-
-    def _acquire_notify(self, path: str, sender: str) -> Reply:
-        peripheral, uuid = self._characteristics[path]
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
-        self._subscribers.setdefault(path, {})[sender] = ours
-        peripheral.subscribed.add(uuid)
-        self._set(path, _CHARACTERISTIC, {"NotifyAcquired": Variant("b", True)})
-        asyncio.get_running_loop().call_later(1.0, theirs.close)  # it must stay open until the reply is written
-        return "hq", [0, 247], [theirs.fileno()]
 
     # Objects
 
@@ -443,8 +408,7 @@ class Bluetoothd:
     def _signal(
         self, path: str, interface: str, member: str, signature: str, body: list[Any]
     ) -> "asyncio.Future[None]":
-        assert self._bus is not None
-        return self._bus.send(
+        return self._send(
             Message(
                 message_type=MessageType.SIGNAL,
                 path=path,
@@ -454,3 +418,10 @@ class Bluetoothd:
                 body=body,
             )
         )
+
+    def _send(self, message: Message) -> "asyncio.Future[None]":
+        """Sent, or lost with the bus: then nobody needs to hear of it."""
+        assert self._bus is not None
+        sent: asyncio.Future[None] = self._bus.send(message)
+        sent.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return sent

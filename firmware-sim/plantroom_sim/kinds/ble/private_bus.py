@@ -86,7 +86,7 @@ class PrivateBus:
     async def close(self) -> None:
         if self._process is not None and self._process.returncode is None:
             self._process.terminate()
-            await self._process.wait()
+            await self._process.communicate()  # also the end of its output, so that the pipe is closed with the loop
         self._process = None
 
 
