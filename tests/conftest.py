@@ -1,6 +1,7 @@
 """Fixtures for every folder of tests: real servers on free ports, started once and only when a test asks."""
 
 import itertools
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     server = Postgres(tmp_path_factory.mktemp("postgres"))
     server.server.start()
     yield server
-    server.server.stop()
+    server.server.stop(signal.SIGINT)  # fast: waits for no client
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
