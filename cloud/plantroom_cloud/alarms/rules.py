@@ -161,6 +161,8 @@ def change(session: Session, rule: AlarmRule, definition: RuleDefinition, at: da
     changes = {}
     for name, value in definition.model_dump().items():
         before = getattr(rule, name)
+        if name == "more":  # a rule from before there was more to say has an empty one: the same as all defaults
+            before = More.model_validate(before).model_dump()
         if before != value:
             changes[name] = [before, value]
             setattr(rule, name, value)
