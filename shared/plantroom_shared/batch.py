@@ -46,6 +46,13 @@ class Event(msgspec.Struct, omit_defaults=True, kw_only=True):
     data: dict[str, Any] = {}
 
 
+def went_back(event: Event) -> bool:
+    """Whether the gateway follows a clock that was set back: what it dated later than `event.time` is none of the
+    future."""
+    by_ms = event.data.get("by_ms")
+    return event.kind == "clock.jumped" and bool(event.data.get("followed")) and isinstance(by_ms, int) and by_ms < 0
+
+
 class Batch(msgspec.Struct, omit_defaults=True, kw_only=True):
     """Identity is (gateway, outbox, stream, seq); `seq` counts from 1 without holes per (outbox, stream)."""
 

@@ -68,6 +68,19 @@ class Standing:
         return standing
 
 
+def set_back(standing: Standing, to: int) -> bool:
+    """The source's clock went back to `to` (ms): what was dated later would shut the present out. Whether anything
+    changed."""
+    later = [time for time in (standing.last_time, standing.pending_since) if time is not None and time > to]
+    if standing.last_time is not None:
+        standing.last_time = min(standing.last_time, to)
+    if standing.pending_since is not None:
+        standing.pending_since = min(standing.pending_since, to)
+    standing.points = [(min(time, to), value) for time, value in standing.points]
+    standing.kept_at = min(standing.kept_at, to)
+    return bool(later)
+
+
 @dataclass(frozen=True, slots=True)
 class Crossing:
     """The rule became active, or normal, at `at` (event time, ms)."""

@@ -116,6 +116,16 @@ class Judging:
                         self._end(session, gateway_id, watch, watched.source, pair, until, at)
             watch.silent_from = _silent_from(watch)
 
+    def set_back(self, session: Session, gateway_id: str, to: int) -> None:
+        """The gateway's clock went back to `to` (ms): go on from there."""
+        watch = self._watch(session, gateway_id)
+        for watched in watch.devices.values():
+            for pair in watched.pairs:
+                if engine.set_back(pair[1], to):
+                    self._keep(session, watch, watched.source, pair)
+        watch.until = min(watch.until, to)
+        watch.silent_from = _silent_from(watch)
+
     def judge_rows(self, session: Session, gateway_id: str, rows: DeviceRows, at: datetime) -> None:
         """Rows of one device."""
         self._judge(session, gateway_id, self._watch(session, gateway_id), rows, at)

@@ -21,7 +21,7 @@ from plantroom_cloud.notifications.service import NotificationService
 from plantroom_cloud.workorders.models import WorkOrder
 from plantroom_cloud.workorders.service import WorkOrderService
 from plantroom_cloud.workorders.transitions import Step
-from plantroom_shared.batch import Batch, DeviceRows
+from plantroom_shared.batch import Batch, DeviceRows, went_back
 from plantroom_shared.messages import Birth
 
 
@@ -106,6 +106,8 @@ class AlarmService:
             for event in batch.events:
                 if event.kind in rules.GATEWAY_EVENTS:
                     self._gateway_event(session, gateway_id, event.kind, event.time, at)
+                if went_back(event):
+                    self._judging.set_back(session, gateway_id, event.time)
             if not batch.historical:
                 self._judging.judge_batch(session, gateway_id, batch, at)
 

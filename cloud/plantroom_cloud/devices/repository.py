@@ -7,6 +7,7 @@ from sqlalchemy import Table, case
 from sqlalchemy import select as sa_select
 from sqlmodel import Session, col, select
 
+from plantroom_cloud.columns import utc_from_ms
 from plantroom_cloud.database import insert_or_update
 from plantroom_cloud.devices.condition import Heard
 from plantroom_cloud.devices.models import Device, DeviceLatest
@@ -61,6 +62,19 @@ def save_latest(session: Session, rows: Sequence[dict[str, Any]]) -> None:
         }
 
     insert_or_update(session, _LATEST, rows, changes)
+
+
+def set_latest_back(session: Session, gateway_id: str, to: int) -> None:
+    """Values dated after `to` (ms) get that time: its clock went back, and they would hide what comes now."""
+    query = select(DeviceLatest).join(Device, col(Device.id) == col(DeviceLatest.device_id))
+    for latest in session.exec(query.where(Device.gateway_id == gateway_id)):
+        latest.values = {
+            metric: {**known, "t": min(known["t"], to)} if isinstance(known, dict) and "t" in known else known
+            for metric, known in latest.values.items()
+        }
+        if latest.last_reading_at is not None:
+            latest.last_reading_at = min(latest.last_reading_at, utc_from_ms(to))
+        session.add(latest)
 
 
 def by_ids(session: Session, device_ids: Sequence[str]) -> dict[str, Device]:

@@ -13,7 +13,7 @@ from plantroom_cloud.devices.models import Device, DeviceLatest, device_key
 from plantroom_cloud.errors import NotFoundError
 from plantroom_cloud.gateways.models import Gateway
 from plantroom_cloud.stream.service import record_change
-from plantroom_shared.batch import DeviceRows, Event, Value
+from plantroom_shared.batch import DeviceRows, Event, Value, went_back
 from plantroom_shared.messages import Birth, Metric
 
 
@@ -117,7 +117,9 @@ class DeviceService:
         repository.save_latest(session, rows)
 
     def apply_event(self, session: Session, gateway_id: str, event: Event, at: datetime) -> None:
-        """A device became silent, or answers again."""
+        """A device became silent, or answers again; or the gateway's clock went back."""
+        if went_back(event):
+            repository.set_latest_back(session, gateway_id, event.time)
         if event.kind != "device.state" or event.device is None:
             return
         key = device_key(gateway_id, event.device)

@@ -7,13 +7,14 @@ from typing import Any
 
 from sqlmodel import Session
 
+from plantroom_cloud.columns import utc_from_ms
 from plantroom_cloud.errors import ConflictError, InvalidError, NotFoundError
 from plantroom_cloud.gateways import repository
 from plantroom_cloud.gateways.broker import CLOUD_USER
 from plantroom_cloud.gateways.ledger import declare_lost
 from plantroom_cloud.gateways.models import Gateway, GatewayAuthority, GatewayCommand, GatewayConfig
 from plantroom_cloud.stream.service import record_change
-from plantroom_shared.batch import Event
+from plantroom_shared.batch import Event, went_back
 from plantroom_shared.ids import check_id
 from plantroom_shared.messages import Birth, Status
 
@@ -105,6 +106,10 @@ class GatewayService:
                 declare_lost(session, gateway_id, event.kind, data, at)
             case "authority.applied" | "authority.refused":
                 self._authority_answer(session, gateway_id, event.kind.removeprefix("authority."), data, at)
+            case "clock.jumped":
+                gateway = session.get(Gateway, gateway_id)
+                if went_back(event) and gateway is not None and gateway.complete_until is not None:
+                    gateway.complete_until = min(gateway.complete_until, utc_from_ms(event.time))
             case _:
                 pass
 

@@ -9,11 +9,13 @@ import msgspec
 import pytest
 from sqlmodel import select
 
-from plantroom_cloud.alarms.models import Alarm, AlarmState
+from plantroom_cloud.alarms.models import Alarm, AlarmRule, AlarmState
 from plantroom_cloud.alarms.service import AlarmService
 from plantroom_cloud.database import Database
+from plantroom_cloud.devices.models import DeviceLatest
 from plantroom_cloud.devices.service import DeviceService
 from plantroom_cloud.gateways import ledger
+from plantroom_cloud.gateways.models import Gateway
 from plantroom_cloud.gateways.service import GatewayService
 from plantroom_cloud.ingest.connection import Received
 from plantroom_cloud.ingest.service import IngestService
@@ -172,6 +174,31 @@ def test_the_alarm_coming_back_reopens_the_work_order(cloud: Cloud) -> None:
     with cloud.database.read() as session:
         [order] = session.exec(select(WorkOrder))
         assert (order.state, order.reopened) == (WorkOrderState.OPEN, 1)
+
+
+def jumped(seq: int, at_s: float, by_s: float) -> Batch:
+    data = {"by_ms": round(by_s * 1000), "followed": True}
+    event = Event(id=f"j{seq}", kind="clock.jumped", time=MS + round(at_s * 1000), data=data)
+    return Batch(v=1, gateway="gw-a", outbox="o", stream="events", seq=seq, boot="b", sent_at=MS, events=[event])
+
+
+def test_after_a_clock_went_back_the_present_is_seen_and_judged(cloud: Cloud) -> None:
+    day = 86_400
+    cloud.send("data", batch(1, (day, 20.0), until=day))
+    cloud.send("data", jumped(1, 2, -day))
+    cloud.send("data", batch(2, (3, 90.0), (9, 91.0), until=10))
+    with cloud.database.read() as session:
+        [alarm] = session.exec(select(Alarm).join(AlarmRule).where(AlarmRule.key == "hot"))
+        assert (alarm.active, alarm.raised_at) == (True, NOW + timedelta(seconds=8))
+        [told] = session.exec(select(Alarm).join(AlarmRule).where(AlarmRule.key == "clock.jumped"))
+        assert told.device_id is None
+        latest = session.get(DeviceLatest, "gw-a.pump")
+        assert latest is not None
+        assert latest.values["t"] == {"t": MS + 9000, "v": 91.0, "q": "good"}
+        assert latest.last_reading_at == NOW + timedelta(seconds=9)
+        gateway = session.get(Gateway, "gw-a")
+        assert gateway is not None
+        assert gateway.complete_until == NOW + timedelta(seconds=10)
 
 
 def test_an_outage_is_no_time_above_the_limit(cloud: Cloud) -> None:
