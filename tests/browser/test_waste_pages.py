@@ -120,7 +120,7 @@ def test_a_bags_life(hospital: Hospital, browser: Browser, width: int, departmen
     expect(page.get_by_text("Weight of a bag differs").first).to_be_visible()
     _look(page, width, "waste")
 
-    page.click("#person")
+    page.click("#you")
     page.click("#log-out")
     _log_in(page, url, "anna")
     page.goto(f"{url}/waste/bags/{code}")

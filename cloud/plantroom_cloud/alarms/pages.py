@@ -217,7 +217,7 @@ def make_rule(
 ) -> Response:
     """Make it, or say what is wrong beside the field."""
     values = rule_values(form)
-    definition, errors = read(RuleDefinition, values)
+    definition, errors = _definition(session, services, values)
     if definition is not None:
         try:
             rule = services.alarms.create_rule(session, definition, user.name, at)
@@ -258,7 +258,9 @@ def change_rule(
         values |= {"kind": rule.kind, "profile": rule.profile, "metric": rule.metric, "states": rule.states}
     elif rule.key is not None:
         values |= {"kind": rule.kind, "profile": rule.profile, "device_id": rule.device_id, "site_id": rule.site_id}
-    definition, errors = read(RuleDefinition, values)
+    if rule.key is not None:
+        values["target"] = values_of(rule)["target"]
+    definition, errors = _definition(session, services, values)
     if definition is not None:
         try:
             changes = services.alarms.change_rule(session, rule_id, definition, user.name, at)
@@ -286,6 +288,22 @@ def delete_rule(rule_id: int, user: Manager, session: WriteSession, services: Se
     rule = services.alarms.delete_rule(session, rule_id, user.name, at)
     services.users.audit(session, user.name, "alarm-rule.delete", f"alarm-rule/{rule_id}", {"name": rule.name}, at)
     return RedirectResponse("/rules", 303)
+
+
+def _definition(
+    session: Session, services: Services, values: dict[str, Any]
+) -> tuple[RuleDefinition | None, dict[str, str]]:
+    """The rule that the form says, or all that is wrong with it at once."""
+    definition, errors = read(RuleDefinition, values)
+    if definition is None:
+        sound = {name: value for name, value in values.items() if name not in errors}
+        rest, _ = read(RuleDefinition, {"name": "?", **sound})
+        if rest is not None:
+            try:
+                services.alarms.check_rule(session, rest)
+            except InvalidFieldsError as error:
+                errors = error.fields | errors
+    return definition, errors
 
 
 def _rule_form(

@@ -18,6 +18,11 @@ function lookAgain() {
   for (const element of followers()) htmx.trigger(element, `sse:${names(element)[0]}`);
 }
 
+// What changed between the making of the page and the opening of its stream was told to nobody.
+function lookOnce() {
+  for (const element of followers()) if (!names(element).includes("telemetry")) htmx.trigger(element, `sse:${names(element)[0]}`);
+}
+
 function connect() {
   clearTimeout(live.timer);
   live.source?.close();
@@ -27,6 +32,8 @@ function connect() {
     live.wait = 1000;
     live.heard = Date.now();
     if (live.lost) lookAgain();
+    else if (!live.opened) lookOnce();
+    live.opened = true;
     show(false);
   };
   source.onerror = () => {
@@ -35,6 +42,7 @@ function connect() {
     live.timer = setTimeout(reconnect, live.wait);
     live.wait = Math.min(live.wait * 2, LONGEST_WAIT_MS);
   };
+  source.addEventListener("reload", lookAgain); // we fell behind
   const wanted = new Set(["telemetry", ...followers().flatMap(names), ...(document.body.dataset.live || "").split(" ")]);
   for (const name of wanted) if (name) source.addEventListener(name, (event) => tell(name, event.data));
 }
@@ -51,14 +59,16 @@ async function reconnect() { // an ended session is not a lost connection
 }
 
 function show(lost) {
-  if (lost && !live.lost) live.since = new Date(live.heard);
+  if (lost === live.lost) return; // each new try fails anew: the banner waits for the first
   live.lost = lost;
-  const banner = document.getElementById("offline");
   clearTimeout(live.banner);
+  const banner = document.getElementById("offline");
+  if (!lost) { banner.hidden = true; return; }
+  const since = new Date(live.heard);
   live.banner = setTimeout(() => {
-    banner.hidden = !live.lost;
-    if (live.lost) banner.textContent = `Offline, last update ${live.since.toLocaleTimeString()}. Trying to reconnect …`;
-  }, lost ? 2500 : 0);
+    banner.hidden = false;
+    banner.textContent = `Offline, last update ${since.toLocaleTimeString()}. Trying to reconnect …`;
+  }, 2500);
 }
 
 if (document.body.hasAttribute("data-live")) {
