@@ -39,10 +39,10 @@ faults:
 class Lab:
     """A running lab with its simulators' control."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, written: str = SCENARIO) -> None:
         self.folder = folder / "lab"
         scenario = folder / "scenario.yaml"
-        scenario.write_text(SCENARIO)
+        scenario.write_text(written)
         program = str(Path(sys.executable).parent / "plantroom-sim")
         command = [program, "lab", "--scenario", str(scenario), "--data", str(self.folder), "--port", str(free_port())]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=die_with_parent)

@@ -57,7 +57,7 @@ async def test_three_kinds_of_scale_tell_their_weighings() -> None:
     assert (weighings(sink, "gatt"), weighings(sink, "text"), weighings(sink, "cast")) == ([12.5], [7.25], [71.35])
     [event] = [event for event in sink.events if event.kind == "weighing" and event.device == "gatt"]
     assert event.data["raw"].startswith("02c409")
-    assert (event.data["unit"], event.data["stable"], event.data["time_source"]) == ("kg", True, "scale")
+    assert (event.data["unit"], event.data["stable"], event.data["time_source"]) == ("kg", True, "gateway")
     assert event.data["station"] == "ward"
 
 

@@ -24,8 +24,9 @@ def _event(scale_time: datetime | None, zone: str = "UTC", at_ms: int = NOW, **m
 @pytest.mark.parametrize(
     ("scale_time", "zone", "seconds", "source"),
     [
-        (datetime(2026, 11, 25, 11, 59, 58), "UTC", -2, "scale"),
-        (datetime(2026, 11, 25, 12, 59, 58), "Europe/Berlin", -2, "scale"),
+        (datetime(2026, 11, 25, 11, 59, 58), "UTC", 0, "gateway"),  # just now: ours is the finer one
+        (datetime(2026, 11, 25, 11, 50, 0), "UTC", -600, "scale"),  # from its memory
+        (datetime(2026, 11, 25, 12, 50, 0), "Europe/Berlin", -600, "scale"),
         (datetime(2026, 11, 20, 12, 0, 0), "UTC", -5 * 86_400, "scale"),  # kept while nobody listened
         (datetime(2026, 11, 25, 12, 10, 0), "UTC", 0, "gateway"),  # ahead: its clock is wrong
         (datetime(2000, 1, 1, 0, 0, 5), "UTC", 0, "gateway"),  # never set

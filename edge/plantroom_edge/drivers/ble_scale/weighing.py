@@ -8,17 +8,18 @@ from zoneinfo import ZoneInfo
 from plantroom_edge.drivers.ble_scale.measurement import Measurement
 from plantroom_shared.batch import Event
 
-#: A scale's clock is believed when it says a time in the last weeks (it keeps measurements while nobody listens)
-#: and hardly ahead of ours; else ours counts, and the event says so.
+#: A measurement that the scale's clock dates so little before its arrival comes straight from the platform: then our
+#: own clock counts, which the label scanner shares, and which knows more than whole seconds.
+LIVE = timedelta(minutes=1)
+#: An older one comes from the scale's memory, and its clock counts, up to this age.
 OLDEST = timedelta(days=30)
-AHEAD = timedelta(minutes=5)
 
 
 def date(measurement: Measurement, zone: str, at_ms: int) -> tuple[int, str]:
     """Event time in ms, and whose clock it is: "scale" or "gateway"."""
     if measurement.scale_time is not None:
         told = round(measurement.scale_time.replace(tzinfo=ZoneInfo(zone)).timestamp() * 1000)
-        if at_ms - OLDEST / timedelta(milliseconds=1) <= told <= at_ms + AHEAD / timedelta(milliseconds=1):
+        if LIVE / timedelta(milliseconds=1) < at_ms - told <= OLDEST / timedelta(milliseconds=1):
             return told, "scale"
     return at_ms, "gateway"
 
