@@ -192,8 +192,7 @@ def remove_route(route_id: int, user: Manager, session: WriteSession, services: 
 def start_round(route_id: int, user: Technician, session: WriteSession, services: ServicesDep, at: At) -> RoundOut:
     """Outside its schedule, now."""
     route = visible_route(session, services, user, route_id)
-    due = at.replace(microsecond=0)
-    return RoundOut.model_validate(services.patrols.routes.release(session, route, due, user.name, at))
+    return RoundOut.model_validate(services.patrols.routes.start(session, route, user.name, at))
 
 
 @router.get("/rounds")

@@ -264,7 +264,7 @@ def route_step(
     route = visible_route(session, services, user, route_id)
     if step != "walk":
         raise InvalidError(f"there is no step {step!r}")
-    made = services.patrols.routes.release(session, route, at.replace(microsecond=0), user.name, at)
+    made = services.patrols.routes.start(session, route, user.name, at)
     return RedirectResponse(f"/patrols/rounds/{made.id}", 303)
 
 

@@ -159,6 +159,14 @@ class RouteBook:
                 self._schedule(route, at - CATCH_UP)
         session.add(route)
 
+    def start(self, session: Session, route: PatrolRoute, actor: str, at: datetime) -> PatrolRound:
+        """A round outside the schedule, now; a second click within the second starts no other while it is to walk."""
+        assert route.id is not None
+        due = at.replace(microsecond=0)
+        existing = repository.round_of(session, route.id, due)
+        taken = existing is not None and existing.state not in repository.OPEN
+        return self.release(session, route, at if taken else due, actor, at)
+
     def release(self, session: Session, route: PatrolRoute, due: datetime, actor: str, at: datetime) -> PatrolRound:
         """The round of a route that is due at a moment, with its work order: one, however often this is asked."""
         assert route.id is not None

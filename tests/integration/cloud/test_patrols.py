@@ -186,6 +186,19 @@ def test_two_schedulers_and_a_restart_make_no_round_twice(cloud: Cloud) -> None:
     assert len(cloud.rounds()) == len(cloud.order("patrol")) == 1
 
 
+def test_a_second_click_starts_no_second_round_but_a_walked_one_may_be_followed_at_once(cloud: Cloud) -> None:
+    route_id = cloud.route(rule="", stops=[StopPlan("roof")], ordered=False)
+    started = []
+    for milliseconds in (100, 300, 600):
+        at = NOW + timedelta(milliseconds=milliseconds)
+        with cloud.database.write() as session:
+            route = cloud.patrols.routes.get(session, route_id)
+            started.append(cloud.patrols.routes.start(session, route, "bob", at).id)
+        if milliseconds == 300:
+            cloud.scan(cloud.code("roof", at), at)
+    assert started[0] == started[1] != started[2]
+
+
 def test_rounds_of_an_outage_are_made_up_for_a_day_and_no_longer(cloud: Cloud) -> None:
     cloud.route()
     cloud.tick(NOW + timedelta(days=3))
