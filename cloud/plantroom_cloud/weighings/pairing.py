@@ -5,7 +5,7 @@ At a station where labels come first:
 - a weighing belongs to the label scanned last before it, within the station's window;
 - a second label before anything was weighed puts the first one aside, the same label again changes nothing;
 - a weighing left without a label takes one that was scanned after it, if nothing was weighed in between and nothing
-  else wants it: paired, and marked as in the wrong order.
+  else wants it: paired once it has waited a while, and marked as in the wrong order.
 Where weights come first, the same with the parts exchanged.
 """
 
@@ -27,6 +27,7 @@ class Seen:
     id: int
     at_ms: int
     code: str | None = None
+    ripe: bool = True  #: it has waited for a partner in the usual order; only then one in the wrong order will do
 
 
 @dataclass
@@ -54,11 +55,12 @@ def pair(scans: Sequence[Seen], weighings: Sequence[Seen], window_s: float, orde
             continue
         if labels_first:
             until = weights[index + 1].at_ms if index + 1 < len(weights) else weighing.at_ms + window
-            near = [scan for scan in left if weighing.at_ms <= scan.at_ms <= min(until, weighing.at_ms + window)]
+            until = min(until, weighing.at_ms + window)
+            near = [scan for scan in left if scan.ripe and weighing.at_ms <= scan.at_ms <= until]
         else:
             since = weights[index - 1].at_ms if index else weighing.at_ms - window
             near = [scan for scan in left if max(since, weighing.at_ms - window) <= scan.at_ms <= weighing.at_ms]
-            near.reverse()
+            near = near[::-1] if weighing.ripe else []
         if near:
             found.scan_of[weighing.id] = near[0].id
             found.wrong_order.add(weighing.id)

@@ -18,6 +18,11 @@ from plantroom_shared.batch import Event
 
 #: Rows that one tick settles; the next one does the rest.
 SETTLED_AT_ONCE = 200
+#: Label and weighing in the wrong order are paired only when none in the usual order has come for so long: the label
+#: may be the next load's, and an alarm on a wrong pair would be noise.
+GRACE = timedelta(seconds=20)
+#: Ticks may be late by so much.
+LATE = timedelta(seconds=10)
 #: The longest window that a station may have: nothing older is looked at.
 LONGEST_WINDOW_S = 3600.0
 
@@ -57,15 +62,13 @@ class WeighingService:
     def tick(self, session: Session, at: datetime) -> None:
         """What waited longer than its station's window has no partner."""
         weighings, scans = repository.waiting(session, at, SETTLED_AT_ONCE)
-        for weighing in weighings:
-            if self._waited(session, weighing, at):
-                weighing.state, weighing.note = WeighingState.NO_LABEL, "no label was scanned in time"
-                self._changed(session, weighing, at)
-        for scan in scans:
-            if self._waited(session, scan, at):
-                scan.state, scan.note = ScanState.NO_WEIGHING, "nothing was weighed in time"
-                session.add(scan)
-                record_change(session, "weighing", scan.station, at)
+        rows: list[Weighing | LabelScan] = [*weighings, *scans]
+        for row in rows:
+            waited, window = _waited(row, at), self._window(session, row)
+            if GRACE <= waited < GRACE + LATE or waited > window:
+                self._pair_again(session, row.site_id, row.station, row.at, at)
+            if waited > window:
+                self._without_partner(session, row, at)
 
     def get(self, session: Session, weighing_id: int) -> Weighing:
         """Raises NotFoundError."""
@@ -170,8 +173,12 @@ class WeighingService:
             row.code for row in repository.search(session, state=WeighingState.BY_HAND, station=key, since=since)
         }
         pairs = pair(
-            [Seen(_id(scan), ms_from_utc(scan.at), scan.code) for scan in scans if scan.code not in by_hand],
-            [Seen(_id(weighing), ms_from_utc(weighing.at)) for weighing in weighings],
+            [
+                Seen(_id(scan), ms_from_utc(scan.at), scan.code, _waited(scan, at) >= GRACE)
+                for scan in scans
+                if scan.code not in by_hand
+            ],
+            [Seen(_id(row), ms_from_utc(row.at), None, _waited(row, at) >= GRACE) for row in weighings],
             station.window_s,
             station.order,
         )
@@ -223,13 +230,26 @@ class WeighingService:
             session.flush()
         return station
 
-    def _waited(self, session: Session, row: Weighing | LabelScan, at: datetime) -> bool:
-        window = timedelta(seconds=self._station(session, row.site_id, row.station).window_s)
-        return at - max(row.at, row.received_at) > window
+    def _without_partner(self, session: Session, row: Weighing | LabelScan, at: datetime) -> None:
+        if isinstance(row, Weighing) and row.state is WeighingState.WAITING:
+            row.state, row.note = WeighingState.NO_LABEL, "no label was scanned in time"
+            self._changed(session, row, at)
+        elif isinstance(row, LabelScan) and row.state is ScanState.WAITING:
+            row.state, row.note = ScanState.NO_WEIGHING, "nothing was weighed in time"
+            session.add(row)
+            record_change(session, "weighing", row.station, at)
+
+    def _window(self, session: Session, row: Weighing | LabelScan) -> timedelta:
+        return timedelta(seconds=self._station(session, row.site_id, row.station).window_s)
 
     def _changed(self, session: Session, weighing: Weighing, at: datetime) -> None:
         session.add(weighing)
         record_change(session, "weighing", str(weighing.id), at)
+
+
+def _waited(row: Weighing | LabelScan, at: datetime) -> timedelta:
+    """For its partner: from when it happened, or came."""
+    return at - max(row.at, row.received_at)
 
 
 def _id(row: Weighing | LabelScan) -> int:

@@ -205,6 +205,8 @@ def test_events_of_an_offline_gateway_are_paired_by_their_own_time(house: House)
     # a pair that was made too early is corrected: the label after the weighing was the next bag's
     house.weigh(5000, 6.0)
     house.scan(5020, late)
+    assert house.life(late).stages == {}, "the label may be the next bag's"
+    house.tick(5042 / 3600)
     assert house.life(late).stages["collected"].record.kg == 6.0
     again = Event(
         id="later", kind="scan", time=ms_from_utc(NOON + timedelta(seconds=4990)), device="scanner",

@@ -65,6 +65,14 @@ def test_where_weights_come_first(story: str, pairs: dict[int, int], wrong_order
     assert (found.scan_of, found.wrong_order) == (pairs, wrong_order)
 
 
+@pytest.mark.parametrize("ripe", [False, True])
+def test_the_wrong_order_waits_for_the_usual_one(ripe: bool) -> None:
+    scan, weighing = Seen(1, 9000, "A", ripe), Seen(2, 5000)
+    assert pair([scan], [weighing], 60, Order.LABEL_FIRST).scan_of == ({2: 1} if ripe else {})
+    scan, weighing = Seen(1, 5000, "A"), Seen(2, 9000, None, ripe)
+    assert pair([scan], [weighing], 60, Order.WEIGHT_FIRST).scan_of == ({2: 1} if ripe else {})
+
+
 def test_what_was_put_aside_is_told() -> None:
     found = _pair("A0 B3 B4 w9")
     assert (found.superseded, found.repeated) == ({0: 3}, {3: 4})
