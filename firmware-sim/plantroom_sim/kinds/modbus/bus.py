@@ -104,7 +104,7 @@ class TcpBus(ModbusBus):
         self, entry: TcpEntry, units: Iterable[Unit], place: Place, described: Sequence[Mapping[str, Any]] = ()
     ) -> None:
         super().__init__(entry, units, place, described)
-        self._server = _Server(entry.port, self._client)
+        self._server = _Server(place.listen, entry.port, self._client)
 
     async def open(self) -> None:
         await self._server.open()
@@ -239,7 +239,7 @@ class RtuOverTcpLine(_RtuBus):
         described: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         super().__init__(entry, units, place, described)
-        self._server = _Server(entry.port, self._client)
+        self._server = _Server(place.listen, entry.port, self._client)
 
     async def open(self) -> None:
         await self._server.open()
@@ -266,15 +266,19 @@ class _Server:
     """A TCP port that can be closed with all its connections and opened again at the same number."""
 
     def __init__(
-        self, port: int, client: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+        self,
+        listen: str,
+        port: int,
+        client: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
     ) -> None:
+        self._listen = listen
         self.port = port
         self._client = client
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
 
     async def open(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._serve, self._listen, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:

@@ -87,6 +87,7 @@ class TcpPort(_Line):
     def __init__(self, entry: TcpEntry, scanners: Sequence[Scanner], place: Place) -> None:
         super().__init__(entry, scanners, place)
         self.port = entry.port
+        self._listen = place.listen
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._somebody = asyncio.Event()
@@ -96,7 +97,7 @@ class TcpPort(_Line):
         await self._somebody.wait()
 
     async def open(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._serve, self._listen, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
