@@ -181,7 +181,11 @@ class Bluetoothd:
             return None
         if message.message_type is not MessageType.METHOD_CALL or message.interface in _OURS or self._tasks is None:
             return None
-        self._tasks.create_task(self._serve(message), name=f"{message.member} of {message.sender}")
+        serving = self._serve(message)
+        try:
+            self._tasks.create_task(serving, name=f"{message.member} of {message.sender}")
+        except RuntimeError:  # it is dying: the group takes no more, and nobody answers
+            serving.close()
         return True  # answered by the task
 
     async def _serve(self, message: Message) -> None:
