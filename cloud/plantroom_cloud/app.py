@@ -11,6 +11,8 @@ from plantroom_cloud.access import api as access_api
 from plantroom_cloud.access import pages as access_pages
 from plantroom_cloud.alarms import api as alarms_api
 from plantroom_cloud.alarms import pages as alarms_pages
+from plantroom_cloud.assets import api as assets_api
+from plantroom_cloud.assets import pages as assets_pages
 from plantroom_cloud.departments import api as departments_api
 from plantroom_cloud.departments import pages as departments_pages
 from plantroom_cloud.dependencies import Viewer
@@ -59,6 +61,7 @@ _API = (
     departments_api,
     weighings_api,
     waste_api,
+    assets_api,
     notifications_api,
     quarantine_api,
     stream_api,
@@ -77,6 +80,7 @@ PAGES = (
     weighings_pages,
     waste_pages,
     access_pages,
+    assets_pages,
     notifications_pages,
     quarantine_pages,
 )

@@ -10,6 +10,7 @@ from sqlmodel import Session
 from plantroom_cloud.access.service import AccessService
 from plantroom_cloud.alarms.preview import Previewing
 from plantroom_cloud.alarms.service import AlarmService
+from plantroom_cloud.assets.service import AssetService
 from plantroom_cloud.config import CloudConfig, Telemetry
 from plantroom_cloud.database import Database
 from plantroom_cloud.departments.service import DepartmentService
@@ -68,6 +69,7 @@ class Services:
     telemetry_writer: TelemetryWriter
     ingest: IngestService
     previews: Previewing
+    assets: AssetService
     notifications: NotificationService
     dispatcher: Dispatcher
     photos: PhotoService
@@ -125,6 +127,7 @@ def build(config: CloudConfig, clock: Clock) -> Services:
         telemetry_writer=writer,
         ingest=ingest,
         previews=Previewing(telemetry),
+        assets=AssetService(sites, users, work_orders, photos),
         notifications=notifications,
         dispatcher=dispatcher,
         photos=photos,

@@ -211,7 +211,16 @@ class RoundBook:
     def _start_order(self, session: Session, found: PatrolRound, person: str, reader: str, at: datetime) -> None:
         """Who walks a round that nobody has taken takes it; a scanner cannot say who carries it."""
         order = session.get(WorkOrder, found.work_order_id) if found.work_order_id is not None else None
-        if order is None or order.id is None or order.state not in (WorkOrderState.OPEN, WorkOrderState.ASSIGNED):
+        if (
+            order is None
+            or order.id is None
+            or order.state
+            not in (
+                WorkOrderState.OPEN,
+                WorkOrderState.ASSIGNED,
+                WorkOrderState.ACCEPTED,
+            )
+        ):
             return
         if person and order.state is WorkOrderState.OPEN:
             self._work_orders.claim(session, order.id, person, at)

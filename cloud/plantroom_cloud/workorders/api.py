@@ -57,6 +57,10 @@ class WorkOrderOut(BaseModel):
     verified_by: str
     reopened: int
     out_of_service: bool
+    asset_id: int | None
+    offered_to: str | None
+    requester: str
+    rating: int | None
 
 
 class EntryOut(BaseModel):
@@ -74,6 +78,7 @@ class EntryOut(BaseModel):
 class WorkOrderStory(WorkOrderOut):
     """A work order with its trail and what is possible now."""
 
+    helpers: list[str]
     trail: list[EntryOut]
     possible: list[str]
 
@@ -162,6 +167,7 @@ def get(order_id: int, user: Viewer, session: ReadSession, services: ServicesDep
     trail = [EntryOut.model_validate(entry) for entry in services.work_orders.trail(session, order_id)]
     return WorkOrderStory(
         **WorkOrderOut.model_validate(order).model_dump(),
+        helpers=services.work_orders.helpers(session, order_id),
         trail=trail,
         possible=[str(step) for step in steps(order.state)],
     )
@@ -184,10 +190,60 @@ def assign(
     )
 
 
+@router.post("/{order_id}/approve")
+def approve(order_id: int, user: Dispatcher, session: WriteSession, services: ServicesDep, at: At) -> WorkOrderOut:
+    """A request is work of ours."""
+    return _out(services.work_orders.approve(session, _visible(session, services, user, order_id), user.name, at))
+
+
+@router.post("/{order_id}/reject")
+def reject(
+    order_id: int, body: Reason, user: Dispatcher, session: WriteSession, services: ServicesDep, at: At
+) -> WorkOrderOut:
+    """A request is none of ours; the requester reads the reason."""
+    visible = _visible(session, services, user, order_id)
+    return _out(services.work_orders.reject(session, visible, body.reason, user.name, at))
+
+
 @router.post("/{order_id}/accept")
 def accept(order_id: int, user: Technician, session: WriteSession, services: ServicesDep, at: At) -> WorkOrderOut:
-    """The assignee takes it on and begins."""
-    return _out(services.work_orders.start(session, _visible(session, services, user, order_id), user.name, at))
+    """The assignee takes it on."""
+    return _out(services.work_orders.accept(session, _visible(session, services, user, order_id), user.name, at))
+
+
+@router.post("/{order_id}/decline")
+def decline(
+    order_id: int, body: Reason, user: Technician, session: WriteSession, services: ServicesDep, at: At
+) -> WorkOrderOut:
+    """The assignee gives it back to the pool."""
+    visible = _visible(session, services, user, order_id)
+    return _out(services.work_orders.decline(session, visible, body.reason, user.name, at))
+
+
+@router.post("/{order_id}/offer")
+def offer(
+    order_id: int, body: Assignment, user: Technician, session: WriteSession, services: ServicesDep, at: At
+) -> WorkOrderOut:
+    """Ask somebody to take it over."""
+    services.users.get(session, body.user)
+    visible = _visible(session, services, user, order_id)
+    return _out(services.work_orders.offer(session, visible, body.user, user.name, at))
+
+
+@router.post("/{order_id}/take-over")
+def take_over(order_id: int, user: Technician, session: WriteSession, services: ServicesDep, at: At) -> WorkOrderOut:
+    """The one who was asked agrees."""
+    return _out(services.work_orders.take_over(session, _visible(session, services, user, order_id), user.name, at))
+
+
+@router.post("/{order_id}/join")
+def join(
+    order_id: int, body: Assignment, user: Technician, session: WriteSession, services: ServicesDep, at: At
+) -> WorkOrderOut:
+    """Somebody works on it too."""
+    services.users.get(session, body.user)
+    visible = _visible(session, services, user, order_id)
+    return _out(services.work_orders.join(session, visible, body.user, user.name, at))
 
 
 @router.post("/{order_id}/start")

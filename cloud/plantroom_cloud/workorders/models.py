@@ -11,15 +11,23 @@ from plantroom_cloud.columns import Document, UtcDateTime, word
 
 
 class WorkOrderState(StrEnum):
-    """open → assigned → in progress → done (verifying by telemetry) → closed; reopened goes back to open."""
+    """(requested →) open → assigned → accepted → in progress → done (verifying by telemetry) → closed; reopened goes
+    back to open."""
 
-    OPEN = "open"
+    REQUESTED = "requested"  #: by somebody of the house; nobody has looked at it yet
+    OPEN = "open"  #: in the pool
     ASSIGNED = "assigned"
+    ACCEPTED = "accepted"  #: the assignee takes it on
     IN_PROGRESS = "in-progress"
     ON_HOLD = "on-hold"
     DONE = "done"  #: the technician says so; the telemetry has not confirmed it yet
     CLOSED = "closed"  #: verified by telemetry, or by a person with a reason
+    REJECTED = "rejected"  #: a request that is none of ours, with the reason
     CANCELLED = "cancelled"
+
+
+#: States that nothing follows, but for reopening.
+FINISHED = (WorkOrderState.CLOSED, WorkOrderState.CANCELLED, WorkOrderState.REJECTED)
 
 
 class WorkOrder(SQLModel, table=True):
@@ -34,6 +42,7 @@ class WorkOrder(SQLModel, table=True):
     priority: str  #: severity of the alarm: "critical", "high", "medium", "low"
     site_id: str = Field(foreign_key="site.id", index=True)
     device_id: str | None = Field(default=None, foreign_key="device.id", index=True)
+    asset_id: int | None = Field(default=None, foreign_key="asset.id", index=True)
     alarm_id: int | None = Field(default=None, foreign_key="alarm.id", unique=True)
     rule_id: int | None = Field(default=None, foreign_key="alarm_rule.id", index=True)
     source: str = ""  #: as in Alarm.source
@@ -53,6 +62,10 @@ class WorkOrder(SQLModel, table=True):
     closed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     verified_by: str = ""  #: "telemetry", or a login name
     reopened: int = 0
+    offered_to: str | None = None  #: somebody the assignee asks to take it over
+    requester: str = ""  #: who asked for it: a name and a way to reach, as typed
+    rating: int | None = None  #: by the requester, 1 to 5
+    rating_note: str = ""
     out_of_service: bool = False  #: the equipment's alarms are set aside while it is worked on
 
 
@@ -69,3 +82,13 @@ class WorkOrderEntry(SQLModel, table=True):
     from_state: str
     to_state: str
     note: str = ""
+
+
+class WorkOrderHelper(SQLModel, table=True):
+    """Somebody who works on it beside the assignee."""
+
+    __tablename__ = "work_order_helper"
+
+    work_order_id: int = Field(primary_key=True, foreign_key="work_order.id")
+    user: str = Field(primary_key=True)  #: login name
+    since: datetime = Field(sa_type=UtcDateTime)

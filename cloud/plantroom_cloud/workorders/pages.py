@@ -19,7 +19,7 @@ from plantroom_cloud.dependencies import (
     WriteSession,
     may_see,
 )
-from plantroom_cloud.errors import NotFoundError
+from plantroom_cloud.errors import ForbiddenError, NotFoundError
 from plantroom_cloud.services import Services
 from plantroom_cloud.users.models import RANK, Role, User
 from plantroom_cloud.web.forms import Form as Fields
@@ -187,6 +187,7 @@ def order_step(
     at: At,
     note: Annotated[str, Form()] = "",
     reason: Annotated[str, Form()] = "parts",
+    to: Annotated[str, Form()] = "",
     out_of_service: Annotated[str, Form()] = "",
 ) -> Response:
     """A thumb's step."""
@@ -200,6 +201,22 @@ def order_step(
             orders.start(session, order_id, user.name, at, out_of_service=out_of_service == "yes")
         case "hold":
             orders.hold(session, order_id, reason, note, user.name, at)
+        case "approve" | "reject":
+            if RANK[user.role] < RANK[Role.DISPATCHER]:
+                raise ForbiddenError(f"this needs the role dispatcher; yours is {user.role}")
+            if step == "approve":
+                orders.approve(session, order_id, user.name, at)
+            else:
+                orders.reject(session, order_id, reason, user.name, at)
+        case "accept":
+            orders.accept(session, order_id, user.name, at)
+        case "decline":
+            orders.decline(session, order_id, reason, user.name, at)
+        case "offer":
+            services.users.get(session, to)
+            orders.offer(session, order_id, to, user.name, at)
+        case "take-over":
+            orders.take_over(session, order_id, user.name, at)
         case "resume":
             orders.resume(session, order_id, user.name, at)
         case "complete":

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from sqlmodel import Session, col, func, or_, select
 
 from plantroom_cloud.alarms.models import Alarm
-from plantroom_cloud.workorders.models import WorkOrder, WorkOrderEntry, WorkOrderState
-
-_FINISHED = (WorkOrderState.CLOSED, WorkOrderState.CANCELLED)
+from plantroom_cloud.workorders.models import FINISHED, WorkOrder, WorkOrderEntry, WorkOrderHelper, WorkOrderState
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ def find(session: Session, wanted: OrderQuery, before_id: int | None, limit: int
     if wanted.sites:
         query = query.where(col(WorkOrder.site_id).in_(wanted.sites))
     if wanted.open_only:
-        query = query.where(col(WorkOrder.state).not_in(_FINISHED))
+        query = query.where(col(WorkOrder.state).not_in(FINISHED))
     if wanted.nobody:
         query = query.where(col(WorkOrder.assignee).is_(None))
     exact = (
@@ -73,7 +71,7 @@ def search(
     if state is not None:
         query = query.where(WorkOrder.state == state)
     if open_only:
-        query = query.where(col(WorkOrder.state).not_in(_FINISHED))
+        query = query.where(col(WorkOrder.state).not_in(FINISHED))
     if assignee is not None:
         query = query.where(WorkOrder.assignee == assignee)
     if device_id is not None:
@@ -85,7 +83,7 @@ def search(
 
 def count_open(session: Session, sites: Sequence[str]) -> int:
     """Neither closed nor cancelled."""
-    query = select(func.count(col(WorkOrder.id))).where(col(WorkOrder.state).not_in(_FINISHED))
+    query = select(func.count(col(WorkOrder.id))).where(col(WorkOrder.state).not_in(FINISHED))
     if sites:
         query = query.where(col(WorkOrder.site_id).in_(sites))
     return session.exec(query).one()
@@ -103,7 +101,7 @@ def unfinished_on(session: Session, rule_id: int, source: str) -> WorkOrder | No
     """The newest on the same trouble that is neither closed nor cancelled."""
     query = (
         select(WorkOrder)
-        .where(WorkOrder.rule_id == rule_id, WorkOrder.source == source, col(WorkOrder.state).not_in(_FINISHED))
+        .where(WorkOrder.rule_id == rule_id, WorkOrder.source == source, col(WorkOrder.state).not_in(FINISHED))
         .order_by(col(WorkOrder.id).desc())
     )
     return session.exec(query).first()
@@ -135,3 +133,15 @@ def trail(session: Session, order_id: int) -> list[WorkOrderEntry]:
     """Oldest first."""
     query = select(WorkOrderEntry).where(WorkOrderEntry.work_order_id == order_id).order_by(col(WorkOrderEntry.id))
     return list(session.exec(query))
+
+
+def helpers(session: Session, order_id: int) -> list[str]:
+    """In the order in which they joined."""
+    query = select(WorkOrderHelper.user).where(WorkOrderHelper.work_order_id == order_id)
+    return list(session.exec(query.order_by(col(WorkOrderHelper.since))))
+
+
+def of_asset(session: Session, asset_ids: Sequence[int], device_ids: Sequence[str], limit: int) -> list[WorkOrder]:
+    """On these assets, or on what measures them; newest first."""
+    mine = or_(col(WorkOrder.asset_id).in_(asset_ids), col(WorkOrder.device_id).in_(device_ids))
+    return list(session.exec(select(WorkOrder).where(mine).order_by(col(WorkOrder.id).desc()).limit(limit)))

@@ -14,7 +14,7 @@ from plantroom_cloud.notifications.service import NotificationService
 from plantroom_cloud.stream.service import record_change
 from plantroom_cloud.workorders import repository
 from plantroom_cloud.workorders.alarm_order import order_for
-from plantroom_cloud.workorders.models import WorkOrder, WorkOrderEntry, WorkOrderState
+from plantroom_cloud.workorders.models import FINISHED, WorkOrder, WorkOrderEntry, WorkOrderHelper, WorkOrderState
 from plantroom_cloud.workorders.repository import OrderQuery
 from plantroom_cloud.workorders.transitions import Step, next_state
 
@@ -71,8 +71,11 @@ class WorkOrderService:
         at: datetime,
         *,
         kind: str = "corrective",
+        asset_id: int | None = None,
+        requester: str = "",
     ) -> WorkOrder:
-        """By a person, or by a domain that plans work; raises InvalidError."""
+        """By a person, or by a domain that plans work; `requester`: by somebody of the house, and a dispatcher looks at
+        it first. Raises InvalidError."""
         if not title.strip():
             raise InvalidError("title: say in a few words what is to be done")
         if priority not in ("critical", "high", "medium", "low"):
@@ -87,10 +90,96 @@ class WorkOrderService:
             team_id=team_id,
             opened_at=at,
             proving_s=0,
+            asset_id=asset_id,
+            requester=requester,
+            state=WorkOrderState.REQUESTED if requester else WorkOrderState.OPEN,
         )
         session.add(order)
         session.flush()
-        self._entry(session, order, "open", "", order.state, actor, "", at)
+        self._entry(session, order, "request" if requester else "open", "", order.state, actor, requester, at)
+        return order
+
+    def approve(self, session: Session, order_id: int, actor: str, at: datetime) -> WorkOrder:
+        """A request is work of ours: into the pool."""
+        order = self.get(session, order_id)
+        self._step(session, order, Step.APPROVE, actor, "", at)
+        return order
+
+    def reject(self, session: Session, order_id: int, reason: str, actor: str, at: datetime) -> WorkOrder:
+        """A request is none of ours; the requester reads why."""
+        if not reason.strip():
+            raise InvalidError("reason: say why, the requester reads it")
+        order = self.get(session, order_id)
+        self._step(session, order, Step.REJECT, actor, reason.strip(), at)
+        order.resolution, order.closed_at = reason.strip(), at
+        return order
+
+    def accept(self, session: Session, order_id: int, actor: str, at: datetime) -> WorkOrder:
+        """The assignee takes it on; raises ConflictError for anybody else."""
+        order = self._own(session, order_id, actor)
+        self._step(session, order, Step.ACCEPT, actor, "", at)
+        return order
+
+    def decline(self, session: Session, order_id: int, reason: str, actor: str, at: datetime) -> WorkOrder:
+        """The assignee gives it back to the pool, and says why."""
+        if not reason.strip():
+            raise InvalidError("reason: say why you give it back")
+        order = self._own(session, order_id, actor)
+        self._step(session, order, Step.DECLINE, actor, reason.strip(), at)
+        order.assignee = order.assigned_at = order.offered_to = None
+        return order
+
+    def offer(self, session: Session, order_id: int, to: str, actor: str, at: datetime) -> WorkOrder:
+        """The assignee asks somebody to take it over; nothing changes until that person agrees."""
+        order = self._own(session, order_id, actor)
+        if to == actor:
+            raise InvalidError("to: it is yours already")
+        order.offered_to = to
+        session.add(order)
+        self._entry(session, order, "offer", order.state, order.state, actor, f"to {to}", at)
+        self._tell(session, order, to, f"{actor} asks you to take over: {order.title}", f"offered/{to}", at)
+        return order
+
+    def take_over(self, session: Session, order_id: int, actor: str, at: datetime) -> WorkOrder:
+        """The one who was asked agrees; raises ConflictError for anybody else."""
+        order = self.get(session, order_id)
+        if order.offered_to != actor:
+            raise ConflictError(f"work order {order_id} was not offered to {actor}")
+        before = order.assignee
+        self._step(session, order, Step.TRANSFER, actor, f"from {before}", at)
+        order.assignee, order.assigned_at, order.offered_to = actor, at, None
+        return order
+
+    def join(self, session: Session, order_id: int, user: str, actor: str, at: datetime) -> WorkOrder:
+        """Somebody works on it too."""
+        order = self.get(session, order_id)
+        if user not in (order.assignee, *self.helpers(session, order_id)):
+            session.add(WorkOrderHelper(work_order_id=order_id, user=user, since=at))
+            self._entry(session, order, "join", order.state, order.state, actor, user, at)
+            if user != actor:
+                self._tell(session, order, user, f"You are asked to help: {order.title}", f"join/{user}", at)
+        return order
+
+    def helpers(self, session: Session, order_id: int) -> list[str]:
+        """Login names of those who work on it beside the assignee."""
+        return repository.helpers(session, order_id)
+
+    def of_asset(
+        self, session: Session, asset_ids: Sequence[int], device_ids: Sequence[str], limit: int = 50
+    ) -> list[WorkOrder]:
+        """On these assets, or on what measures them; newest first."""
+        return repository.of_asset(session, asset_ids, device_ids, limit)
+
+    def evaluate(self, session: Session, order_id: int, rating: int, note: str, at: datetime) -> WorkOrder:
+        """What the requester says of the finished work, 1 (bad) to 5 (good); raises InvalidError, ConflictError."""
+        order = self.get(session, order_id)
+        if not 1 <= rating <= 5:
+            raise InvalidError("rating: 1 to 5")
+        if order.state not in (WorkOrderState.DONE, WorkOrderState.CLOSED):
+            raise ConflictError("the work is not finished yet")
+        order.rating, order.rating_note = rating, note.strip()
+        session.add(order)
+        self._entry(session, order, "evaluate", order.state, order.state, "requester", f"{rating} of 5. {note}", at)
         return order
 
     def get(self, session: Session, order_id: int) -> WorkOrder:
@@ -158,7 +247,7 @@ class WorkOrderService:
     def dispatch(self, session: Session, order_id: int, team_id: str | None, actor: str, at: datetime) -> WorkOrder:
         """Give it to a team; who of it takes it is the team's matter. Raises ConflictError when it is finished."""
         order = self.get(session, order_id)
-        if order.state in (WorkOrderState.CLOSED, WorkOrderState.CANCELLED):
+        if order.state in FINISHED:
             raise ConflictError(f"work order {order_id} is {order.state}; it goes to nobody any more")
         order.team_id = team_id
         session.add(order)
@@ -194,7 +283,7 @@ class WorkOrderService:
     def complete(self, session: Session, order_id: int, resolution: str, actor: str, at: datetime) -> WorkOrder:
         """The technician says it is done; the telemetry has the last word where an alarm opened it."""
         order = self.get(session, order_id)
-        if order.state in (WorkOrderState.OPEN, WorkOrderState.ASSIGNED):
+        if order.state in (WorkOrderState.OPEN, WorkOrderState.ASSIGNED, WorkOrderState.ACCEPTED):
             order = self.start(session, order_id, actor, at)
         self._step(session, order, Step.COMPLETE, actor, resolution, at)
         order.done_at, order.resolution = at, resolution
@@ -266,20 +355,31 @@ class WorkOrderService:
             raise ConflictError(f"work order {order_id} is {order.assignee}'s already")
         self._step(session, order, step, actor, f"to {user}" if user != actor else "", at)
         order.assignee, order.assigned_at = user, at
-        if self._notifications is not None and user != actor:
+        order.offered_to = None
+        if user != actor:
+            self._tell(session, order, user, f"Yours now: {order.title}", f"assigned/{user}", at)
+        return order
+
+    def _own(self, session: Session, order_id: int, actor: str) -> WorkOrder:
+        order = self.get(session, order_id)
+        if order.assignee != actor:
+            raise ConflictError(f"work order {order_id} is {order.assignee or 'nobody'}'s, not {actor}'s")
+        return order
+
+    def _tell(self, session: Session, order: WorkOrder, user: str, subject: str, what: str, at: datetime) -> None:
+        if self._notifications is not None:
             self._notifications.announce(
                 session,
-                f"work-order/{order_id}/assigned/{user}/{at.isoformat()}",
+                f"work-order/{order.id}/{what}/{at.isoformat()}",
                 NoticeKind.WORK_ORDER,
                 order.priority,
                 order.site_id,
-                f"Yours now: {order.title}",
+                subject,
                 at,
                 body=order.description,
-                link=f"/work-orders/{order_id}",
+                link=f"/work-orders/{order.id}",
                 addressee=user,
             )
-        return order
 
     def _step(self, session: Session, order: WorkOrder, step: Step, actor: str, note: str, at: datetime) -> None:
         before, order.state = order.state, next_state(order.state, step)

@@ -9,8 +9,13 @@ from plantroom_cloud.workorders.models import WorkOrderState as S
 class Step(StrEnum):
     """What people and the telemetry do to a work order."""
 
+    APPROVE = "approve"
+    REJECT = "reject"
     ASSIGN = "assign"
     CLAIM = "claim"
+    ACCEPT = "accept"
+    DECLINE = "decline"
+    TRANSFER = "transfer"  #: to somebody who agreed
     START = "start"
     HOLD = "hold"
     RESUME = "resume"
@@ -21,15 +26,27 @@ class Step(StrEnum):
 
 
 TRANSITIONS: dict[tuple[S, Step], S] = {
+    (S.REQUESTED, Step.APPROVE): S.OPEN,
+    (S.REQUESTED, Step.REJECT): S.REJECTED,
     (S.OPEN, Step.ASSIGN): S.ASSIGNED,
     (S.OPEN, Step.CLAIM): S.ASSIGNED,
     (S.OPEN, Step.CANCEL): S.CANCELLED,
     (S.ASSIGNED, Step.ASSIGN): S.ASSIGNED,
+    (S.ASSIGNED, Step.ACCEPT): S.ACCEPTED,
+    (S.ASSIGNED, Step.DECLINE): S.OPEN,
+    (S.ASSIGNED, Step.TRANSFER): S.ACCEPTED,
     (S.ASSIGNED, Step.START): S.IN_PROGRESS,
     (S.ASSIGNED, Step.CANCEL): S.CANCELLED,
+    (S.ACCEPTED, Step.ASSIGN): S.ASSIGNED,
+    (S.ACCEPTED, Step.DECLINE): S.OPEN,
+    (S.ACCEPTED, Step.TRANSFER): S.ACCEPTED,
+    (S.ACCEPTED, Step.START): S.IN_PROGRESS,
+    (S.ACCEPTED, Step.CANCEL): S.CANCELLED,
+    (S.IN_PROGRESS, Step.TRANSFER): S.IN_PROGRESS,
     (S.IN_PROGRESS, Step.HOLD): S.ON_HOLD,
     (S.IN_PROGRESS, Step.COMPLETE): S.DONE,
     (S.IN_PROGRESS, Step.CANCEL): S.CANCELLED,
+    (S.ON_HOLD, Step.TRANSFER): S.ON_HOLD,
     (S.ON_HOLD, Step.RESUME): S.IN_PROGRESS,
     (S.ON_HOLD, Step.CANCEL): S.CANCELLED,
     (S.DONE, Step.VERIFY): S.CLOSED,

@@ -1,0 +1,75 @@
+"""Who does it: accepted, given back, taken over by consent, by several."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from plantroom_cloud.database import Database
+from plantroom_cloud.errors import ConflictError, InvalidError
+from plantroom_cloud.sites.models import Site
+from plantroom_cloud.workorders.models import WorkOrderState
+from plantroom_cloud.workorders.service import WorkOrderService
+
+NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def order(database: Database) -> int:
+    with database.write() as session:
+        session.add(Site(id="main", name="Main"))
+        session.flush()
+        made = WorkOrderService().create(session, "Seal", "", "main", None, "high", None, "dan", NOW)
+        assert made.id is not None
+        return made.id
+
+
+def test_the_assignee_accepts_or_gives_it_back_with_a_reason(database: Database, order: int) -> None:
+    orders = WorkOrderService()
+    with database.write() as session:
+        orders.assign(session, order, "ann", "dan", NOW)
+        with pytest.raises(ConflictError, match="ann's, not bob's"):
+            orders.accept(session, order, "bob", NOW)
+        assert orders.accept(session, order, "ann", NOW).state is WorkOrderState.ACCEPTED
+        with pytest.raises(InvalidError):
+            orders.decline(session, order, " ", "ann", NOW)
+        back = orders.decline(session, order, "no ladder", "ann", NOW)
+        assert (back.state, back.assignee) == (WorkOrderState.OPEN, None)
+        assert [(entry.action, entry.note) for entry in orders.trail(session, order)][-1] == ("decline", "no ladder")
+
+
+def test_it_is_taken_over_only_by_who_was_asked_and_agrees(database: Database, order: int) -> None:
+    orders = WorkOrderService()
+    with database.write() as session:
+        orders.claim(session, order, "ann", NOW)
+        orders.start(session, order, "ann", NOW)
+        orders.offer(session, order, "bob", "ann", NOW)
+        assert orders.get(session, order).assignee == "ann"
+        with pytest.raises(ConflictError, match="not offered to cid"):
+            orders.take_over(session, order, "cid", NOW)
+        taken = orders.take_over(session, order, "bob", NOW)
+        assert (taken.assignee, taken.state, taken.offered_to) == ("bob", WorkOrderState.IN_PROGRESS, None)
+
+
+def test_several_work_on_it(database: Database, order: int) -> None:
+    orders = WorkOrderService()
+    with database.write() as session:
+        orders.claim(session, order, "ann", NOW)
+        for name in ("bob", "bob", "ann"):
+            orders.join(session, order, name, "ann", NOW)
+        assert orders.helpers(session, order) == ["bob"]
+
+
+def test_a_rejected_request_says_why_and_is_over(database: Database) -> None:
+    orders = WorkOrderService()
+    with database.write() as session:
+        session.add(Site(id="main", name="Main"))
+        session.flush()
+        made = orders.create(session, "Paint", "", "main", None, "low", None, "requester", NOW, requester="Zoe")
+        assert made.id is not None
+        with pytest.raises(ConflictError, match="requested cannot claim"):
+            orders.claim(session, made.id, "ann", NOW)
+        with pytest.raises(InvalidError):
+            orders.reject(session, made.id, "", "dan", NOW)
+        orders.reject(session, made.id, "the landlord paints", "dan", NOW)
+        assert (made.state, made.resolution) == (WorkOrderState.REJECTED, "the landlord paints")
+        assert orders.count_open(session) == 0
