@@ -108,15 +108,22 @@ def user() -> None:
 @click.argument("name")
 @click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
 @click.option("--password", prompt=True, hide_input=True, confirmation_prompt=True, envvar="PLANTROOM_PASSWORD")
+@click.option("--token", "purpose", default=None, help="Make an API token for this purpose, too; it is shown once.")
 @_CONFIG
 @_clear_errors
-def user_add(name: str, role: str, password: str, path: Path) -> None:
+def user_add(name: str, role: str, password: str, purpose: str | None, path: Path) -> None:
     """Add a person; the password is asked for, or taken from PLANTROOM_PASSWORD."""
     services = _services(path)
     with services.database.write() as session:
         services.users.add(session, name, password, Role(role), services.now())
         services.users.audit(session, "cli", "user.add", f"user/{name}", {"role": role}, services.now())
+        session.flush()
+        token = ""
+        if purpose is not None:
+            token = services.users.make_token(session, services.users.get(session, name), purpose, services.now(), None)
     click.echo(f"{name} can log in as {role}.")
+    if token:
+        click.echo(token)
 
 
 @user.command("list", epilog="Example: plantroom-cloud user list --json")
@@ -154,29 +161,31 @@ def gateway() -> None:
 
 
 @gateway.command("add", epilog="Example: plantroom-cloud gateway add gw-b --site main --out ./gw-b -c cloud.yaml")
-@click.argument("gateway_id")
+@click.argument("gateway_ids", metavar="GATEWAY_ID...", nargs=-1, required=True)
 @click.option("--site", required=True, help="The site's id; made when it is new.")
 @click.option("--site-name", default="", help="Its name, when it is new.")
 @click.option("--label", default="")
 @click.option("--certificate", is_flag=True, help="A client certificate in place of a password.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the gateway's credential.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the gateways' credentials.")
 @_CONFIG
 @_clear_errors
 def gateway_add(
-    gateway_id: str, site: str, site_name: str, label: str, out: Path, path: Path, *, certificate: bool
+    gateway_ids: tuple[str, ...], site: str, site_name: str, label: str, out: Path, path: Path, *, certificate: bool
 ) -> None:
-    """Enrol a gateway: issue its credential and write the broker's files."""
+    """Enrol gateways: issue their credentials and write the broker's files."""
     services = _services(path)
     migrate_database(services.database)
     enrolment = _enrolment(services)
+    said = []
     with services.database.write() as session:
         at = services.now()
         services.sites.ensure(session, site, site_name)
         enrol = enrolment.by_certificate if certificate else enrolment.by_password
-        told = enrol(session, gateway_id, site, label, out, at)
-        detail = {"site": site, "credential": "certificate" if certificate else "password"}
-        services.users.audit(session, "cli", "gateway.add", f"gateway/{gateway_id}", detail, at)
-    click.echo(f"{gateway_id} is enrolled. {told}")
+        for gateway_id in gateway_ids:
+            said.append(f"{gateway_id} is enrolled. {enrol(session, gateway_id, site, label, out, at)}")
+            detail = {"site": site, "credential": "certificate" if certificate else "password"}
+            services.users.audit(session, "cli", "gateway.add", f"gateway/{gateway_id}", detail, at)
+    click.echo("\n".join(said))
 
 
 @gateway.command("list", epilog="Example: plantroom-cloud gateway list --json")

@@ -27,6 +27,7 @@ class Mqtt(_Strict):
     password: str = ""
     password_file: Path | None = None
     ca_file: Path | None = None
+    version: Literal["5", "3.1.1"] = "5"  #: 3.1.1 for a broker that has no more
 
     def read_password(self) -> str:
         """From the file where there is one."""

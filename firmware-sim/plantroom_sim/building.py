@@ -46,7 +46,7 @@ class Building:
                 self._kinds |= dict.fromkeys(bus.devices, kind)
 
     async def run(self, ready: asyncio.Event) -> None:
-        """Open all buses, set `ready`, play the timed faults; until cancelled."""
+        """Open all buses, set `ready`, work; until cancelled."""
         try:
             for bus in self.buses.values():
                 await bus.open()
@@ -54,9 +54,6 @@ class Building:
                 self._tasks = tasks
                 for (gateway, name), bus in self.buses.items():
                     tasks.create_task(bus.run(), name=f"bus {gateway}/{name}")
-                for fault in self.scenario.faults:
-                    if fault.at is not None:
-                        tasks.create_task(self._begin_later(fault, fault.at), name=f"fault {fault.name}")
                 ready.set()
                 await asyncio.Event().wait()
         finally:
@@ -64,9 +61,12 @@ class Building:
             for bus in self.buses.values():
                 await bus.close()
 
-    async def people(self) -> None:
-        """Play the routines, until cancelled; begun once the gateways are there to see it."""
+    async def live(self) -> None:
+        """Timed faults come and people do what they do, until cancelled; begun once there is somebody to see it."""
         async with asyncio.TaskGroup() as tasks:
+            for fault in self.scenario.faults:
+                if fault.at is not None:
+                    tasks.create_task(self._begin_later(fault, fault.at), name=f"fault {fault.name}")
             for routine in self.scenario.routines:
                 tasks.create_task(self._play(routine), name=f"routine {routine.name}")
 

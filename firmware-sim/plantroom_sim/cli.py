@@ -46,16 +46,23 @@ def main() -> None:
 
 @main.command(epilog="Example: plantroom-sim lab --scenario my-building.yaml")
 @click.option(
-    "--scenario", type=click.Path(path_type=Path), default=None, help="A scenario file; without it, the lab building."
+    "--scenario", type=click.Path(path_type=Path), default=None, help="A scenario file; without it, the hospital."
 )
 @click.option("--for", "seconds", type=_Seconds(), default=None, help="End by itself after this time, e.g. 60s.")
 @click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="Of the page.")
+@click.option(
+    "--broker",
+    type=click.Choice(["auto", "mosquitto", "embedded"]),
+    default="auto",
+    show_default=True,
+    help="auto: mosquitto where it is installed.",
+)
 @_DATA
-def lab(scenario: Path | None, seconds: float | None, port: int, folder: Path) -> None:
+def lab(scenario: Path | None, seconds: float | None, port: int, broker: str, folder: Path) -> None:
     """Everything on one machine: simulators, broker, gateways, control plane, page."""
     try:
-        building = load_scenario(scenario or library_path("scenarios") / "plant.yaml")
-        asyncio.run(Lab(building, folder, port).run(seconds))
+        building = load_scenario(scenario or library_path("scenarios") / "hospital.yaml")
+        asyncio.run(Lab(building, folder, port, broker).run(seconds))
     except* SimError as group:
         _fail(group.exceptions[0])
 
@@ -141,7 +148,7 @@ async def _run(building: Building, folder: Path) -> None:
         tasks.create_task(building.run(ready), name="building")
         tasks.create_task(serve_control(building, folder / "control.sock"), name="control")
         await ready.wait()
-        tasks.create_task(building.people(), name="people")
+        tasks.create_task(building.live(), name="life")
         for (gateway, name), bus in building.buses.items():
             click.echo(f"{gateway}/{name}: {bus.where()}")
 

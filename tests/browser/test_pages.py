@@ -13,6 +13,8 @@ from playwright.sync_api import Browser, Page, expect
 from tests.acceptance.test_lab import until
 from tests.servers.process import die_with_parent, free_port
 
+PLANT = Path(__file__).parents[2] / "configs" / "scenarios" / "plant.yaml"
+
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
@@ -20,7 +22,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     folder = tmp_path_factory.mktemp("lab")
     program = str(Path(sys.executable).parent / "plantroom-sim")
     process = subprocess.Popen(
-        [program, "lab", "--data", str(folder), "--port", str(free_port())],
+        [program, "lab", "--scenario", PLANT, "--data", str(folder), "--port", str(free_port())],
         stdout=subprocess.DEVNULL,
         preexec_fn=die_with_parent,
     )

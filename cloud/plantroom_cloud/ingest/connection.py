@@ -11,6 +11,7 @@ import ssl
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
@@ -47,7 +48,7 @@ def _without_delay(_client: mqtt.Client, _data: object, connection: object) -> N
 
 
 class BrokerConnection:
-    """MQTT 5, persistent session, QoS 1; a message is acknowledged once it is committed. paho runs in its own thread
+    """Persistent session, QoS 1; a message is acknowledged once it is committed. paho runs in its own thread
     and reconnects by itself."""
 
     def __init__(self, config: Mqtt, client_id: str, is_ours: Callable[[str], bool]) -> None:
@@ -65,8 +66,13 @@ class BrokerConnection:
         """Connect in the background."""
         loop = asyncio.get_running_loop()
         self._wake = lambda: loop.call_soon_threadsafe(self._arrived.set)
+        v5 = self._config.version == "5"
         client = mqtt.Client(
-            CallbackAPIVersion.VERSION2, client_id=self._client_id, protocol=mqtt.MQTTv5, manual_ack=True
+            CallbackAPIVersion.VERSION2,
+            client_id=self._client_id,
+            clean_session=None if v5 else False,
+            protocol=mqtt.MQTTv5 if v5 else mqtt.MQTTv311,
+            manual_ack=True,
         )
         if self._config.username:
             client.username_pw_set(self._config.username, self._config.read_password())
@@ -80,9 +86,8 @@ class BrokerConnection:
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = 86_400
         properties.ReceiveMaximum = RECEIVE_MAXIMUM
-        client.connect_async(
-            self._config.host, self._config.port, keepalive=30, clean_start=False, properties=properties
-        )
+        more: dict[str, Any] = {"clean_start": False, "properties": properties} if v5 else {}
+        client.connect_async(self._config.host, self._config.port, keepalive=30, **more)
         client.loop_start()
         self._client = client
 

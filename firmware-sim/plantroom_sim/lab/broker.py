@@ -6,6 +6,8 @@ from pathlib import Path
 
 import trustme
 
+from plantroom_sim.errors import SimError
+
 _MOSQUITTO = """\
 # Written by the lab.
 user root
@@ -39,12 +41,23 @@ def make_certificates(folder: Path) -> Path:
     return ca_file
 
 
-def broker_command(folder: Path, data: Path, port: int) -> list[str]:
-    """How to start it."""
+def is_embedded(kind: str) -> bool:
+    """Whether "mosquitto", "embedded" or "auto" (mosquitto where it is installed) comes to the embedded one."""
+    return kind == "embedded" or (kind == "auto" and _mosquitto() is None)
+
+
+def broker_command(kind: str, folder: Path, data: Path, port: int) -> list[str]:
+    """How to start it. Raises SimError."""
     data.mkdir(parents=True, exist_ok=True)
-    found = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
-    if found is None:
+    if is_embedded(kind):
         return [sys.executable, "-m", "plantroom_sim.lab.embedded", str(folder), str(port)]
+    found = _mosquitto()
+    if found is None:
+        raise SimError("mosquitto is not installed: apt-get install mosquitto, or take --broker embedded")
     config = folder / "mosquitto.conf"
     config.write_text(_MOSQUITTO.format(port=port, broker=folder, data=data))
     return [found, "-c", str(config)]
+
+
+def _mosquitto() -> str | None:
+    return shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")

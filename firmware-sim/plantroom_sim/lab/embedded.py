@@ -1,4 +1,8 @@
-"""The embedded broker (amqtt): for a lab without mosquitto. MQTT 3.1.1, the same credentials and topics."""
+"""The embedded broker (amqtt): for a lab without mosquitto. MQTT 3.1.1, the same credentials and topics.
+
+What it cannot do: a forbidden publish is acknowledged and dropped instead of refused, and what it holds (sessions,
+retained messages) is gone when it ends; the outboxes keep what the gateways have to say.
+"""
 
 import asyncio
 import base64
@@ -43,7 +47,11 @@ class OwnTopics(BaseTopicPlugin):  # type: ignore[misc]
         name = session.username or ""
         if name == "plantroom-cloud":
             return True
-        kinds = ("ack", "command", "config") if action is not Action.PUBLISH else ("status", "birth", "data", "direct")
+        kinds = (
+            ("ack", "command", "config", "authority")
+            if action is not Action.PUBLISH
+            else ("status", "birth", "data", "direct")
+        )
         parts = topic.split("/")
         return parts[:3] == ["plantroom", "v1", name] and len(parts) > 3 and parts[3] in kinds
 

@@ -75,9 +75,13 @@ class Child:
 
 
 async def run_once(command: Sequence[str], **environment: str) -> str:
-    """Run a program to its end; its output. Raises SimError with what it said."""
+    """Run a program to its end, with these variables added; its output. Raises SimError with what it said."""
     process = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=environment or None
+        *command,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, **environment},
+        preexec_fn=_die_with_parent,
     )
     out, err = await process.communicate()
     if process.returncode:
