@@ -72,6 +72,8 @@ async def send_history(history: History, devices: Sequence[SimDevice], port: int
                 await client.publish(topic(history.gateway, "data"), encode(batch), qos=1)
             async for message in client.messages:
                 if isinstance(message.payload, bytes):
+                    if message.topic.value != topic(history.gateway, "ack"):
+                        continue  # the embedded broker brings what the gateway of that name subscribed to
                     ack = decode(message.payload, Ack)
                     if ack.outbox == history.outbox:
                         for first, last in ack.acked:
