@@ -1,14 +1,14 @@
 """Commands on a real outbox file: each acts once or not at all, and says which; also across restarts."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
 from plantroom_edge.commands.executor import LONGEST_LIFE_MS, CommandExecutor
 from plantroom_edge.config.model import OutboxBounds
-from plantroom_edge.driver import Driver, Outcome
+from plantroom_edge.driver import Described, Driver, Outcome
 from plantroom_edge.outbox.outbox import Outbox
 from plantroom_edge.outbox.store import ADOPTED
 from plantroom_shared.batch import Event
@@ -27,6 +27,9 @@ class Actuator:
         self.holds = asyncio.Event()
         self.holds.set()
         self.error: Exception | None = None
+
+    def describe(self) -> Sequence[Described]:
+        return []
 
     async def command(self, device: str, action: str, args: Mapping[str, Any]) -> Outcome:
         self.acted.append(action)
