@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from fastapi.routing import APIRoute
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from plantroom_cloud.app import PAGES
 from tests.browser.building import Building, crowd, furnish
@@ -78,7 +78,7 @@ def at_empty(request: pytest.FixtureRequest, browser: Browser, empty: Building) 
 def test_a_page_with_data_fits_and_is_accessible(at_full: Visitor, path: str) -> None:
     assert at_full.open(path) == 200
     at_full.page.wait_for_load_state("load")
-    assert at_full.page.locator("h1:visible").count() == 1, f"{path} has one heading that says what it is"
+    expect(at_full.page.locator("h1:visible")).to_have_count(1)  # it says what it is, by script perhaps
     found = Axe().run(at_full.page, options={"runOnly": ["wcag2a", "wcag2aa"], "resultTypes": ["violations"]})
     assert found.violations_count == 0, found.generate_report()
     at_full.check()
