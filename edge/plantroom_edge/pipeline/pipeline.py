@@ -113,7 +113,7 @@ class Pipeline:
         batches: list[tuple[Stream, Payload]] = []
         if waiting:
             batches.append(("events", self._made(events=waiting)))
-        await self._outbox.append(batches, memorise(owner, remember))
+        await _whole(self._outbox.append(batches, memorise(owner, remember)))
 
     async def run(self) -> None:
         """Flush every `flush` seconds, events at once, until cancelled; then flush what is left."""
@@ -231,9 +231,9 @@ class Pipeline:
         return DeviceRows(device=device, times=[row.sample.time_ms for row in rows], values=values, marks=marks)
 
 
-async def _whole(flush: Coroutine[Any, Any, None]) -> None:
+async def _whole(commit: Coroutine[Any, Any, None]) -> None:
     """Cancelled or not, what was begun is ended: nothing is lost or committed twice. Only a dead disk stops it."""
-    task = asyncio.create_task(flush, name="pipeline flush")
+    task = asyncio.create_task(commit, name="pipeline commit")
     try:
         await asyncio.shield(task)
     except asyncio.CancelledError:

@@ -1,6 +1,7 @@
 """The outbox on a disk that is really full, at its bound, or rotten: events kept, every lost value declared."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -191,6 +192,28 @@ async def test_a_file_that_rots_while_it_is_used_is_replaced_and_all_that_can_be
         # what was salvaged keeps the identity that the cloud may know it by
         origins = [payload.origin for payload in await _waiting(outbox, "telemetry")]
         assert {origin[0] for origin in origins if origin is not None} == {identity}
+
+
+async def test_a_record_whose_caller_is_cancelled_is_committed(tmp_path: Path) -> None:
+    """A driver's tasks are cancelled when its link is gone: what they were about to record, and the events of others
+    that were to go along, are not lost."""
+    clock, busy = SystemClock(), threading.Event()
+    async with opened(tmp_path) as outbox:
+        pipeline = Pipeline(PipelineConfig(), outbox, Boot(clock, lambda: True), clock)
+        await pipeline.begin()
+        block = asyncio.get_running_loop().run_in_executor(outbox._thread, busy.wait)
+        pipeline.event(Event(id="other", kind="gate.opened", time=NOW, data={}))
+        mine = Event(id="mine", kind="gate.opened", time=NOW, data={})
+        recording = asyncio.create_task(pipeline.record("bus a", [mine], {"k": "v"}), name="record")
+        await asyncio.sleep(0.05)
+        recording.cancel()
+        await asyncio.sleep(0.05)
+        busy.set()
+        await block
+        await asyncio.wait([recording])
+        assert recording.cancelled()
+        assert [event.id for event in await _events(outbox, "gate.opened")] == ["other", "mine"]
+        assert await outbox.recall("bus a", "k") == "v"
 
 
 async def test_a_batch_that_cannot_be_decoded_blocks_nothing(tmp_path: Path) -> None:
