@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -29,6 +29,7 @@ from plantroom_sim.errors import SimError
 from plantroom_sim.kinds.ble.broadcast_scale import BroadcastScale
 from plantroom_sim.kinds.ble.control import ask_air, serve_air
 from plantroom_sim.kinds.ble.gatt_scale import GattScale
+from plantroom_sim.kinds.ble.peripheral import BluezError, Service
 from plantroom_sim.kinds.ble.private_bus import PrivateBus
 from plantroom_sim.kinds.ble.text_scale import TextScale
 from plantroom_sim.loader import load_scenario
@@ -174,6 +175,82 @@ async def test_refused_broken_and_unreachable_connections_are_tried_again() -> N
         await sink.until(lambda s: weighings(s, "scale") == [10.0, 11.0])
     assert scale.refusals == []
     assert scale.flaps == 0
+
+
+async def test_a_link_that_broke_while_it_was_made_does_not_end_the_one_that_stands() -> None:
+    """bleak tries again by itself, and still calls back that the first attempt was lost."""
+    scale = GattScale(GATT, "SCALE", now)
+    scale.flaps = 1
+    sink = MemorySink()
+    async with private_bus() as bus, on_air(bus, [scale]), running(make_driver([scale]), sink):
+        for kg in (10.0, 11.0, 12.0):
+            await scale.weigh(kg)
+        await sink.until(lambda s: weighings(s, "scale") == [10.0, 11.0, 12.0])
+        assert scale.connects == 2
+
+
+class DeafScale(GattScale):
+    """Its link stands and says nothing any more: no read is answered well. It has no battery service, or has one."""
+
+    def __init__(self, name: str, *, battery: bool) -> None:
+        super().__init__(GATT, name, now)
+        self.deaf = False
+        self.asked = asyncio.Event()
+        self._with_battery = battery
+
+    def services(self) -> Sequence[Service]:
+        found = super().services()
+        return found if self._with_battery else found[:1]
+
+    async def read(self, uuid: str) -> bytes:
+        if self.deaf:
+            self.asked.set()
+            raise BluezError("org.bluez.Error.Failed", "ATT error: 0x0e")
+        return await super().read(uuid)
+
+
+@pytest.mark.parametrize("battery", [True, False])
+async def test_a_link_that_answers_no_read_is_made_again_and_what_comes_meanwhile_is_taken(battery: bool) -> None:
+    """BlueZ confirms to the scale whatever comes until the link is given back: it would never be sent again."""
+    scale = DeafScale("SCALE", battery=battery)
+    scale.disconnecting_s = 0.5
+    sink = MemorySink()
+    async with private_bus() as bus, on_air(bus, [scale]):
+        driver = BleScaleDriver(make_driver([scale])._config, [_with(scale, silence_s=0.2)], SystemClock())
+        async with running(driver, sink):
+            await scale.weigh(10.0)
+            scale.deaf = True
+            await scale.asked.wait()
+            await asyncio.sleep(0.1)
+            scale.deaf = False
+            connects = scale.connects
+            await scale.weigh(11.0)
+            await sink.until(lambda s: weighings(s, "scale") == [10.0, 11.0])
+            while scale.connects == connects:  # noqa: ASYNC110  (the simulator counts; nobody tells us)
+                await asyncio.sleep(0.02)
+            await scale.weigh(12.0)
+            await sink.until(lambda s: weighings(s, "scale") == [10.0, 11.0, 12.0])
+
+
+async def test_an_adapter_that_is_busy_or_off_is_waited_for() -> None:
+    """InProgress may come from another program on the adapter, or from BlueZ itself until it has settled."""
+    scale = GattScale(GATT, "SCALE", now)
+    sink = MemorySink()
+    async with private_bus() as bus, on_air(bus, [scale]) as air:
+        air.daemon.adapter_refusals = [
+            BluezError("org.bluez.Error.InProgress", "Operation already in progress"),
+            BluezError("org.bluez.Error.NotReady", "Resource Not Ready"),
+        ]
+        async with running(make_driver([scale]), sink):
+            await scale.weigh(10.0)
+            # the scan that begins again after a link was made is refused as well
+            air.daemon.adapter_refusals = [BluezError("org.bluez.Error.InProgress", "Operation already in progress")]
+            air.daemon.drop(scale)
+            await scale.weigh(11.0)
+            await scale.weigh(12.0)
+            await sink.until(lambda s: weighings(s, "scale") == [10.0, 11.0, 12.0])
+        assert air.daemon.adapter_refusals == []
+    assert any("no Bluetooth on hci0" in str(event.data) for event in sink.events)
 
 
 async def test_a_scale_that_was_forgotten_after_the_scan_is_found_again() -> None:

@@ -20,6 +20,7 @@ _log = logging.getLogger(__name__)
 
 WEIGHT_MEASUREMENT = "00002a9d-0000-1000-8000-00805f9b34fb"
 UART_TRANSMIT = "6e400003-b5a3-f393-e0a9-e50e24dcca9e"
+WEIGHT_SCALE_FEATURE = "00002a9e-0000-1000-8000-00805f9b34fb"  #: every such scale has it, readable
 BATTERY_LEVEL = "00002a19-0000-1000-8000-00805f9b34fb"
 #: How long a probe listens for each scale.
 PROBE_S = 10.0
@@ -172,7 +173,7 @@ class BleScaleDriver:
 
     async def _overhear(self, scale: Scale, sink: Sink) -> None:
         """A scale that only broadcasts."""
-        frames = self._frames[scale.id] = asyncio.Queue(MOST_FRAMES)
+        frames = self._frames.setdefault(scale.id, asyncio.Queue(MOST_FRAMES))  # what was heard before is taken as well
         while True:
             item = await frames.get()
             if item is not None:
@@ -196,12 +197,9 @@ class BleScaleDriver:
                 await self._follow(scale, link, frames, sink)
             finally:
                 scale.connected = False
-                # what came before the end is still a weighing
-                while not frames.empty():
-                    item = frames.get_nowait()
-                    if item is not None:
-                        await scale.take(item[1], item[0], sink)
+                await _take_rest(scale, frames, sink)
                 await link.close()
+                await _take_rest(scale, frames, sink)  # until the link was given back, BlueZ confirmed what came
                 self._tell(scale, sink)
 
         await keep_connected(
@@ -225,7 +223,8 @@ class BleScaleDriver:
             except TimeoutError:
                 if scale.profile.protocol.streams:
                     raise LinkLostError(f"said nothing for {scale.profile.silence_s:g} s") from None
-                await self._read_battery(scale, link)
+                if await self._read_battery(scale, link) is None:
+                    await link.read(WEIGHT_SCALE_FEATURE)
                 continue
             if item is None:
                 raise LinkLostError("the link was lost")
@@ -234,9 +233,10 @@ class BleScaleDriver:
                 battery_at = self._clock.monotonic()
                 await self._read_battery(scale, link)
 
-    async def _read_battery(self, scale: Scale, link: Link) -> None:
+    async def _read_battery(self, scale: Scale, link: Link) -> bytes | None:
         level = await link.read(BATTERY_LEVEL)
         scale.battery = level[0] if level else None
+        return level
 
     def _tell(self, scale: Scale, sink: Sink) -> None:
         link = scale.link()
@@ -265,6 +265,14 @@ class BleScaleDriver:
         sink.event(
             Event(id=uuid.uuid4().hex, kind="device.state", time=self._clock.now_ms(), device=scale.id, data=data)
         )
+
+
+async def _take_rest(scale: Scale, frames: "asyncio.Queue[tuple[int, bytes] | None]", sink: Sink) -> None:
+    """What came before the end is still a weighing."""
+    while not frames.empty():
+        item = frames.get_nowait()
+        if item is not None:
+            await scale.take(item[1], item[0], sink)
 
 
 def _put(frames: "asyncio.Queue[tuple[int, bytes] | None]", item: tuple[int, bytes] | None) -> None:

@@ -6,6 +6,8 @@ What it guards against (bleak 3.1, BlueZ):
 - a second scanner in the process, and a connection attempt beside a scan or another attempt, may answer InProgress:
   there is one scanner, it rests while one link is made.
 - BlueZ forgets a device 30 s after the scan ended: what is connected was heard seconds ago.
+- a link that breaks while it is made is made again by bleak, which still calls back that it was lost: only the loss of
+  one that stood counts.
 - a client that was used before may call back twice after a reconnect: each connection is a new client.
 - BlueZ keeps a link whose process was killed, and a connected scale does not advertise: such links are ended at start.
 """
@@ -155,11 +157,18 @@ class Radio:
         async with self._one:
             if self.lost.is_set():
                 raise LinkLostError(self.why)
-            client = BleakClient(heard.device, disconnected_callback=lambda _client: on_lost(), timeout=CONNECT_S)
+            stands = False
+
+            def gone(_client: BleakClient) -> None:
+                if stands:
+                    on_lost()
+
+            client = BleakClient(heard.device, disconnected_callback=gone, timeout=CONNECT_S)
             await self._end_scan()
             try:
                 async with asyncio.timeout(2 * CONNECT_S):
                     await client.connect()
+                stands = True
             except _FAILURES as error:
                 raise LinkLostError(f"cannot be connected: {_said(error)}") from error
             finally:

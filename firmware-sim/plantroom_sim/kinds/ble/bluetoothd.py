@@ -76,6 +76,7 @@ class Bluetoothd:
         self._connecting = ""  #: path of the device that is being connected
         self._bus: MessageBus | None = None
         self._tasks: asyncio.TaskGroup | None = None
+        self.adapter_refusals: list[BluezError] = []  #: the next discoveries fail with these
         self.refused_busy = 0  #: calls that came while another of their kind ran
         self.connected_while_scanning = 0
 
@@ -226,6 +227,7 @@ class Bluetoothd:
             case "org.bluez.Device1", "Disconnect":
                 if not self._by_path[path].connected:
                     raise BluezError("org.bluez.Error.NotConnected", "Not Connected")
+                await asyncio.sleep(self._by_path[path].disconnecting_s)
                 self.drop(self._by_path[path])
                 return NOTHING
             case "org.bluez.GattCharacteristic1", "ReadValue":
@@ -246,6 +248,8 @@ class Bluetoothd:
     # Adapter1
 
     def _start_discovery(self, sender: str) -> Reply:
+        if self.adapter_refusals:
+            raise self.adapter_refusals.pop(0)
         if sender in self._discovering:
             self.refused_busy += 1
             raise BluezError("org.bluez.Error.InProgress", "Operation already in progress")

@@ -69,6 +69,7 @@ class Peripheral:
     connectable = True
     advertising_s = 0.2
     connecting_s = 0.02
+    disconnecting_s = 0.0  #: until then it is still connected, and what it tells is confirmed
 
     def __init__(self, address: str, name: str) -> None:
         self.address = address
