@@ -11,11 +11,13 @@ from typing import NoReturn
 import click
 
 from plantroom_shared.library import library_path
+from plantroom_sim.available import leave_out_missing
 from plantroom_sim.building import Building
 from plantroom_sim.control import ask, serve_control
 from plantroom_sim.errors import SimError
 from plantroom_sim.lab.lab import Lab
 from plantroom_sim.loader import load_scenario
+from plantroom_sim.scenario import Scenario
 
 _DATA = click.option(
     "--data",
@@ -46,7 +48,10 @@ def main() -> None:
 
 @main.command(epilog="Example: plantroom-sim lab --scenario my-building.yaml")
 @click.option(
-    "--scenario", type=click.Path(path_type=Path), default=None, help="A scenario file; without it, the hospital."
+    "--scenario",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="A scenario file; without it, the hospital; plant.yaml is smaller.",
 )
 @click.option("--for", "seconds", type=_Seconds(), default=None, help="End by itself after this time, e.g. 60s.")
 @click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="Of the page.")
@@ -55,14 +60,14 @@ def main() -> None:
     type=click.Choice(["auto", "mosquitto", "embedded"]),
     default="auto",
     show_default=True,
-    help="auto: mosquitto where it is installed.",
+    help="auto: mosquitto where it is installed, else the embedded one (MQTT 3.1.1, keeps nothing when it ends).",
 )
 @_DATA
 def lab(scenario: Path | None, seconds: float | None, port: int, broker: str, folder: Path) -> None:
     """Everything on one machine: simulators, broker, gateways, control plane, page."""
     try:
-        building = load_scenario(scenario or library_path("scenarios") / "hospital.yaml")
-        asyncio.run(Lab(building, folder, port, broker).run(seconds))
+        runnable = _runnable(scenario or library_path("scenarios") / "hospital.yaml")
+        asyncio.run(Lab(runnable, folder, port, broker).run(seconds))
     except* SimError as group:
         _fail(group.exceptions[0])
 
@@ -74,7 +79,7 @@ def lab(scenario: Path | None, seconds: float | None, port: int, broker: str, fo
 def run(file: Path, listen: str, folder: Path) -> None:
     """The simulators of one scenario, without edge or cloud; prints where each bus is."""
     try:
-        building = Building(load_scenario(file), folder.resolve(), lambda _gateway: None, listen)
+        building = Building(_runnable(file), folder.resolve(), lambda _gateway: None, listen)
         asyncio.run(_run(building, folder.resolve()))
     except SimError as error:
         _fail(error)
@@ -136,6 +141,14 @@ def _ask(folder: Path, request: dict[str, object]) -> None:
     except SimError as error:
         _fail(error)
     click.echo(answer if isinstance(answer, str) else json.dumps(answer, indent=2))
+
+
+def _runnable(file: Path) -> Scenario:
+    """What of a scenario this machine can run; says what not. Raises SimError."""
+    scenario, left_out = leave_out_missing(load_scenario(file))
+    for line in left_out:
+        click.echo(line, err=True)
+    return scenario
 
 
 async def _run(building: Building, folder: Path) -> None:

@@ -135,6 +135,14 @@ def always_fits(_device: Any, _args: Any) -> None:
     """A kind whose arguments fit every device."""
 
 
+#: What a kind needs and this machine lacks, with the command that brings it; None when all is there.
+Missing = Callable[[], str | None]
+
+
+def nothing_missing() -> None:
+    """A kind that needs nothing more."""
+
+
 @dataclass(frozen=True, slots=True)
 class SimKind:
     """What a scenario may say of a bus type, and what makes it."""
@@ -146,3 +154,4 @@ class SimKind:
     actions: Mapping[str, type[Strict]]
     check: Check = no_check
     fits: Fits = always_fits
+    missing: Missing = nothing_missing

@@ -34,6 +34,7 @@ KINDS: dict[str, SimKind] = (
             actions=ble_config.ACTIONS,
             check=ble_config.check,
             fits=ble_config.fits,
+            missing=ble.missing,
         ),
     }
     | {
@@ -66,6 +67,7 @@ KINDS: dict[str, SimKind] = (
             faults=osdp_config.FAULTS,
             actions=osdp_config.ACTIONS,
             check=osdp_config.check,
+            missing=osdp.missing,
         ),
     }
 )

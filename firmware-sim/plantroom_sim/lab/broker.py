@@ -8,6 +8,13 @@ import trustme
 
 from plantroom_sim.errors import SimError
 
+#: For people: what a lab without mosquitto is not.
+EMBEDDED = (
+    "embedded, because mosquitto is not installed or not wanted (sudo apt-get install mosquitto):\n"
+    "            MQTT 3.1.1; a forbidden publish is dropped in silence, not refused; sessions and retained\n"
+    "            messages are gone when it ends (the gateways' outboxes still deliver all they have)"
+)
+
 _MOSQUITTO = """\
 # Written by the lab.
 user root
@@ -53,7 +60,7 @@ def broker_command(kind: str, folder: Path, data: Path, port: int) -> list[str]:
         return [sys.executable, "-m", "plantroom_sim.lab.embedded", str(folder), str(port)]
     found = _mosquitto()
     if found is None:
-        raise SimError("mosquitto is not installed: apt-get install mosquitto, or take --broker embedded")
+        raise SimError("mosquitto is not installed: sudo apt-get install mosquitto, or take --broker embedded")
     config = folder / "mosquitto.conf"
     config.write_text(_MOSQUITTO.format(port=port, broker=folder, data=data))
     return [found, "-c", str(config)]

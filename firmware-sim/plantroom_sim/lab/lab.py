@@ -17,7 +17,7 @@ import yaml
 from plantroom_sim.building import Building
 from plantroom_sim.control import serve_control
 from plantroom_sim.errors import SimError
-from plantroom_sim.lab.broker import broker_command, is_embedded, make_certificates
+from plantroom_sim.lab.broker import EMBEDDED, broker_command, is_embedded, make_certificates
 from plantroom_sim.lab.control_plane import ControlPlane
 from plantroom_sim.lab.history import History, send_history
 from plantroom_sim.lab.lock import only_one
@@ -252,7 +252,9 @@ class Lab:
             f"\n  {self._scenario.name} runs.\n\n"
             f"  Page      {self._info['web']}\n"
             f"  Login     {login['name']} / {login['password']}\n"
-            f"  Data      {self._folder} (logs in logs/, what a script needs in lab.json)\n\n"
+            f"  Data      {self._folder} (logs in logs/, what a script needs in lab.json)\n"
+            + (f"  Broker    {EMBEDDED}\n" if is_embedded(self._broker) else "")
+            + "\n"
             + "".join(f"  Soon      {fault.title}.\n" for fault in timed)
             + "  Try       open the alarm, acknowledge it, take its work order, say it is done, see it verified\n"
             f"            plantroom-sim fault pump-2-bearing --data {self._folder}\n"

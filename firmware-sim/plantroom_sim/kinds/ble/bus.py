@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import logging
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -15,13 +14,9 @@ from plantroom_sim.kinds.ble.control import serve_air
 from plantroom_sim.kinds.ble.device import SimScale
 from plantroom_sim.kinds.ble.private_bus import PrivateBus, is_installed
 
-_log = logging.getLogger(__name__)
-
-MISSING = "needs dbus-daemon, which is not installed: sudo apt-get install dbus-daemon"
-
 
 class BleBus:
-    """Without dbus-daemon everything else runs, and the scales are away."""
+    """Scales of all kinds within reach of one gateway."""
 
     def __init__(self, entry: BleEntry, devices: Sequence[BleScale], place: Place) -> None:
         self._entry = entry
@@ -39,9 +34,6 @@ class BleBus:
         return self._devices
 
     async def open(self) -> None:
-        if not is_installed():
-            _log.warning("The Bluetooth scales of %s are away: %s %s", self._place.gateway, self._entry.id, MISSING)
-            return
         await self._bus.open()
         self._closed.clear()
         self._opened.set()
@@ -67,7 +59,7 @@ class BleBus:
                     task.cancel()
 
     def where(self) -> str:
-        return f"DBUS_SYSTEM_BUS_ADDRESS={self._bus.address}" if is_installed() else MISSING
+        return f"DBUS_SYSTEM_BUS_ADDRESS={self._bus.address}"
 
     def gateway_part(self) -> GatewayPart:
         devices = []
@@ -94,6 +86,13 @@ class BleBus:
 
     def _restart(self, away_s: float) -> None:
         self._restarts.put_nowait(away_s)
+
+
+def missing() -> str | None:
+    """The private D-Bus needs its daemon."""
+    if not is_installed():
+        return "Bluetooth needs dbus-daemon, which is not installed: sudo apt-get install dbus-daemon"
+    return None
 
 
 def make(entry: BleEntry, devices: Sequence[BleScale], place: Place) -> BleBus:

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,13 @@ def _key(path: Path) -> bytes:
         path.touch(mode=0o600)
         path.write_text(secrets.token_hex(16) + "\n", "ascii")
     return bytes.fromhex(path.read_text("ascii").strip())
+
+
+def missing() -> str | None:
+    """libosdp has wheels for x86-64 Linux and is compiled elsewhere."""
+    if find_spec("osdp") is None:
+        return "card readers need libosdp, which is not installed: pip install 'plantroom[osdp]'"
+    return None
 
 
 def make(entry: BusEntry, devices: Sequence[OsdpCardReader], place: Place) -> SimBus:

@@ -1,7 +1,6 @@
 """What a scenario says of OSDP lines and of the readers on them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.util import find_spec
 from typing import Literal
 
 from pydantic import Field
@@ -49,11 +48,9 @@ ACTIONS: Mapping[str, type[Strict]] = {"card": Card, "type": Type}
 
 
 def check(_bus: BusEntry, devices: Sequence[tuple[int, OsdpCardReader]]) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Addresses on a line are unique; libosdp is there."""
+    """Addresses on a line are unique."""
     owner: dict[int, str] = {}
     for index, device in devices:
-        if find_spec("osdp") is None:
-            yield ("devices", index, "bus"), "card readers need libosdp; run: pip install 'plantroom[osdp]'"
         if device.address in owner:
             text = f"address {device.address} on bus {device.bus!r} is {owner[device.address]!r} already"
             yield ("devices", index, "address"), text
