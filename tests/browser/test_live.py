@@ -6,12 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from plantroom_shared.batch import Batch, DeviceRows, Event
 from plantroom_shared.clock import SystemClock
 from plantroom_shared.messages import VERSION
-from tests.browser.building import GATEWAY, PASSWORD, Building, furnish, ms_of, pump
+from tests.browser.building import GATEWAY, PASSWORD, Building, furnish, ms_of, pump, wait_for
 from tests.browser.conftest import DESK, PHONE, Visitor, visit
 
 
@@ -68,6 +68,17 @@ def heat(building: Building, clock: MovedClock) -> None:
 def tick(building: Building) -> None:
     with building.services.database.write() as session:
         building.services.alarms.tick(session, building.now())
+
+
+def answer(building: Building, command_id: str) -> None:
+    """The gateway has done it."""
+    moment = ms_of(building.now())
+    data = {"id": command_id, "state": "done", "detail": "", "readback": 900}
+    event = Event(id="e1", kind="command.result", time=moment, data=data)
+    building.send(
+        "data",
+        Batch(v=VERSION, gateway=GATEWAY, outbox="o", stream="events", seq=1, boot="b", sent_at=moment, events=[event]),
+    )
 
 
 def test_from_the_alarm_to_the_verified_work_order(building: Building, clock: MovedClock, visitor: Visitor) -> None:
@@ -197,14 +208,43 @@ def test_a_command_is_confirmed_and_its_result_appears(building: Building, at_de
     with building.services.database.read() as session:
         [command] = building.services.gateways.commands(session, GATEWAY)
         assert (command.action, command.args) == ("set_speed", {"value": 900})
-    data = {"id": command.id, "state": "done", "detail": "", "readback": 900}
-    event = Event(id="e1", kind="command.result", time=ms_of(building.now()), data=data)
-    sent = ms_of(building.now())
-    building.send(
-        "data",
-        Batch(v=VERSION, gateway=GATEWAY, outbox="o", stream="events", seq=1, boot="b", sent_at=sent, events=[event]),
-    )
+    answer(building, command.id)
     expect(page.locator("#commands")).to_contain_text("read back 900")  # without reload
+    at_desk.check()
+
+
+def test_what_changes_while_the_page_is_fetched_is_fetched_after_it(building: Building, at_desk: Visitor) -> None:
+    building.enrol([pump(1)])
+    page = at_desk.page
+    at_desk.log_in()
+    page.add_init_script("window.told = 0; document.addEventListener('live:command', () => window.told++)")
+    at_desk.open("/devices/gw-a.pump-1")
+    page.wait_for_load_state("networkidle")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if "commands" not in (route.request.headers.get("hx-target") or "") or held:
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.route("**/devices/gw-a.pump-1", hold)
+    with building.services.database.write() as session:
+        command = building.services.gateways.command(
+            session, GATEWAY, "pump-1", "set_speed", {"value": 900}, "", "anna", 60, building.now()
+        )
+
+    def is_held() -> bool:
+        page.wait_for_timeout(20)  # Playwright hands routes out only while it is called
+        return bool(held)
+
+    wait_for(is_held, "the page fetches its commands")
+    fetched = held[0].fetch()
+    assert "queued" in fetched.text()
+    answer(building, command.id)
+    wait_for(lambda: page.evaluate("window.told") >= 2, "the page is told of the answer")
+    held[0].fulfill(response=fetched)  # older than what was told meanwhile
+    expect(page.locator("#commands")).to_contain_text("read back 900")
     at_desk.check()
 
 

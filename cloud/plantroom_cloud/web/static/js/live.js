@@ -1,26 +1,52 @@
-// Live without reload: one event stream for the page, each named event handed to the elements whose hx-trigger asks
-// for it as "sse:<name>"; a banner while the connection is away, and everything looked at again when it is back.
+// Live without reload: one event stream for the page. An element with hx-trigger="live" and
+// data-follow="alarm telemetry:5" is fetched again after these events: soon after the first, then at most once in so
+// many seconds (1 without a number), and always once more after the last. htmx's own throttle drops the last event,
+// and forgets its time with each swapped element. A banner while the connection is away; everything is looked at again
+// when it is back.
 const SILENT_MS = 20_000; // the stream says something every second
 const LONGEST_WAIT_MS = 30_000;
 
 const live = {source: null, wait: 1000, heard: Date.now(), lost: false, timer: null};
-const followers = () => [...document.querySelectorAll('[hx-trigger*="sse:"]')];
-const names = (element) => [...element.getAttribute("hx-trigger").matchAll(/sse:([\w-]+)/g)].map((match) => match[1]);
+const fetches = new Map(); // by the element's id, which a swap keeps: when the last one began, when the next is due
+const followers = () => [...document.querySelectorAll("[data-follow]")];
+const follows = (element) => new Map(element.dataset.follow.split(" ").map((wanted) => {
+  const [name, seconds] = wanted.split(":");
+  return [name, 1000 * Number(seconds ?? 1)];
+}));
+
+function fetchAgain(id, paceMs) {
+  const known = fetches.get(id) ?? {last: 0, due: Infinity, timer: null};
+  fetches.set(id, known);
+  const due = Math.max(Date.now(), known.last + paceMs);
+  if (due >= known.due) return;
+  clearTimeout(known.timer);
+  known.due = due;
+  known.timer = setTimeout(() => {
+    known.due = Infinity;
+    known.last = Date.now();
+    const element = document.getElementById(id);
+    if (element?.classList.contains("htmx-request")) fetchAgain(id, paceMs); // what it brings may be older than the event
+    else element?.dispatchEvent(new Event("live")); // which does not bubble to an element around it
+  }, due - Date.now());
+}
 
 function tell(name, detail) {
   live.heard = Date.now();
   document.dispatchEvent(new CustomEvent(`live:${name}`, {detail}));
-  for (const element of followers()) if (names(element).includes(name)) htmx.trigger(element, `sse:${name}`);
+  for (const element of followers()) {
+    const paceMs = follows(element).get(name);
+    if (paceMs !== undefined) fetchAgain(element.id, paceMs);
+  }
 }
 
 function lookAgain() {
   document.dispatchEvent(new CustomEvent("live:again"));
-  for (const element of followers()) htmx.trigger(element, `sse:${names(element)[0]}`);
+  for (const element of followers()) fetchAgain(element.id, 0);
 }
 
 // What changed between the making of the page and the opening of its stream was told to nobody.
 function lookOnce() {
-  for (const element of followers()) if (!names(element).includes("telemetry")) htmx.trigger(element, `sse:${names(element)[0]}`);
+  for (const element of followers()) if (!follows(element).has("telemetry")) fetchAgain(element.id, 0);
 }
 
 function connect() {
@@ -43,7 +69,7 @@ function connect() {
     live.wait = Math.min(live.wait * 2, LONGEST_WAIT_MS);
   };
   source.addEventListener("reload", lookAgain); // we fell behind
-  const wanted = new Set(["telemetry", ...followers().flatMap(names), ...(document.body.dataset.live || "").split(" ")]);
+  const wanted = new Set(["telemetry", ...followers().flatMap((element) => [...follows(element).keys()]), ...(document.body.dataset.live || "").split(" ")]);
   for (const name of wanted) if (name) source.addEventListener(name, (event) => tell(name, event.data));
 }
 
