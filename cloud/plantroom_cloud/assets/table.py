@@ -161,7 +161,12 @@ def _csv(content: bytes) -> list[list[str]]:
     except UnicodeDecodeError as error:
         raise InvalidError("this is neither an XLSX file nor UTF-8 text; save it as one of them") from error
     first = text.partition("\n")[0]
-    return list(csv.reader(io.StringIO(text), delimiter=";" if first.count(";") > first.count(",") else ","))
+    # newline="": a line may end in CR LF, LF or CR (csv.reader then sees the ends itself), as Excel on each system writes
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=";" if first.count(";") > first.count(",") else ",")
+    try:
+        return list(reader)
+    except csv.Error as error:
+        raise InvalidError(f"line {reader.line_num} of this CSV file cannot be read: {error}") from error
 
 
 def _xlsx(content: bytes) -> list[list[str]]:

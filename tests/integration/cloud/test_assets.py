@@ -88,6 +88,18 @@ def test_a_table_makes_the_tree_and_comes_out_as_it_went_in(house: _House) -> No
         assert house.asset(session, "P1").name == "Pump one"
 
 
+@pytest.mark.parametrize("end", ["\r\n", "\r"], ids=["windows", "old-mac"])
+def test_a_table_is_read_whatever_ends_its_lines(end: str) -> None:
+    assert [row.cells for row in read_table("t", TABLE.replace("\n", end).encode())] == [
+        row.cells for row in read_table("t", TABLE.encode())
+    ]
+
+
+def test_a_table_that_no_reader_reads_is_refused_with_its_line() -> None:
+    with pytest.raises(InvalidError, match="line 2 of this CSV file"):
+        read_table("t", ("code,name,kind,site\n" + "x" * 200_000).encode())
+
+
 def test_every_mistake_of_a_table_is_told_with_its_line_and_nothing_is_changed(house: _House) -> None:
     wrong = (
         "code,name,kind,site,parent,criticality,installed,team\n"
