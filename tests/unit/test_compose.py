@@ -90,3 +90,16 @@ def test_every_service_of_ours_runs_hardened() -> None:
         assert services[name]["read_only"] is True
         assert services[name]["cap_drop"] == ["ALL"]
         assert "user" not in services[name]  # the image's own
+
+
+def test_the_edge_unit_lets_the_agent_ask_whether_the_clock_is_kept() -> None:
+    """adjtimex(2) is not in systemd's @system-service; a unit that forbids it would end the agent at its first reading."""
+    unit = (ROOT / "docker/systemd/plantroom-edge.service").read_text()
+    asked = subprocess.run(
+        ["systemd-analyze", "syscall-filter", "@system-service", "@clock"], capture_output=True, text=True, check=True
+    )
+    assert "adjtimex" in asked.stdout
+    allowed = next(line for line in unit.splitlines() if line.startswith("SystemCallFilter="))
+    assert {"adjtimex", "clock_adjtime"} <= set(allowed.partition("=")[2].split())
+    assert not [line for line in unit.splitlines() if line.startswith("ProtectClock=")]  # it takes them away again
+    assert "CapabilityBoundingSet=\n" in unit  # so that the clock can be asked, not set
