@@ -197,9 +197,11 @@ class BleScaleDriver:
                 await self._follow(scale, link, frames, sink)
             finally:
                 scale.connected = False
-                await _take_rest(scale, frames, sink)
-                await link.close()
-                await _take_rest(scale, frames, sink)  # until the link was given back, BlueZ confirmed what came
+                try:
+                    await _take_rest(scale, frames, sink)
+                finally:
+                    await link.close()
+                    await _take_rest(scale, frames, sink)  # until the link was given back, BlueZ confirmed what came
                 self._tell(scale, sink)
 
         await keep_connected(
