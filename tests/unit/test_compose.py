@@ -93,7 +93,7 @@ def test_every_service_of_ours_runs_hardened() -> None:
 
 
 def test_the_edge_unit_lets_the_agent_ask_whether_the_clock_is_kept() -> None:
-    """adjtimex(2) is not in systemd's @system-service; a unit that forbids it would end the agent at its first reading."""
+    """adjtimex(2) is not in systemd's @system-service; a unit that forbids it would end the agent at its start."""
     unit = (ROOT / "docker/systemd/plantroom-edge.service").read_text()
     asked = subprocess.run(
         ["systemd-analyze", "syscall-filter", "@system-service", "@clock"], capture_output=True, text=True, check=True

@@ -161,7 +161,7 @@ def _csv(content: bytes) -> list[list[str]]:
     except UnicodeDecodeError as error:
         raise InvalidError("this is neither an XLSX file nor UTF-8 text; save it as one of them") from error
     first = text.partition("\n")[0]
-    # newline="": a line may end in CR LF, LF or CR (csv.reader then sees the ends itself), as Excel on each system writes
+    # newline="": a line may end in CR LF, LF or CR , as each system writes
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=";" if first.count(";") > first.count(",") else ",")
     try:
         return list(reader)
