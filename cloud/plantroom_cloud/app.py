@@ -13,6 +13,8 @@ from plantroom_cloud.alarms import api as alarms_api
 from plantroom_cloud.alarms import pages as alarms_pages
 from plantroom_cloud.assets import api as assets_api
 from plantroom_cloud.assets import pages as assets_pages
+from plantroom_cloud.calendars import api as calendars_api
+from plantroom_cloud.calendars import pages as calendars_pages
 from plantroom_cloud.departments import api as departments_api
 from plantroom_cloud.departments import pages as departments_pages
 from plantroom_cloud.dependencies import Viewer
@@ -59,6 +61,7 @@ _API = (
     walks_api,
     photos_api,
     departments_api,
+    calendars_api,
     weighings_api,
     waste_api,
     assets_api,
@@ -77,6 +80,7 @@ PAGES = (
     walks_pages,
     patrols_pages,
     departments_pages,
+    calendars_pages,
     weighings_pages,
     waste_pages,
     access_pages,

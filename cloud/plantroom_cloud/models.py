@@ -5,6 +5,7 @@ from sqlmodel import SQLModel
 import plantroom_cloud.access.models
 import plantroom_cloud.alarms.models
 import plantroom_cloud.assets.models
+import plantroom_cloud.calendars.models
 import plantroom_cloud.departments.models
 import plantroom_cloud.devices.models
 import plantroom_cloud.gateways.models

@@ -11,6 +11,7 @@ from plantroom_cloud.access.service import AccessService
 from plantroom_cloud.alarms.preview import Previewing
 from plantroom_cloud.alarms.service import AlarmService
 from plantroom_cloud.assets.service import AssetService
+from plantroom_cloud.calendars.service import CalendarService
 from plantroom_cloud.config import CloudConfig, Telemetry
 from plantroom_cloud.database import Database
 from plantroom_cloud.departments.service import DepartmentService
@@ -77,6 +78,7 @@ class Services:
     jobs: JobService
     changes: Changes
     departments: DepartmentService
+    calendars: CalendarService
     weighings: WeighingService
     waste: WasteService
     access: AccessService
@@ -133,6 +135,7 @@ def build(config: CloudConfig, clock: Clock) -> Services:
         photos=photos,
         patrols=patrols,
         departments=departments,
+        calendars=CalendarService(sites),
         weighings=weighings,
         waste=waste,
         access=access,
