@@ -28,6 +28,8 @@ from plantroom_cloud.overview import pages as overview_pages
 from plantroom_cloud.patrols import api as patrols_api
 from plantroom_cloud.patrols import pages as patrols_pages
 from plantroom_cloud.photos import api as photos_api
+from plantroom_cloud.plans import api as plans_api
+from plantroom_cloud.plans import pages as plans_pages
 from plantroom_cloud.problems import PROBLEMS, add_error_handlers, describe
 from plantroom_cloud.quarantine import api as quarantine_api
 from plantroom_cloud.quarantine import pages as quarantine_pages
@@ -65,6 +67,7 @@ _API = (
     weighings_api,
     waste_api,
     assets_api,
+    plans_api,
     notifications_api,
     quarantine_api,
     stream_api,
@@ -85,6 +88,7 @@ PAGES = (
     waste_pages,
     access_pages,
     assets_pages,
+    plans_pages,
     notifications_pages,
     quarantine_pages,
 )

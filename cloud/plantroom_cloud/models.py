@@ -13,6 +13,7 @@ import plantroom_cloud.jobs.models
 import plantroom_cloud.notifications.models
 import plantroom_cloud.patrols.models
 import plantroom_cloud.photos.models
+import plantroom_cloud.plans.models
 import plantroom_cloud.quarantine.models
 import plantroom_cloud.sites.models
 import plantroom_cloud.stream.models

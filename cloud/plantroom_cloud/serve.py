@@ -122,6 +122,7 @@ class Server:
             Plan("forget changes", timedelta(minutes=10), self._in_write(trim_changes)),
             Plan("forget sessions", timedelta(minutes=10), self._in_write(trim_sessions)),
             Plan("forget quarantined messages", timedelta(hours=1), self._in_write(trim_quarantine)),
+            Plan("maintenance plans", timedelta(minutes=1), self._in_write(self._services.plans.tick)),
             Plan("forget job runs", timedelta(days=1), self._in_write(self._services.jobs.trim)),
             Plan("retention of telemetry", timedelta(minutes=10), lambda at: store.forget(ms_from_utc(at))),
         ]

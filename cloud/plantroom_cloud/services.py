@@ -24,6 +24,7 @@ from plantroom_cloud.notifications.senders import senders
 from plantroom_cloud.notifications.service import NotificationService
 from plantroom_cloud.patrols.service import PatrolService
 from plantroom_cloud.photos.service import PhotoService
+from plantroom_cloud.plans.service import PlanService
 from plantroom_cloud.sites.service import SiteService
 from plantroom_cloud.stream.changes import Changes
 from plantroom_cloud.telemetry.influx import InfluxServer, InfluxTelemetryStore
@@ -79,6 +80,7 @@ class Services:
     changes: Changes
     departments: DepartmentService
     calendars: CalendarService
+    plans: PlanService
     weighings: WeighingService
     waste: WasteService
     access: AccessService
@@ -108,7 +110,9 @@ def build(config: CloudConfig, clock: Clock) -> Services:
     photos = PhotoService()
     patrols = PatrolService(alarms, work_orders, gateways, devices, users, photos)
     weighings = WeighingService(read_scan)
-    departments = DepartmentService(sites)
+    departments, calendars = DepartmentService(sites), CalendarService(sites)
+    plans = PlanService(work_orders, devices, calendars)
+    work_orders.listen(plans.follow_work_order)
     waste = WasteService(sites, users, alarms, weighings, departments)
     access = AccessService(gateways, devices, timedelta(days=config.access.log_days))
     consumers: list[EventConsumer] = [gateways, devices, patrols, weighings, access]
@@ -135,7 +139,8 @@ def build(config: CloudConfig, clock: Clock) -> Services:
         photos=photos,
         patrols=patrols,
         departments=departments,
-        calendars=CalendarService(sites),
+        calendars=calendars,
+        plans=plans,
         weighings=weighings,
         waste=waste,
         access=access,

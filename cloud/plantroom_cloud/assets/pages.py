@@ -122,6 +122,7 @@ def asset_page(
             for alarm in services.alarms.search(session, sites=user.sites, device_id=device, open_only=True)
         ],
         orders=services.work_orders.of_asset(session, below, now),
+        plans=services.plans.all(session, user.sites, below),
         label=services.assets.label(session, asset),
         at=at,
     )

@@ -1,0 +1,1 @@
+"""Business calendars: when a site works, and when it does not."""

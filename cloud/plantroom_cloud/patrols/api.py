@@ -44,8 +44,8 @@ from plantroom_cloud.patrols.answer import (
 from plantroom_cloud.patrols.label import point_labels
 from plantroom_cloud.patrols.models import CodeKind, PatrolRoute, RoundState
 from plantroom_cloud.patrols.routes import RoutePlan, StopPlan
-from plantroom_cloud.patrols.schedule import occurrences
 from plantroom_cloud.patrols.visible import check_site, visible_point, visible_round, visible_route
+from plantroom_cloud.recurrence import occurrences
 from plantroom_cloud.services import Services
 from plantroom_cloud.users.models import User
 

@@ -12,8 +12,8 @@ from plantroom_cloud.errors import ConflictError, InvalidError
 from plantroom_cloud.labels import SHEETS, svg
 from plantroom_cloud.patrols.form import PointForm, RouteForm, beside, point_values, route_values, stop_values
 from plantroom_cloud.patrols.models import CodeKind, PatrolPoint, PatrolRoute, RoundState
-from plantroom_cloud.patrols.schedule import occurrences
 from plantroom_cloud.patrols.visible import check_site, visible_point, visible_round, visible_route
+from plantroom_cloud.recurrence import occurrences
 from plantroom_cloud.services import Services
 from plantroom_cloud.users.models import User
 from plantroom_cloud.web.forms import Form, read

@@ -12,7 +12,7 @@ from plantroom_cloud.errors import InvalidError, NotFoundError
 from plantroom_cloud.patrols import repository
 from plantroom_cloud.patrols.models import PatrolRound, PatrolRoundStop, PatrolRoute, PatrolStop, RoundState
 from plantroom_cloud.patrols.rounds import RoundBook
-from plantroom_cloud.patrols.schedule import check_rule, check_zone, next_occurrence
+from plantroom_cloud.recurrence import check_rule, check_zone, next_occurrence
 from plantroom_cloud.sites.models import Site
 from plantroom_cloud.stream.service import record_change
 from plantroom_cloud.users.models import Team

@@ -50,6 +50,7 @@ class WorkOrderOut(BaseModel):
     resolution: str
     proving_s: float
     opened_at: datetime
+    due_at: datetime | None
     assigned_at: datetime | None
     started_at: datetime | None
     done_at: datetime | None

@@ -56,6 +56,7 @@ class WorkOrder(SQLModel, table=True):
     resolution: str = ""
     proving_s: float = 600.0
     opened_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    due_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  #: of work that is planned
     assigned_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     done_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -73,6 +73,7 @@ class WorkOrderService:
         kind: str = "corrective",
         asset_id: int | None = None,
         requester: str = "",
+        due_at: datetime | None = None,
     ) -> WorkOrder:
         """By a person, or by a domain that plans work; `requester`: by somebody of the house, and a dispatcher looks at
         it first. Raises InvalidError."""
@@ -92,6 +93,7 @@ class WorkOrderService:
             proving_s=0,
             asset_id=asset_id,
             requester=requester,
+            due_at=due_at,
             state=WorkOrderState.REQUESTED if requester else WorkOrderState.OPEN,
         )
         session.add(order)

@@ -1,4 +1,4 @@
-"""When a route is due: recurrence rules of RFC 5545, local time of day, whatever the clocks do in spring and autumn."""
+"""When something recurs: rules of RFC 5545, local time of day, whatever the clocks do in spring and autumn."""
 
 import re
 from calendar import monthrange
@@ -11,7 +11,7 @@ from dateutil.rrule import DAILY, HOURLY, MINUTELY, MONTHLY, SECONDLY, YEARLY, r
 
 from plantroom_cloud.errors import InvalidError
 
-#: More rounds than this in one day is a slip of the pen.
+#: More times than this in one day is a slip of the pen.
 MOST_PER_DAY = 200
 
 #: Days that are looked at for one that fits: 28 years, after which the calendar repeats.
@@ -54,11 +54,11 @@ def check_rule(rule: str, starts: str, timezone: str) -> rrule:
     except (ValueError, TypeError, OverflowError) as error:
         raise InvalidError(f"rule {rule!r}: {error}; a right one is FREQ=DAILY;BYHOUR=6,14,22;BYMINUTE=0") from error
     if not isinstance(made, rrule) or made._freq == SECONDLY:  # type: ignore[attr-defined]  # noqa: SLF001
-        raise InvalidError(f"rule {rule!r}: rounds by the second are none")
+        raise InvalidError(f"rule {rule!r}: nothing is due by the second")
     _check_possible(made, rule, text, first)
     day = list(islice(_naive(made, first, first + timedelta(days=1)), MOST_PER_DAY + 1))
     if len(day) > MOST_PER_DAY:
-        raise InvalidError(f"rule {rule!r}: more than {MOST_PER_DAY} rounds a day; look at FREQ, BYHOUR and BYMINUTE")
+        raise InvalidError(f"rule {rule!r}: more than {MOST_PER_DAY} times a day; look at FREQ, BYHOUR and BYMINUTE")
     return made
 
 
@@ -123,7 +123,7 @@ def _check_possible(made: rrule, rule: str, text: str, first: datetime) -> None:
     parts = {part.partition("=")[0].upper() for part in text.split(";")}
     if unknown := sorted(parts - _PARTS):
         raise InvalidError(
-            f"rule {rule!r}: {', '.join(unknown)} is not for rounds; there are {', '.join(sorted(_PARTS))}"
+            f"rule {rule!r}: {', '.join(unknown)} is not known here; there are {', '.join(sorted(_PARTS))}"
         )
     kind, interval = made._freq, made._interval  # type: ignore[attr-defined]  # noqa: SLF001
     if interval < 1 or interval > _WIDEST.get(kind, 1000):

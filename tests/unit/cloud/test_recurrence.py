@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plantroom_cloud.errors import InvalidError
-from plantroom_cloud.patrols.schedule import check_rule, check_zone, next_occurrence, occurrences
+from plantroom_cloud.recurrence import check_rule, check_zone, next_occurrence, occurrences
 
 BERLIN = "Europe/Berlin"
 SPRING, AUTUMN = datetime(2026, 3, 28, 12, tzinfo=UTC), datetime(2026, 10, 24, 12, tzinfo=UTC)
@@ -104,7 +104,7 @@ def test_the_next_one_is_found_however_far() -> None:
     ("FREQ=DAILY;INTERVAL=7;BYDAY=MO", "never due"),
     ("FREQ=DAILY;BYSETPOS=3", "BYSETPOS"),
     ("FREQ=HOURLY;INTERVAL=168", "1 to 24"),
-    ("FREQ=YEARLY;BYWEEKNO=20", "not for rounds"),
+    ("FREQ=YEARLY;BYWEEKNO=20", "not known here"),
     ("FREQ=HOURLY;INTERVAL=2;BYHOUR=7", "empty set"),
 ])  # fmt: skip
 def test_wrong_rules_are_refused_with_what_would_be_right(rule: str, said: str) -> None:

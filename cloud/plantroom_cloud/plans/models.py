@@ -1,0 +1,77 @@
+"""Maintenance plans and what came of each due time."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from plantroom_cloud.columns import UtcDateTime, word
+
+
+class Trigger(StrEnum):
+    """What makes work due (EN 13306: predetermined maintenance by time or use, condition based maintenance)."""
+
+    CALENDAR = "calendar"
+    COUNTER = "counter"
+    CONDITION = "condition"
+
+
+class Outcome(StrEnum):
+    """What came of a due time."""
+
+    OPEN = "open"
+    DONE = "done"
+    CANCELLED = "cancelled"  #: somebody decided that nothing is to be done
+    SKIPPED = "skipped"  #: nobody could do it: the next was due before
+
+
+class MaintenancePlan(SQLModel, table=True):
+    """Work that comes back."""
+
+    __tablename__ = "maintenance_plan"
+
+    id: int | None = Field(default=None, primary_key=True)
+    title: str
+    instructions: str = ""
+    kind: str = "preventive"  #: "preventive", "inspection"
+    site_id: str = Field(foreign_key="site.id", index=True)
+    asset_id: int | None = Field(default=None, foreign_key="asset.id", index=True)
+    device_id: str | None = Field(default=None, foreign_key="device.id")
+    team_id: str | None = Field(default=None, foreign_key="team.id")
+    priority: str = "medium"
+    estimated_h: float = 1.0
+    lead_days: int = 0  #: the order opens so long before it is due
+    enabled: bool = True
+    enabled_since: datetime = Field(sa_type=UtcDateTime)  #: nothing is due before
+    trigger: Trigger = Field(sa_type=word(Trigger))
+    rule: str = ""  #: RFC 5545, local time of the site
+    starts: str = ""  #: ISO, local
+    floating: bool = False  #: counted from when the last one was done
+    avoid_holidays: bool = False  #: due on the next working day instead
+    metric: str = ""  #: of the device: the counter, or what the condition looks at
+    every: float | None = None  #: in the counter's unit
+    limit: float | None = None
+    above: bool = True  #: the condition holds above the limit, else below it
+    held_s: float = 0.0  #: for so long
+    counter_last: float | None = None
+    counter_total: float = 0.0  #: counted since `counter_since`, whatever was reset or replaced
+    counter_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    condition_since: datetime | None = Field(default=None, sa_type=UtcDateTime)  #: holds since then
+    condition_taken: bool = False  #: its order was opened; nothing more before it is over
+
+
+class PlanOccurrence(SQLModel, table=True):
+    """One due time of a plan: made once, whoever looks first."""
+
+    __tablename__ = "plan_occurrence"
+    __table_args__ = (UniqueConstraint("plan_id", "key"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    plan_id: int = Field(foreign_key="maintenance_plan.id", index=True)
+    key: str  #: what is due: the moment by the rule, "counter:3", "condition:2"
+    due_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    order_id: int | None = Field(default=None, foreign_key="work_order.id", unique=True)
+    outcome: Outcome = Field(default=Outcome.OPEN, sa_type=word(Outcome))
+    finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    created_at: datetime = Field(sa_type=UtcDateTime)

@@ -1,0 +1,190 @@
+"""Maintenance plans: the list, the year by week, one plan and its form."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+from sqlmodel import Session
+
+from plantroom_cloud.dependencies import At, Manager, ReadSession, ServicesDep, Viewer, WriteSession
+from plantroom_cloud.errors import CloudError
+from plantroom_cloud.plans.api import check_place, visible_plan
+from plantroom_cloud.plans.form import PlanIn, plan_values
+from plantroom_cloud.plans.models import MaintenancePlan, Outcome, Trigger
+from plantroom_cloud.plans.service import Forecast
+from plantroom_cloud.services import Services
+from plantroom_cloud.users.models import User
+from plantroom_cloud.web.forms import Form, read
+from plantroom_cloud.web.nav import NavEntry
+from plantroom_cloud.web.render import render
+
+NAV = (
+    NavEntry("plans", "/plans", "Plans", order=46, group="Maintenance"),
+    NavEntry("plan-calendar", "/plans/calendar", "The year by week", order=47, group="Maintenance"),
+)
+router = APIRouter(include_in_schema=False)
+
+WEEKS = 53
+
+
+@dataclass
+class Week:
+    """Work that is due in a week."""
+
+    monday: date
+    items: list[Forecast] = field(default_factory=list)
+
+    @property
+    def hours(self) -> float:
+        """Estimated."""
+        return sum(item.plan.estimated_h for item in self.items)
+
+
+@router.get("/plans")
+def plans_page(request: Request, user: Viewer, session: ReadSession, services: ServicesDep, at: At) -> Response:
+    """All, the next due first."""
+    plans = services.plans.all(session, user.sites)
+    done = services.plans.occurrences_of(session, [plan.id for plan in plans if plan.id is not None])
+    rows = [
+        (
+            plan,
+            services.plans.upcoming(session, plan, at) if plan.enabled else None,
+            next((o for o in done.get(plan.id or 0, []) if o.outcome is Outcome.OPEN), None),
+            next((o.finished_at for o in done.get(plan.id or 0, []) if o.outcome is Outcome.DONE), None),
+        )
+        for plan in plans
+    ]
+    rows.sort(key=lambda row: (row[1] is None, row[1] or at, row[0].title))
+    return render(request, "plans.html", user=user, page="plans", rows=rows, at=at)
+
+
+@router.get("/plans/calendar")
+def calendar_page(request: Request, user: Viewer, session: ReadSession, services: ServicesDep, at: At) -> Response:
+    """The coming year by week."""
+    found = services.plans.forecast(session, at, at + timedelta(weeks=WEEKS), user.sites)
+    zones = {site.id: ZoneInfo(site.timezone) for site in services.sites.list(session, user.sites)}
+    weeks = by_week(found, at, zones)
+    teams = {team.id: team.name for team in services.users.teams(session)}
+    most = max((week.hours for week in weeks), default=0)
+    return render(request, "plan_calendar.html", user=user, page="plan-calendar", weeks=weeks, most=most, teams=teams)
+
+
+@router.get("/plans/new")
+def new_page(
+    request: Request, user: Manager, session: ReadSession, services: ServicesDep, at: At, asset: int | None = None
+) -> Response:
+    """An empty form, perhaps for an asset."""
+    values: dict[str, object] = {"trigger": "calendar", "kind": "preventive", "priority": "medium", "estimated_h": 1}
+    values |= {"starts": f"{at:%Y-%m-%d}T08:00", "lead_days": 7, "above": True}
+    if asset is not None:
+        found = services.assets.get(session, asset)
+        values |= {"asset_id": str(asset), "site_id": found.site_id, "team_id": found.team_id}
+    return _form(request, session, services, user, values, {}, None)
+
+
+@router.post("/plans/preview")
+def preview_part(
+    request: Request, form: Form, user: Manager, session: ReadSession, services: ServicesDep, at: At
+) -> Response:
+    """When it would be due, or what is wrong with its rule."""
+    wanted, wrong = read(PlanIn, plan_values(form) | {"title": "-"})
+    times: Sequence[datetime] = ()
+    told = "; ".join(wrong.values())
+    if wanted is not None:
+        try:
+            times = services.plans.preview(session, wanted.new(at), at, 10)
+        except CloudError as error:
+            told = str(error)
+    return render(request, "plan_preview.html", user=user, times=times, wrong=told)
+
+
+@router.get("/plans/{plan_id}")
+def plan_page(
+    request: Request, plan_id: int, user: Viewer, session: ReadSession, services: ServicesDep, at: At
+) -> Response:
+    """One: what comes, what was, how well it was kept."""
+    plan = visible_plan(session, services, user, plan_id)
+    found = services.plans.occurrences_of(session, [plan_id]).get(plan_id, [])
+    coming = [item.due_at for item in services.plans.forecast(session, at, at + timedelta(days=366), user.sites)
+              if item.plan.id == plan_id][:10]  # fmt: skip
+    asset = services.assets.get(session, plan.asset_id) if plan.asset_id is not None else None
+    return render(
+        request, "plan.html", user=user, page="plans", plan=plan, occurrences=found[:100], coming=coming,
+        asset=asset, team=next((t.name for t in services.users.teams(session) if t.id == plan.team_id), ""), at=at,
+    )  # fmt: skip
+
+
+@router.get("/plans/{plan_id}/edit")
+def edit_page(request: Request, plan_id: int, user: Manager, session: ReadSession, services: ServicesDep) -> Response:
+    """Its form."""
+    plan = visible_plan(session, services, user, plan_id)
+    values = plan.model_dump() | {"trigger": plan.trigger.value, "asset_id": str(plan.asset_id or "")}
+    return _form(request, session, services, user, values, {}, plan)
+
+
+@router.post("/plans/{key}")
+def save(
+    request: Request, key: str, form: Form, user: Manager, session: WriteSession, services: ServicesDep, at: At
+) -> Response:
+    """Make or change it, or say what is wrong beside each field."""
+    plan = None if key == "new" else visible_plan(session, services, user, int(key) if key.isdecimal() else 0)
+    values = plan_values(form)
+    wanted, errors = read(PlanIn, values)
+    if wanted is not None:
+        errors = check_place(session, services, user, wanted)
+        errors |= services.plans.mistakes(session, wanted.new(at)) if "site_id" not in errors and not errors else {}
+        if not errors:
+            saved = services.plans.save(session, wanted.fill(plan) if plan is not None else wanted.new(at), at)
+            what = wanted.model_dump(mode="json")
+            services.users.audit(session, user.name, "plan.save", f"plan/{saved.id}", what, at)
+            return RedirectResponse(f"/plans/{saved.id}", 303)
+    return _form(request, session, services, user, values, errors, plan)
+
+
+@router.post("/plans/{plan_id}/switch")
+def switch(plan_id: int, form: Form, user: Manager, session: WriteSession, services: ServicesDep, at: At) -> Response:
+    """On or off."""
+    plan = visible_plan(session, services, user, plan_id)
+    services.plans.switch(session, plan, form.text("to") == "on", at)
+    services.users.audit(session, user.name, "plan.switch", f"plan/{plan_id}", {"enabled": plan.enabled}, at)
+    return RedirectResponse(f"/plans/{plan_id}", 303)
+
+
+def by_week(found: Sequence[Forecast], at: datetime, zones: dict[str, ZoneInfo]) -> list[Week]:
+    """Weeks from Monday, in the time zone of each site."""
+    monday = at.date() - timedelta(days=at.weekday())
+    weeks = [Week(monday + timedelta(weeks=number)) for number in range(WEEKS)]
+    for item in found:
+        local = item.due_at.astimezone(zones[item.plan.site_id]).date()
+        number = (local - monday).days // 7
+        if 0 <= number < WEEKS:
+            weeks[number].items.append(item)
+    return weeks
+
+
+def _form(
+    request: Request, session: Session, services: Services, user: User, values: dict[str, object],
+    errors: dict[str, str], plan: MaintenancePlan | None,
+) -> Response:  # fmt: skip
+    devices = services.devices.list(session, user.sites)
+    assets = [(str(a.id), "\u2003" * depth + a.name) for depth, a in services.assets.tree(session, user.sites)]
+    return render(
+        request, "plan_form.html", status_code=422 if errors else 200, user=user, page="plans", plan=plan,
+        values=values, errors=errors,
+        sites=[(site.id, site.name) for site in services.sites.list(session, user.sites)],
+        teams=[("", "No team"), *((team.id, team.name) for team in services.users.teams(session))],
+        assets=[("", "None"), *assets],
+        devices=[("", "None"), *((device.id, f"{device.label} ({device.id})") for device in devices)],
+        metrics=sorted({metric["name"] for device in devices for metric in device.metrics}),
+        triggers=[(kind.value, text) for kind, text in TRIGGERS.items()],
+    )  # fmt: skip
+
+
+TRIGGERS = {
+    Trigger.CALENDAR: "By the calendar",
+    Trigger.COUNTER: "By a counter: running hours, kWh, starts",
+    Trigger.CONDITION: "By a condition",
+}
