@@ -53,6 +53,12 @@ def find(session: Session, wanted: OrderQuery, before_id: int | None, limit: int
     return list(session.exec(query))
 
 
+def held(session: Session, order_id: int) -> WorkOrder | None:
+    """Read anew, its row locked until the transaction ends."""
+    session.flush()  # what this transaction changed stays
+    return session.get(WorkOrder, order_id, with_for_update=True, populate_existing=True)
+
+
 def search(
     session: Session,
     *,

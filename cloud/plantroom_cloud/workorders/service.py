@@ -103,7 +103,7 @@ class WorkOrderService:
 
     def approve(self, session: Session, order_id: int, actor: str, at: datetime) -> WorkOrder:
         """A request is work of ours: into the pool."""
-        order = self.get(session, order_id)
+        order = self._take(session, order_id)
         self._step(session, order, Step.APPROVE, actor, "", at)
         return order
 
@@ -111,7 +111,7 @@ class WorkOrderService:
         """A request is none of ours; the requester reads why."""
         if not reason.strip():
             raise InvalidError("reason: say why, the requester reads it")
-        order = self.get(session, order_id)
+        order = self._take(session, order_id)
         self._step(session, order, Step.REJECT, actor, reason.strip(), at)
         order.resolution, order.closed_at = reason.strip(), at
         return order
@@ -144,7 +144,7 @@ class WorkOrderService:
 
     def take_over(self, session: Session, order_id: int, actor: str, at: datetime) -> WorkOrder:
         """The one who was asked agrees; raises ConflictError for anybody else."""
-        order = self.get(session, order_id)
+        order = self._take(session, order_id)
         if order.offered_to != actor:
             raise ConflictError(f"work order {order_id} was not offered to {actor}")
         before = order.assignee
@@ -154,7 +154,7 @@ class WorkOrderService:
 
     def join(self, session: Session, order_id: int, user: str, actor: str, at: datetime) -> WorkOrder:
         """Somebody works on it too."""
-        order = self.get(session, order_id)
+        order = self._take(session, order_id)
         if user not in (order.assignee, *self.helpers(session, order_id)):
             session.add(WorkOrderHelper(work_order_id=order_id, user=user, since=at))
             self._entry(session, order, "join", order.state, order.state, actor, user, at)
@@ -174,7 +174,7 @@ class WorkOrderService:
 
     def evaluate(self, session: Session, order_id: int, rating: int, note: str, at: datetime) -> WorkOrder:
         """What the requester says of the finished work, 1 (bad) to 5 (good); raises InvalidError, ConflictError."""
-        order = self.get(session, order_id)
+        order = self._take(session, order_id)
         if not 1 <= rating <= 5:
             raise InvalidError("rating: 1 to 5")
         if order.state not in (WorkOrderState.DONE, WorkOrderState.CLOSED):
@@ -248,7 +248,7 @@ class WorkOrderService:
 
     def dispatch(self, session: Session, order_id: int, team_id: str | None, actor: str, at: datetime) -> WorkOrder:
         """Give it to a team; who of it takes it is the team's matter. Raises ConflictError when it is finished."""
-        order = self.get(session, order_id)
+        order = self._take(session, order_id)
         if order.state in FINISHED:
             raise ConflictError(f"work order {order_id} is {order.state}; it goes to nobody any more")
         order.team_id = team_id
@@ -260,7 +260,7 @@ class WorkOrderService:
         self, session: Session, order_id: int, actor: str, at: datetime, *, out_of_service: bool = False
     ) -> WorkOrder:
         """Work begins; who starts an unclaimed one claims it. `out_of_service`: the equipment's alarms are expected."""
-        order = self.get(session, order_id)
+        order = self._take(session, order_id)
         order.out_of_service = out_of_service
         if order.state is WorkOrderState.OPEN:
             order = self.claim(session, order_id, actor, at)
@@ -272,19 +272,19 @@ class WorkOrderService:
         """Wait for a named reason."""
         if reason not in HOLD_REASONS:
             raise InvalidError(f"reason {reason!r}: use one of {', '.join(HOLD_REASONS)}")
-        order = self.get(session, order_id)
+        order = self._take(session, order_id)
         self._step(session, order, Step.HOLD, actor, f"{reason}: {note}" if note else reason, at)
         return order
 
     def resume(self, session: Session, order_id: int, actor: str, at: datetime) -> WorkOrder:
         """Go on."""
-        order = self.get(session, order_id)
+        order = self._take(session, order_id)
         self._step(session, order, Step.RESUME, actor, "", at)
         return order
 
     def complete(self, session: Session, order_id: int, resolution: str, actor: str, at: datetime) -> WorkOrder:
         """The technician says it is done; the telemetry has the last word where an alarm opened it."""
-        order = self.get(session, order_id)
+        order = self._take(session, order_id)
         if order.state in (WorkOrderState.OPEN, WorkOrderState.ASSIGNED, WorkOrderState.ACCEPTED):
             order = self.start(session, order_id, actor, at)
         self._step(session, order, Step.COMPLETE, actor, resolution, at)
@@ -295,13 +295,13 @@ class WorkOrderService:
 
     def begin(self, session: Session, order_id: int, actor: str, at: datetime) -> None:
         """A domain that plans the work (a patrol round) sees that it has begun, whoever does it."""
-        order = self.get(session, order_id)
+        order = self._take(session, order_id)
         before, order.state, order.started_at = order.state, WorkOrderState.IN_PROGRESS, order.started_at or at
         self._entry(session, order, "start", before, order.state, actor, "", at)
 
     def conclude(self, session: Session, order_id: int, resolution: str, actor: str, at: datetime) -> None:
         """A domain that plans the work says how it ended, whatever step it was at; it may correct itself later."""
-        order = self.get(session, order_id)
+        order = self._take(session, order_id)
         before = order.state
         if before is not WorkOrderState.CANCELLED:
             order.state, order.resolution, order.verified_by = WorkOrderState.CLOSED, resolution, actor
@@ -313,7 +313,7 @@ class WorkOrderService:
         """A manager closes it without waiting for the telemetry; says why."""
         if not reason.strip():
             raise InvalidError("reason: say why it needs no proof by the telemetry")
-        order = self.get(session, order_id)
+        order = self._take(session, order_id)
         self._close(session, order, actor, reason, at)
         return order
 
@@ -321,14 +321,14 @@ class WorkOrderService:
         """Nothing is to be done."""
         if not reason.strip():
             raise InvalidError("reason: say why it is cancelled")
-        order = self.get(session, order_id)
+        order = self._take(session, order_id)
         self._step(session, order, Step.CANCEL, actor, reason, at)
         order.closed_at = at
         return order
 
     def note(self, session: Session, order_id: int, text: str, actor: str, at: datetime) -> WorkOrder:
         """A remark in the trail."""
-        order = self.get(session, order_id)
+        order = self._take(session, order_id)
         self._entry(session, order, "note", order.state, order.state, actor, text, at)
         return order
 
@@ -340,6 +340,9 @@ class WorkOrderService:
             alarm = repository.newest_alarm(session, order.rule_id, order.source)
             normal_since = max(order.done_at, alarm.returned_at) if alarm and alarm.returned_at else order.done_at
             if self._known_until(session, order, at) - normal_since >= timedelta(seconds=order.proving_s):
+                assert order.id is not None
+                if self._take(session, order.id).state is not WorkOrderState.DONE:  # it came back meanwhile
+                    continue
                 self._close(session, order, "telemetry", f"normal for {order.proving_s:.0f} s", at)
 
     def _known_until(self, session: Session, order: WorkOrder, at: datetime) -> datetime:
@@ -352,7 +355,7 @@ class WorkOrderService:
         order.closed_at, order.verified_by = at, actor
 
     def _assign(self, session: Session, order_id: int, step: Step, user: str, actor: str, at: datetime) -> WorkOrder:
-        order = self.get(session, order_id)
+        order = self._take(session, order_id)
         if step is Step.CLAIM and order.assignee not in (None, actor):
             raise ConflictError(f"work order {order_id} is {order.assignee}'s already")
         self._step(session, order, step, actor, f"to {user}" if user != actor else "", at)
@@ -362,8 +365,15 @@ class WorkOrderService:
             self._tell(session, order, user, f"Yours now: {order.title}", f"assigned/{user}", at)
         return order
 
+    def _take(self, session: Session, order_id: int) -> WorkOrder:
+        """As it is now, and held until the transaction ends: of two who take one step, the second sees the first's."""
+        order = repository.held(session, order_id)
+        if order is None:
+            raise NotFoundError(f"there is no work order {order_id}")
+        return order
+
     def _own(self, session: Session, order_id: int, actor: str) -> WorkOrder:
-        order = self.get(session, order_id)
+        order = self._take(session, order_id)
         if order.assignee != actor:
             raise ConflictError(f"work order {order_id} is {order.assignee or 'nobody'}'s, not {actor}'s")
         return order

@@ -1,8 +1,12 @@
 """Who does it: accepted, given back, taken over by consent, by several."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from threading import Barrier
 
 import pytest
+from sqlmodel import Session
 
 from plantroom_cloud.database import Database
 from plantroom_cloud.errors import ConflictError, InvalidError
@@ -73,3 +77,53 @@ def test_a_rejected_request_says_why_and_is_over(database: Database) -> None:
         orders.reject(session, made.id, "the landlord paints", "dan", NOW)
         assert (made.state, made.resolution) == (WorkOrderState.REJECTED, "the landlord paints")
         assert orders.count_open(session) == 0
+
+
+NAMES = ("ann", "bob", "cid", "eva")
+
+
+def _at_once(database: Database, step: Callable[[Session, str], object]) -> list[str]:
+    """Who of four got through, each in a transaction of his own."""
+    together = Barrier(len(NAMES))
+
+    def one(name: str) -> str:
+        together.wait()
+        try:
+            with database.write() as session:
+                step(session, name)
+        except ConflictError:
+            return ""
+        return name
+
+    with ThreadPoolExecutor(len(NAMES)) as threads:
+        return [name for name in threads.map(one, NAMES) if name]
+
+
+def test_of_several_who_grab_it_at_once_one_has_it(database: Database, order: int) -> None:
+    orders = WorkOrderService()
+    for _ in range(5):
+        winners = _at_once(database, lambda session, name: orders.claim(session, order, name, NOW))
+        assert len(winners) == 1
+        with database.write() as session:
+            assert orders.get(session, order).assignee == winners[0]
+            assert [entry.actor for entry in orders.trail(session, order) if entry.action == "claim"][-1] == winners[0]
+            orders.decline(session, order, "again", winners[0], NOW)
+
+
+def test_of_a_taker_and_a_canceller_at_once_one_succeeds(database: Database, order: int) -> None:
+    orders = WorkOrderService()
+    with database.write() as session:
+        orders.claim(session, order, "ann", NOW)
+        orders.start(session, order, "ann", NOW)
+
+    def step(session: Session, name: str) -> None:
+        if name == "ann":
+            orders.complete(session, order, "done", name, NOW)
+        else:
+            orders.cancel(session, order, "not needed", name, NOW)
+
+    assert len(_at_once(database, step)) == 1
+    with database.read() as session:
+        trail = orders.trail(session, order)
+        assert [entry.action in ("complete", "verify", "cancel") for entry in trail].count(True) in (1, 2)
+        assert trail[-1].to_state == orders.get(session, order).state
