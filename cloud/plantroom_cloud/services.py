@@ -12,6 +12,7 @@ from plantroom_cloud.alarms.preview import Previewing
 from plantroom_cloud.alarms.service import AlarmService
 from plantroom_cloud.assets.service import AssetService
 from plantroom_cloud.calendars.service import CalendarService
+from plantroom_cloud.checklists.service import ChecklistService
 from plantroom_cloud.config import CloudConfig, Telemetry
 from plantroom_cloud.database import Database
 from plantroom_cloud.departments.service import DepartmentService
@@ -75,6 +76,7 @@ class Services:
     notifications: NotificationService
     dispatcher: Dispatcher
     photos: PhotoService
+    checklists: ChecklistService
     patrols: PatrolService
     jobs: JobService
     changes: Changes
@@ -108,6 +110,9 @@ def build(config: CloudConfig, clock: Clock) -> Services:
     telemetry = TelemetryService(database, store, config.telemetry.journal_mb * 1_000_000)
     writer = TelemetryWriter(database, store, config.telemetry.raw_days)
     photos = PhotoService()
+    assets = AssetService(sites, users, work_orders, photos)
+    checklists = ChecklistService(work_orders, devices, assets, photos)
+    work_orders.guard(checklists.guard)
     patrols = PatrolService(alarms, work_orders, gateways, devices, users, photos)
     weighings = WeighingService(read_scan)
     departments, calendars = DepartmentService(sites), CalendarService(sites)
@@ -133,10 +138,11 @@ def build(config: CloudConfig, clock: Clock) -> Services:
         telemetry_writer=writer,
         ingest=ingest,
         previews=Previewing(telemetry),
-        assets=AssetService(sites, users, work_orders, photos),
+        assets=assets,
         notifications=notifications,
         dispatcher=dispatcher,
         photos=photos,
+        checklists=checklists,
         patrols=patrols,
         departments=departments,
         calendars=calendars,

@@ -23,6 +23,8 @@ HOLD_REASONS = ("parts", "access", "contractor", "safety", "other")
 
 #: Called after a step with the order as it is then.
 Listener = Callable[[Session, WorkOrder, Step, str, datetime], None]
+#: Called before an order is done; raises ConflictError saying what is missing.
+Guard = Callable[[Session, WorkOrder], None]
 
 
 class WorkOrderService:
@@ -31,10 +33,15 @@ class WorkOrderService:
     def __init__(self, notifications: NotificationService | None = None) -> None:
         self._notifications = notifications
         self._listeners: list[Listener] = []
+        self._guards: list[Guard] = []
 
     def listen(self, listener: Listener) -> None:
         """A domain that follows each step, in the same transaction; at build time."""
         self._listeners.append(listener)
+
+    def guard(self, guard: Guard) -> None:
+        """A domain that is asked before an order is done; at build time."""
+        self._guards.append(guard)
 
     def open_for_alarm(self, session: Session, alarm: Alarm, proving_s: float, at: datetime) -> WorkOrder | None:
         """One work order per alarm, by unique index; an unfinished one on the same trouble takes the alarm in."""
@@ -191,6 +198,10 @@ class WorkOrderService:
             raise NotFoundError(f"there is no work order {order_id}")
         return order
 
+    def locked(self, session: Session, order_id: int) -> WorkOrder:
+        """As it is now; whoever else changes it waits until we are through. Raises NotFoundError."""
+        return self._take(session, order_id)
+
     def trail(self, session: Session, order_id: int) -> list[WorkOrderEntry]:
         """Its story, oldest first."""
         return repository.trail(session, order_id)
@@ -283,8 +294,11 @@ class WorkOrderService:
         return order
 
     def complete(self, session: Session, order_id: int, resolution: str, actor: str, at: datetime) -> WorkOrder:
-        """The technician says it is done; the telemetry has the last word where an alarm opened it."""
+        """The technician says it is done; the telemetry has the last word where an alarm opened it.
+        Raises ConflictError when a guard misses something."""
         order = self._take(session, order_id)
+        for guard in self._guards:
+            guard(session, order)
         if order.state in (WorkOrderState.OPEN, WorkOrderState.ASSIGNED, WorkOrderState.ACCEPTED):
             order = self.start(session, order_id, actor, at)
         self._step(session, order, Step.COMPLETE, actor, resolution, at)

@@ -1,0 +1,131 @@
+"""What an answer to a step means: the step, what was said and what else is known in, verdict out; pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from math import isfinite
+from typing import Any
+
+from plantroom_cloud.checklists.definition import StepDefinition, StepKind
+from plantroom_cloud.checklists.models import Verdict
+from plantroom_cloud.errors import ConflictError, InvalidError
+
+MOST_PHOTOS = 6
+MOST_TEXT = 5000
+
+
+class ConfirmError(ConflictError):
+    """It may be right, but is so unlikely that a person has to say so: send it again, confirmed."""
+
+    title = "Is this right?"
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What somebody answered. `verdict`: passed says what the value says; a person may call any step failed, or not
+    applicable with the reason in `note`."""
+
+    value: Any = None
+    verdict: Verdict = Verdict.PASSED
+    note: str = ""
+    confirmed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a meter showed, or what the telemetry says of it."""
+
+    value: float
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The value as it is kept, the verdict, and why."""
+
+    value: Any
+    verdict: Verdict
+    reason: str = ""
+
+
+def judge(step: StepDefinition, given: Given, before: Reading | None = None, live: Reading | None = None) -> Judged:
+    """`before`: what the meter showed the last time; `live`: what the telemetry says at the time of the answer. Raises
+    InvalidError for what is no answer to this step, ConfirmError for a counter that goes backwards."""
+    if given.verdict is Verdict.NOT_APPLICABLE:
+        if not given.note.strip():
+            raise InvalidError("note: say why this step does not apply")
+        return Judged(None, Verdict.NOT_APPLICABLE)
+    if given.verdict is Verdict.FAILED and given.value is None:
+        if not given.note.strip():
+            raise InvalidError("note: say what is wrong")
+        return Judged(None, Verdict.FAILED, given.note.strip())
+    value, reason = _read(step, given, before, live)
+    if given.verdict is Verdict.FAILED and not reason:
+        reason = given.note.strip() or "called failed"
+    return Judged(value, Verdict.FAILED if reason else Verdict.PASSED, reason)
+
+
+def _read(step: StepDefinition, given: Given, before: Reading | None, live: Reading | None) -> tuple[Any, str]:
+    """The value, and why it fails; an empty reason passes."""
+    match step.kind:
+        case StepKind.CHECK:
+            if not isinstance(given.value, bool):
+                raise InvalidError("value: true or false")
+            return given.value, "" if given.value else given.note.strip() or "not all right"
+        case StepKind.NUMBER:
+            number = _number(given.value)
+            return number, _beyond(step, number)
+        case StepKind.METER:
+            number = _number(given.value)
+            if step.counter and before is not None and number < before.value and not given.confirmed:
+                raise ConfirmError(
+                    f"the counter goes backwards: {number:.10g} after {before.value:.10g} at "
+                    f"{before.at:%Y-%m-%d %H:%M} UTC; read it again, and confirm it if the meter was replaced or reset"
+                )
+            return number, _beyond(step, number) or _apart(step, number, live)
+        case StepKind.CHOICE:
+            if given.value not in step.choices:
+                raise InvalidError(f"value: one of {', '.join(step.choices)}")
+            return given.value, f"answered {given.value!r}" if given.value in step.failing else ""
+        case StepKind.TEXT:
+            if not isinstance(given.value, str) or not given.value.strip():
+                raise InvalidError("value: write something")
+            if len(given.value) > MOST_TEXT:
+                raise InvalidError(f"value: at most {MOST_TEXT} characters")
+            return given.value.strip(), ""
+        case StepKind.PHOTO:
+            names = given.value if isinstance(given.value, list) else [given.value]
+            if not names or len(names) > MOST_PHOTOS or not all(isinstance(name, str) and name for name in names):
+                raise InvalidError(f"value: ids of 1 to {MOST_PHOTOS} photos")
+            return list(dict.fromkeys(names)), ""
+        case StepKind.SIGNATURE:
+            if not isinstance(given.value, str) or not given.value:
+                raise InvalidError("value: id of the picture of the signature")
+            return given.value, ""
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value) or abs(value) > 1e15:
+        raise InvalidError("value: a number")
+    return float(value)
+
+
+def _beyond(step: StepDefinition, number: float) -> str:
+    unit = f" {step.unit}" if step.unit else ""
+    if step.low is not None and number < step.low:
+        return f"{number:.10g}{unit} is below {step.low:g}{unit}"
+    if step.high is not None and number > step.high:
+        return f"{number:.10g}{unit} is above {step.high:g}{unit}"
+    return ""
+
+
+def _apart(step: StepDefinition, number: float, live: Reading | None) -> str:
+    if step.tolerance is None or live is None or abs(number - live.value) <= step.tolerance:
+        return ""
+    unit = f" {step.unit}" if step.unit else ""
+    return f"{number:.10g}{unit} is more than {step.tolerance:g}{unit} from the telemetry's {live.value:.10g}{unit}"
+
+
+def unanswered(steps: Sequence[tuple[StepDefinition, Verdict | None]]) -> list[str]:
+    """Labels of the required steps that nobody answered."""
+    return [step.label for step, verdict in steps if step.required and verdict is None]

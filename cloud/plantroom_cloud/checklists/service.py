@@ -1,0 +1,320 @@
+"""Checklists on work orders: attached as a copy, answered step by step, a fail opens its follow-up order."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlmodel import Session
+
+from plantroom_cloud.assets.service import AssetService
+from plantroom_cloud.checklists import repository
+from plantroom_cloud.checklists.definition import StepDefinition, StepKind
+from plantroom_cloud.checklists.judge import Given, Reading, judge, unanswered
+from plantroom_cloud.checklists.models import FollowUp, OrderChecklist, OrderStep, StepAnswer, Verdict
+from plantroom_cloud.checklists.templates import TemplateBook
+from plantroom_cloud.columns import utc_from_ms
+from plantroom_cloud.devices.service import DeviceService
+from plantroom_cloud.errors import ConflictError, InvalidError, NotFoundError
+from plantroom_cloud.photos.service import PhotoService
+from plantroom_cloud.stream.service import record_change
+from plantroom_cloud.workorders.models import FINISHED, WorkOrder, WorkOrderState
+from plantroom_cloud.workorders.service import WorkOrderService
+from plantroom_shared.quality import Quality
+
+#: A value of the telemetry stands beside a reading of the meter that was taken within this time of it.
+NEAR = timedelta(minutes=15)
+
+
+@dataclass(frozen=True)
+class Live:
+    """What the telemetry says of a meter now."""
+
+    device_id: str
+    value: float
+    unit: str
+    at: datetime
+
+
+@dataclass
+class Step:
+    """A step of an order and what became of it."""
+
+    id: int
+    asks: StepDefinition
+    answers: list[StepAnswer] = field(default_factory=list)  #: the one that counts last
+    follow_up: FollowUp | None = None
+    live: Live | None = None
+
+    @property
+    def answer(self) -> StepAnswer | None:
+        """The one that counts."""
+        return self.answers[-1] if self.answers else None
+
+    @property
+    def verdict(self) -> Verdict | None:
+        return self.answers[-1].verdict if self.answers else None
+
+
+@dataclass
+class Checklist:
+    """A checklist of an order."""
+
+    attached: OrderChecklist
+    steps: list[Step]
+
+    @property
+    def answered(self) -> int:
+        return sum(1 for step in self.steps if step.answers)
+
+    @property
+    def failed(self) -> int:
+        return sum(1 for step in self.steps if step.verdict is Verdict.FAILED)
+
+
+class ChecklistService:
+    """Works in the session it is given."""
+
+    def __init__(
+        self, work_orders: WorkOrderService, devices: DeviceService, assets: AssetService, photos: PhotoService
+    ) -> None:
+        self.templates = TemplateBook()
+        self._work_orders = work_orders
+        self._devices = devices
+        self._assets = assets
+        self._photos = photos
+
+    def attach(self, session: Session, order_id: int, template_id: int, actor: str, at: datetime) -> OrderChecklist:
+        """Copy a template's steps to an order; attached again it stays as it is. Raises NotFoundError, ConflictError
+        for an order that is finished or a template that is retired."""
+        order = self._work_orders.locked(session, order_id)
+        known = repository.attached_template(session, order_id, template_id)
+        if known is not None:
+            return known
+        template = self.templates.get(session, template_id)
+        if template.retired_at is not None:
+            raise ConflictError(f"checklist {template.name!r} is retired; attach another one")
+        if order.state in (*FINISHED, WorkOrderState.DONE):
+            raise ConflictError(f"work order {order_id} is {order.state}; nothing is attached to it any more")
+        checklist = OrderChecklist(
+            work_order_id=order_id,
+            template_id=template_id,
+            name=template.name,
+            version=template.version,
+            attached_at=at,
+            attached_by=actor,
+        )
+        session.add(checklist)
+        session.flush()
+        assert checklist.id is not None
+        for position, definition in enumerate(template.steps):
+            session.add(
+                OrderStep(checklist_id=checklist.id, work_order_id=order_id, position=position, definition=definition)
+            )
+        session.flush()
+        self._work_orders.note(session, order_id, f"checklist {template.name!r} attached", actor, at)
+        return checklist
+
+    def of_order(self, session: Session, order_id: int, at: datetime) -> list[Checklist]:
+        """With what was answered, what followed, and what the telemetry says beside the meters."""
+        rows = repository.steps(session, order_id)
+        if not rows:
+            return []
+        order = self._work_orders.get(session, order_id)
+        ids = [row.id for row in rows if row.id is not None]
+        answers, follow_ups = repository.answers(session, ids), repository.follow_ups(session, ids)
+        by_checklist: dict[int, list[Step]] = {}
+        for row in rows:
+            assert row.id is not None
+            asks = _asks(row)
+            by_checklist.setdefault(row.checklist_id, []).append(
+                Step(
+                    row.id, asks, answers.get(row.id, []), follow_ups.get(row.id), self._live(session, order, asks, at)
+                )
+            )
+        found = repository.attached(session, order_id)
+        return [Checklist(one, by_checklist.get(one.id, [])) for one in found if one.id is not None]
+
+    def step(self, session: Session, order_id: int, step_id: int, at: datetime) -> Step:
+        """One of an order; raises NotFoundError."""
+        for checklist in self.of_order(session, order_id, at):
+            for step in checklist.steps:
+                if step.id == step_id:
+                    return step
+        raise NotFoundError(f"work order {order_id} has no step {step_id}")
+
+    def follows(self, session: Session, order_id: int) -> tuple[FollowUp, OrderStep] | None:
+        """The step of another order whose fail opened this one."""
+        return repository.followed(session, order_id)
+
+    def guard(self, session: Session, order: WorkOrder) -> None:
+        """No order is done whose required steps are not all answered; raises ConflictError that names them."""
+        assert order.id is not None
+        rows = repository.steps(session, order.id)
+        answers = repository.answers(session, [row.id for row in rows if row.id is not None])
+        open_steps = unanswered(
+            [(_asks(row), answers[row.id][-1].verdict if row.id in answers else None) for row in rows]
+        )
+        if open_steps:
+            told = "; ".join(open_steps[:5]) + (f"; and {len(open_steps) - 5} more" if len(open_steps) > 5 else "")
+            count = f"{len(open_steps)} required step{'s' if len(open_steps) > 1 else ''} of its checklist"
+            raise ConflictError(f"work order {order.id} is not done: {count} not answered yet: {told}")
+
+    def answer(
+        self,
+        session: Session,
+        order_id: int,
+        step_id: int,
+        ref: str,
+        given: Given,
+        person: str,
+        claimed_at: datetime | None,
+        at: datetime,
+    ) -> StepAnswer:
+        """Take an answer; sent again under the same ref it changes nothing; answers of one order are taken one at a
+        time. Raises NotFoundError, InvalidError,
+        ConfirmError, and ConflictError for an order that was over when the answer was given."""
+        order = self._work_orders.locked(session, order_id)
+        row = session.get(OrderStep, step_id)
+        if row is None or row.work_order_id != order_id:
+            raise NotFoundError(f"work order {order_id} has no step {step_id}")
+        known = repository.by_ref(session, ref)
+        if known is not None:
+            if known.step_id != step_id:
+                raise ConflictError(f"ref {ref!r} was an answer to another step; make a new one for each answer")
+            return known
+        moment = min(claimed_at, at) if claimed_at is not None else at
+        _in_time(order, moment)
+        asks = _asks(row)
+        series, before, live = "", None, None
+        if asks.kind is StepKind.METER:
+            series = _series(order, asks)
+            last = repository.before(session, series, step_id, moment) if series else None
+            if last is not None and isinstance(last.value, int | float):
+                before = Reading(float(last.value), last.at)
+            live = self._live(session, order, asks, moment)
+        judged = judge(asks, given, before, Reading(live.value, live.at) if live is not None else None)
+        self._check_files(session, asks.kind, judged.value)
+        earlier = repository.answers(session, [step_id]).get(step_id, [])
+        answer = StepAnswer(
+            step_id=step_id,
+            ref=ref,
+            value=judged.value,
+            verdict=judged.verdict,
+            reason=judged.reason,
+            note=given.note.strip(),
+            person=person,
+            at=moment,
+            claimed_at=claimed_at,
+            received_at=at,
+            series=series if judged.value is not None else "",
+            confirmed=given.confirmed,
+            live={"value": live.value, "unit": live.unit, "at": live.at.isoformat()} if live is not None else {},
+        )
+        session.add(answer)
+        session.flush()
+        if not earlier or earlier[-1].at <= moment:  # else a newer one came before it, and counts
+            self._follow(session, order, row, asks, answer, person, at)
+        record_change(session, "work-order", str(order_id), at)
+        return answer
+
+    def _follow(
+        self, session: Session, order: WorkOrder, row: OrderStep, asks: StepDefinition, answer: StepAnswer,
+        person: str, at: datetime,
+    ) -> None:  # fmt: skip
+        """Open the follow-up of a fail, or say on it what the step says now."""
+        assert row.id is not None
+        assert order.id is not None
+        known = repository.follow_ups(session, [row.id]).get(row.id)
+        failed = answer.verdict is Verdict.FAILED
+        if known is None:
+            if failed and asks.follow_up:
+                self._open(session, order, row.id, asks, answer, person, at)
+            return
+        if failed and known.corrected_at is not None:
+            known.corrected_at, text = None, f"it fails again: {answer.reason}"
+        elif not failed and known.corrected_at is None:
+            known.corrected_at, text = at, "it was corrected: the step passed"
+            if answer.verdict is Verdict.NOT_APPLICABLE:
+                text = f"it was corrected: the step does not apply ({answer.note})"
+        else:
+            return
+        session.add(known)
+        self._work_orders.note(session, known.work_order_id, f"{asks.label}, work order {order.id}: {text}", person, at)
+
+    def _open(
+        self, session: Session, order: WorkOrder, step_id: int, asks: StepDefinition, answer: StepAnswer,
+        person: str, at: datetime,
+    ) -> None:  # fmt: skip
+        story = [f"Failed on work order {order.id}, {order.title}: {answer.reason}"]
+        story += [answer.note] if answer.note and answer.note != answer.reason else []
+        opened = self._work_orders.create(
+            session, f"{asks.label}: {answer.reason}"[:200], "\n".join(story), order.site_id, order.device_id,
+            asks.follow_up, order.team_id, person, at, asset_id=order.asset_id,
+        )  # fmt: skip
+        assert opened.id is not None
+        session.add(FollowUp(step_id=step_id, work_order_id=opened.id, opened_at=at))
+        session.flush()
+        self._work_orders.note(
+            session, order.id or 0, f"{asks.label} failed: work order {opened.id} opened", person, at
+        )
+
+    def _check_files(self, session: Session, kind: StepKind, value: Any) -> None:
+        names: Collection[str] = ()
+        if kind is StepKind.PHOTO and value is not None:
+            names = value
+        elif kind is StepKind.SIGNATURE and value is not None:
+            names = [value]
+        for name in names:
+            try:
+                photo = self._photos.get(session, name)
+            except NotFoundError as error:
+                raise InvalidError(f"value: {error}; store it first") from error
+            if kind is StepKind.SIGNATURE and photo.media_type != "image/png":
+                raise InvalidError("value: a signature is a PNG picture")
+
+    def _live(self, session: Session, order: WorkOrder, asks: StepDefinition, at: datetime) -> Live | None:
+        """The good value of the order's device, or of the one that measures its asset, if it is of about that time."""
+        if asks.kind is not StepKind.METER or not asks.metric:
+            return None
+        ids = [order.device_id] if order.device_id is not None else self._bound(session, order)
+        latest = self._devices.latest(session, ids) if ids else {}
+        for device_id in ids:
+            kept = latest[device_id].values.get(asks.metric) if device_id in latest else None
+            if kept is None or kept.get("q", Quality.GOOD) != Quality.GOOD:
+                continue
+            if not isinstance(kept.get("v"), int | float):
+                continue
+            moment = utc_from_ms(kept["t"])
+            if abs(at - moment) <= NEAR:
+                metrics = self._devices.get(session, device_id).metrics
+                unit = next((metric.get("unit", "") for metric in metrics if metric["name"] == asks.metric), "")
+                return Live(device_id, float(kept["v"]), unit, moment)
+        return None
+
+    def _bound(self, session: Session, order: WorkOrder) -> Sequence[str]:
+        if order.asset_id is None:
+            return ()
+        bindings = self._assets.bindings(session, [order.asset_id])
+        return [binding.device_id for binding in bindings if binding.until is None]
+
+
+def _asks(row: OrderStep) -> StepDefinition:
+    return StepDefinition.model_validate(row.definition)
+
+
+def _series(order: WorkOrder, asks: StepDefinition) -> str:
+    """One name for one instrument over all orders; none where the order is on nothing."""
+    what = asks.metric or asks.label.strip().casefold()
+    if order.asset_id is not None:
+        return f"asset/{order.asset_id}/{what}"
+    return f"device/{order.device_id}/{what}" if order.device_id is not None else ""
+
+
+def _in_time(order: WorkOrder, moment: datetime) -> None:
+    """What was answered before the order was done may arrive after."""
+    if order.state is WorkOrderState.REQUESTED:
+        raise ConflictError(f"work order {order.id} is only requested; a dispatcher approves it first")
+    over = order.done_at or order.closed_at
+    if order.state in (*FINISHED, WorkOrderState.DONE) and (over is None or moment > over):
+        raise ConflictError(f"work order {order.id} is {order.state}; its checklist takes no answers any more")
