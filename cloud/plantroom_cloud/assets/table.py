@@ -7,9 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from openpyxl import Workbook, load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
-
 from plantroom_cloud.assets.models import Asset, AssetKind
 from plantroom_cloud.errors import InvalidError
 
@@ -130,6 +127,8 @@ def write_csv(rows: Iterable[Sequence[str]]) -> bytes:
 
 def write_xlsx(rows: Iterable[Sequence[str]]) -> bytes:
     """With the heading."""
+    from openpyxl import Workbook  # only where a spreadsheet is written or read: the ingest needs its memory
+
     book = Workbook(write_only=True)
     sheet = book.create_sheet("assets")
     sheet.append(COLUMNS)
@@ -170,6 +169,9 @@ def _csv(content: bytes) -> list[list[str]]:
 
 
 def _xlsx(content: bytes) -> list[list[str]]:
+    from openpyxl import load_workbook
+    from openpyxl.utils.exceptions import InvalidFileException
+
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             if sum(item.file_size for item in archive.infolist()) > 100_000_000:

@@ -15,7 +15,6 @@ import apprise
 import httpx
 from cryptography.hazmat.primitives import serialization
 from py_vapid import Vapid02
-from pywebpush import WebPushException, webpush
 
 from plantroom_cloud.config import Notifications
 from plantroom_cloud.errors import CloudError, InvalidError
@@ -150,6 +149,8 @@ def send_apprise(target: Target, message: Message) -> None:
 def send_web_push(key: Vapid02, contact: str, target: Target, message: Message) -> None:
     """RFC 8030 with the payload encrypted by RFC 8291 and VAPID (RFC 8292)."""
     data = json.dumps({"title": message.subject, "body": message.body[:500], "link": message.link, "id": message.id})
+    from pywebpush import WebPushException, webpush  # 20 MB that only a browser's push needs
+
     try:
         webpush(
             {"endpoint": target.address, "keys": target.keys},
