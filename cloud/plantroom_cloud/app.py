@@ -15,6 +15,7 @@ from plantroom_cloud.assets import api as assets_api
 from plantroom_cloud.assets import pages as assets_pages
 from plantroom_cloud.calendars import api as calendars_api
 from plantroom_cloud.calendars import pages as calendars_pages
+from plantroom_cloud.checklists import api as checklists_api
 from plantroom_cloud.departments import api as departments_api
 from plantroom_cloud.departments import pages as departments_pages
 from plantroom_cloud.dependencies import Viewer
@@ -58,6 +59,7 @@ _API = (
     gateways_api,
     alarms_api,
     workorders_api,
+    checklists_api,
     patrols_api,
     access_api,
     walks_api,
