@@ -8,7 +8,13 @@ from fastapi.responses import RedirectResponse, Response
 from sqlmodel import Session
 
 from plantroom_cloud.dependencies import COOKIE, Admin, At, CurrentUser, ReadSession, ServicesDep, WriteSession
-from plantroom_cloud.errors import ConflictError, InvalidFieldsError, TooManyRequestsError, UnauthenticatedError
+from plantroom_cloud.errors import (
+    CloudError,
+    ConflictError,
+    InvalidFieldsError,
+    TooManyRequestsError,
+    UnauthenticatedError,
+)
 from plantroom_cloud.services import Services
 from plantroom_cloud.users.accounts import Account
 from plantroom_cloud.users.api import set_cookie
@@ -61,6 +67,7 @@ def first_page(request: Request, token: str) -> Response:
 
 @router.post("/first/{token}")
 def first_administrator(
+    request: Request,
     token: str,
     session: WriteSession,
     services: ServicesDep,
@@ -68,8 +75,12 @@ def first_administrator(
     name: Annotated[str, Form()],
     password: Annotated[str, Form()],
 ) -> Response:
-    """The link is spent by this."""
-    user = services.users.use_first_login(session, token, name, password, at)
+    """The link is spent by this, unless something is wrong with the name or the password."""
+    try:
+        user = services.users.use_first_login(session, token, name, password, at)
+    except CloudError as error:
+        session.rollback()
+        return render(request, "login.html", status_code=error.status, error=str(error), first=token)
     login = services.users.begin(session, user, at)
     response = RedirectResponse("/", 303)
     set_cookie(response, services.config.web.secure_cookies, login.cookie)

@@ -83,6 +83,24 @@ def log_in(client: TestClient, password: str, name: str = "anna") -> int:
     return status
 
 
+def test_the_first_administrator_is_made_by_a_link_that_serves_once(services: Services, app: FastAPI) -> None:
+    with services.database.write() as session:
+        assert services.users.first_login(session, services.now()) is None  # there is somebody
+        session.delete(services.users.get(session, "anna"))
+        session.flush()
+        token = services.users.first_login(session, services.now())
+    client = TestClient(app, follow_redirects=False)
+    assert client.get(f"/first/{token}").status_code == 200
+    weak = client.post(f"/first/{token}", data={"name": "zoe", "password": "short"})
+    assert (weak.status_code, f'action="/first/{token}"' in weak.text) == (422, True)  # the form again, with the reason
+    assert client.post("/first/made-up", data={"name": "zoe", "password": PASSWORD}).status_code == 401
+    made = client.post(f"/first/{token}", data={"name": "zoe", "password": PASSWORD})
+    assert (made.status_code, made.headers["location"]) == (303, "/")
+    assert client.get("/api/v1/session").json()["role"] == "admin"
+    spent = TestClient(app).post(f"/first/{token}", data={"name": "eve", "password": PASSWORD})
+    assert (spent.status_code, "spent" in spent.text) == (401, True)
+
+
 def test_nothing_is_open_but_the_way_in(app: FastAPI) -> None:
     client = TestClient(app, follow_redirects=False)
     seen = 0
