@@ -16,6 +16,8 @@ from plantroom_cloud.assets import pages as assets_pages
 from plantroom_cloud.calendars import api as calendars_api
 from plantroom_cloud.calendars import pages as calendars_pages
 from plantroom_cloud.checklists import api as checklists_api
+from plantroom_cloud.costs import api as costs_api
+from plantroom_cloud.costs import pages as costs_pages
 from plantroom_cloud.departments import api as departments_api
 from plantroom_cloud.departments import pages as departments_pages
 from plantroom_cloud.dependencies import Viewer
@@ -60,6 +62,7 @@ _API = (
     alarms_api,
     workorders_api,
     checklists_api,
+    costs_api,
     patrols_api,
     access_api,
     walks_api,
@@ -82,6 +85,7 @@ PAGES = (
     gateways_pages,
     alarms_pages,
     workorders_pages,
+    costs_pages,
     walks_pages,
     patrols_pages,
     departments_pages,

@@ -103,6 +103,12 @@ class Access(_Strict):
     log_days: int = Field(default=400, ge=1)  #: who passed where is about people: forgotten after so long
 
 
+class Costs(_Strict):
+    """What work costs."""
+
+    currency: str = Field(default="EUR", pattern="^[A-Z]{3}$")  #: of all amounts: a code of ISO 4217
+
+
 class CloudConfig(_Strict):
     """cloud.yaml."""
 
@@ -113,6 +119,7 @@ class CloudConfig(_Strict):
     metrics: Metrics = Metrics()
     notifications: Notifications = Notifications()
     access: Access = Access()
+    costs: Costs = Costs()
     broker_dir: Path = Path("broker")  #: password file, access list and certificates of the broker
 
 

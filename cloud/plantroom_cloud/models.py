@@ -7,6 +7,7 @@ import plantroom_cloud.alarms.models
 import plantroom_cloud.assets.models
 import plantroom_cloud.calendars.models
 import plantroom_cloud.checklists.models
+import plantroom_cloud.costs.models
 import plantroom_cloud.departments.models
 import plantroom_cloud.devices.models
 import plantroom_cloud.gateways.models

@@ -14,6 +14,7 @@ from plantroom_cloud.assets.service import AssetService
 from plantroom_cloud.calendars.service import CalendarService
 from plantroom_cloud.checklists.service import ChecklistService
 from plantroom_cloud.config import CloudConfig, Telemetry
+from plantroom_cloud.costs.service import CostService
 from plantroom_cloud.database import Database
 from plantroom_cloud.departments.service import DepartmentService
 from plantroom_cloud.devices.service import DeviceService
@@ -86,6 +87,7 @@ class Services:
     weighings: WeighingService
     waste: WasteService
     access: AccessService
+    costs: CostService
     tickers: Sequence[Ticker] = ()
 
     def now(self) -> datetime:
@@ -105,6 +107,8 @@ def build(config: CloudConfig, clock: Clock) -> Services:
     gateways, devices, work_orders = GatewayService(), DeviceService(), WorkOrderService(notifications)
     alarms = AlarmService(work_orders, notifications)
     work_orders.listen(alarms.follow_work_order)
+    costs = CostService(work_orders, config.costs.currency)
+    work_orders.listen(costs.labour.follow)
     dispatcher = Dispatcher(notifications, senders(config.notifications), database, clock)
     store = _store(config)
     telemetry = TelemetryService(database, store, config.telemetry.journal_mb * 1_000_000)
@@ -150,6 +154,7 @@ def build(config: CloudConfig, clock: Clock) -> Services:
         weighings=weighings,
         waste=waste,
         access=access,
+        costs=costs,
         jobs=JobService(this_process()),
         changes=Changes(database),
         tickers=[notifications, patrols, weighings, waste, access, JournalWatch(telemetry, alarms, sites)],

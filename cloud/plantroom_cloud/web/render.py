@@ -1,6 +1,7 @@
 """Templates to pages."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,19 @@ def duration(seconds: float) -> str:
         if seconds >= size and seconds % size == 0:
             return f"{seconds / size:g} {unit}"
     return f"{seconds:g} s"
+
+
+def hours(seconds: float) -> str:
+    """A span for people, to the minute; to the second below an hour: "26 h 05 min", "4 min 07 s"."""
+    whole = round(seconds)
+    if whole >= 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 60} min {whole % 60:02d} s" if whole >= 60 else f"{whole} s"
+
+
+def money(amount: Decimal) -> str:
+    """Hundredths, thousands apart."""
+    return f"{amount:,.2f}".replace(",", " ")
 
 
 def condition(rule: Any) -> str:
@@ -99,6 +113,9 @@ def said(value: Any) -> str:
 
 
 _templates.env.filters["duration"] = duration
+_templates.env.filters["hours"] = hours
+_templates.env.filters["money"] = money
+_templates.env.filters["plain_decimal"] = lambda value: f"{value.normalize():f}"
 _templates.env.filters["condition"] = condition
 _templates.env.filters["choices"] = choices
 _templates.env.filters["plain"] = plain

@@ -116,7 +116,9 @@ def make_order(
 
 
 @router.get("/work-orders/{order_id}")
-def order_page(request: Request, order_id: int, user: Viewer, session: ReadSession, services: ServicesDep) -> Response:
+def order_page(
+    request: Request, order_id: int, user: Viewer, session: ReadSession, services: ServicesDep, at: At
+) -> Response:
     """One work order, its story and its buttons."""
     order = services.work_orders.get(session, order_id)
     if not may_see(user, order.site_id):
@@ -134,6 +136,10 @@ def order_page(request: Request, order_id: int, user: Viewer, session: ReadSessi
         teams=teams,
         team=next((team.name for team in teams if team.id == order.team_id), ""),
         trail=services.work_orders.trail(session, order_id),
+        costs=services.costs.sheet(session, order, at),
+        timer=services.costs.labour.running(session, user.name),
+        store=services.costs.store.list(session),
+        at=at,
     )
 
 

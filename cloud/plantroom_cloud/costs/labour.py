@@ -1,0 +1,180 @@
+"""Time of people on work orders: by a timer, or written down afterwards."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from sqlmodel import Session
+
+from plantroom_cloud.costs import repository
+from plantroom_cloud.costs.models import Activity, Labour, Rate
+from plantroom_cloud.errors import ConflictError, InvalidError, NotFoundError
+from plantroom_cloud.users.models import User
+from plantroom_cloud.workorders.models import FINISHED, WorkOrder, WorkOrderState
+from plantroom_cloud.workorders.service import WorkOrderService
+from plantroom_cloud.workorders.transitions import Step
+
+#: Longer is a timer that was forgotten, or a slip of the pen.
+LONGEST = timedelta(hours=24)
+
+
+class LabourBook:
+    """Works in the session it is given. A person does one thing at a time."""
+
+    def __init__(self, work_orders: WorkOrderService) -> None:
+        self._work_orders = work_orders
+
+    def start(self, session: Session, order: WorkOrder, person: str, activity: Activity, at: datetime) -> Labour:
+        """The timer runs from now; one that runs elsewhere ends, for nobody does two things at once. Raises
+        ConflictError."""
+        if order.state in (*FINISHED, WorkOrderState.REQUESTED, WorkOrderState.DONE):
+            raise ConflictError(f"work order {order.id} is {order.state}; a timer runs only while it is worked on")
+        user = self._lock(session, person)
+        before = repository.running(session, person)
+        if before is not None:
+            if (before.work_order_id, before.activity) == (order.id, activity):
+                return before
+            self._end(session, before, at)
+        clash = repository.overlapping(session, person, at, at + timedelta(microseconds=1))
+        if clash is not None:
+            raise ConflictError(_clash(clash))
+        assert order.id is not None
+        record = Labour(
+            work_order_id=order.id,
+            person=person,
+            activity=activity,
+            started_at=at,
+            rate=self.rate_of(session, user),
+            recorded_by=person,
+        )
+        session.add(record)
+        session.flush()
+        self._work_orders.note(session, order.id, f"timer: {activity.value}", person, at)
+        return record
+
+    def stop(self, session: Session, person: str, at: datetime, order_id: int | None = None) -> Labour:
+        """The timer that runs ends now; raises ConflictError when none does (on this work order)."""
+        self._lock(session, person)
+        record = repository.running(session, person)
+        if record is None or order_id not in (None, record.work_order_id):
+            raise ConflictError("no timer of yours runs here")
+        self._end(session, record, at)
+        self._work_orders.note(session, record.work_order_id, "timer stopped", person, at)
+        return record
+
+    def record(
+        self,
+        session: Session,
+        order: WorkOrder,
+        person: str,
+        activity: Activity,
+        start: datetime,
+        end: datetime,
+        note: str,
+        actor: str,
+        at: datetime,
+    ) -> Labour:
+        """Written down afterwards; raises InvalidError, ConflictError."""
+        if end <= start:
+            raise InvalidError("to: must be later than from")
+        if end > at:
+            raise InvalidError("to: lies in the future; write down what was done")
+        if end - start > LONGEST:
+            raise InvalidError("to: more than 24 hours after from; write each day by itself")
+        user = self._lock(session, person)
+        clash = repository.overlapping(session, person, start, end)
+        if clash is not None:
+            raise ConflictError(_clash(clash))
+        assert order.id is not None
+        record = Labour(
+            work_order_id=order.id,
+            person=person,
+            activity=activity,
+            started_at=start,
+            ended_at=end,
+            rate=self.rate_of(session, user),
+            note=note.strip(),
+            recorded_by=actor,
+        )
+        session.add(record)
+        session.flush()
+        minutes = (end - start).total_seconds() / 60
+        self._work_orders.note(session, order.id, f"{activity.value}: {minutes:.0f} min of {person}", actor, at)
+        return record
+
+    def strike(self, session: Session, order_id: int, record_id: int, actor: str, at: datetime) -> Labour:
+        """It does not count any more; it stays readable. Raises NotFoundError, ConflictError."""
+        record = session.get(Labour, record_id)
+        if record is None or record.work_order_id != order_id:
+            raise NotFoundError(f"work order {order_id} has no labour record {record_id}")
+        if record.struck_at is not None:
+            raise ConflictError("it was struck out already")
+        if record.ended_at is None:
+            self._end(session, record, at)
+        record.struck_at, record.struck_by = at, actor
+        session.add(record)
+        self._work_orders.note(session, order_id, f"labour of {record.person} struck out", actor, at)
+        return record
+
+    def of_order(self, session: Session, order_id: int) -> list[Labour]:
+        """Oldest first."""
+        return repository.labour(session, order_id)
+
+    def running(self, session: Session, person: str) -> Labour | None:
+        """The timer of a person that runs, on whatever work order."""
+        return repository.running(session, person)
+
+    def follow(self, session: Session, order: WorkOrder, step: Step, _actor: str, at: datetime) -> None:
+        """Timers end with the work."""
+        if step in (Step.COMPLETE, Step.CANCEL, Step.HOLD) and order.id is not None:
+            for record in repository.running_on(session, order.id):
+                self._end(session, record, at)
+
+    def rates(self, session: Session) -> Sequence[Rate]:
+        """Everybody's first."""
+        return repository.rates(session)
+
+    def set_rate(self, session: Session, whose: str, amount: Decimal, weekly_hours: Decimal | None) -> Rate:
+        """Of "user:…", "team:…" or "" (everybody else), from now on; raises InvalidError."""
+        if whose and not whose.startswith(("user:", "team:")):
+            raise InvalidError(f"whose {whose!r}: write user:…, team:… or nothing for everybody")
+        if amount < 0 or (weekly_hours is not None and not 0 <= weekly_hours <= 168):
+            raise InvalidError("amount: 0 or more an hour; weekly hours: 0 to 168")
+        rate = session.get(Rate, whose) or Rate(whose=whose, amount=amount)
+        rate.amount, rate.weekly_hours = amount, weekly_hours
+        session.add(rate)
+        return rate
+
+    def remove_rate(self, session: Session, whose: str) -> None:
+        """What stands above it holds again; raises NotFoundError."""
+        rate = session.get(Rate, whose)
+        if rate is None:
+            raise NotFoundError(f"there is no rate of {whose or 'everybody'!r}")
+        session.delete(rate)
+
+    def rate_of(self, session: Session, user: User) -> Decimal:
+        """The person's own, else the team's, else everybody's, else nothing."""
+        for key in (f"user:{user.name}", f"team:{user.team_id}", ""):
+            rate = session.get(Rate, key)
+            if rate is not None:
+                return rate.amount
+        return Decimal(0)
+
+    def _lock(self, session: Session, person: str) -> User:
+        user = repository.lock_person(session, person)
+        if user is None:
+            raise NotFoundError(f"there is no user {person!r}")
+        return user
+
+    def _end(self, session: Session, record: Labour, at: datetime) -> None:
+        record.ended_at = max(at, record.started_at)
+        session.add(record)
+        session.flush()
+
+
+def _clash(record: Labour) -> str:
+    until = f"to {record.ended_at:%H:%M}" if record.ended_at else "and is still running"
+    return (
+        f"{record.person} worked on work order {record.work_order_id} then: from {record.started_at:%Y-%m-%d %H:%M} "
+        f"{until} (UTC); a person does one thing at a time"
+    )

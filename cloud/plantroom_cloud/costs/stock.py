@@ -1,0 +1,192 @@
+"""The store: parts, what is counted of each, and every movement."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from sqlmodel import Session
+
+from plantroom_cloud.costs import repository
+from plantroom_cloud.costs.models import Movement, MovementKind, Part
+from plantroom_cloud.errors import ConflictError, InvalidError, NotFoundError
+from plantroom_cloud.stream.service import record_change
+from plantroom_cloud.workorders.models import WorkOrder
+from plantroom_cloud.workorders.service import WorkOrderService
+
+#: Beyond it a column of the database would overflow.
+MOST = Decimal(10_000_000)
+
+
+class Store:
+    """Works in the session it is given."""
+
+    def __init__(self, work_orders: WorkOrderService) -> None:
+        self._work_orders = work_orders
+
+    def get(self, session: Session, part_id: int) -> Part:
+        """Raises NotFoundError."""
+        part = session.get(Part, part_id)
+        if part is None:
+            raise NotFoundError(f"there is no part {part_id}")
+        return part
+
+    def by_code(self, session: Session, code: str) -> Part:
+        """Raises NotFoundError."""
+        part = repository.part_by_code(session, code.strip())
+        if part is None:
+            raise NotFoundError(f"there is no part {code!r}")
+        return part
+
+    def list(
+        self,
+        session: Session,
+        text: str = "",
+        *,
+        below_minimum: bool = False,
+        retired: bool = False,
+        after: str = "",
+        limit: int = 1000,
+    ) -> Sequence[Part]:
+        """By code."""
+        return repository.parts(
+            session, text.strip(), below_minimum=below_minimum, retired=retired, after=after, limit=limit
+        )
+
+    def save(self, session: Session, part: Part, at: datetime) -> Part:
+        """A new or changed one; raises InvalidError, ConflictError."""
+        part.code, part.name, part.unit = part.code.strip(), part.name.strip(), part.unit.strip()
+        if not part.code or not part.name or not part.unit:
+            raise InvalidError("code, name and unit: say all three, for example BRG-6204, Ball bearing 6204, pcs")
+        if not 0 <= part.unit_cost <= MOST or not 0 <= part.minimum <= MOST:
+            raise InvalidError(f"unit cost and minimum: 0 to {MOST}")
+        with session.no_autoflush:
+            known = repository.part_by_code(session, part.code)
+        if known is not None and known.id != part.id:
+            raise ConflictError(f"code {part.code!r} is {known.name}'s already")
+        session.add(part)
+        session.flush()
+        record_change(session, "part", str(part.id), at)
+        return part
+
+    def receive(
+        self, session: Session, part_id: int, quantity: Decimal, note: str, actor: str, at: datetime
+    ) -> Movement:
+        """A delivery; raises InvalidError."""
+        part = self._lock(session, part_id)
+        return self._move(session, part, MovementKind.RECEIPT, _positive(quantity), note, actor, at)
+
+    def count(self, session: Session, part_id: int, counted: Decimal, note: str, actor: str, at: datetime) -> Movement:
+        """Somebody counted: the difference is a movement; raises InvalidError."""
+        if not 0 <= counted <= MOST:
+            raise InvalidError(f"counted: 0 to {MOST}")
+        part = self._lock(session, part_id)
+        return self._move(session, part, MovementKind.COUNT, counted - part.stock, note, actor, at)
+
+    def use(
+        self, session: Session, order: WorkOrder, part_id: int, quantity: Decimal, note: str, actor: str, at: datetime
+    ) -> Movement:
+        """Taken for a work order. More than is counted only with a note: the count was wrong, or the part came from
+        elsewhere. Raises InvalidError, ConflictError."""
+        part = self._lock(session, part_id)
+        quantity = _positive(quantity)
+        if not part.active:
+            raise ConflictError(f"{part.code} is no longer kept; choose another part")
+        if quantity > part.stock and not note.strip():
+            raise ConflictError(
+                f"only {plain(part.stock)} {part.unit} of {part.code} are counted in the store; "
+                "say in a note where the rest came from"
+            )
+        movement = self._move(session, part, MovementKind.USE, -quantity, note, actor, at, order.id)
+        assert order.id is not None
+        self._work_orders.note(session, order.id, f"used {plain(quantity)} {part.unit} of {part.name}", actor, at)
+        return movement
+
+    def reverse(
+        self, session: Session, movement_id: int, note: str, actor: str, at: datetime, order_id: int | None = None
+    ) -> Movement:
+        """A counter-movement: what was wrong stays readable. Raises NotFoundError, ConflictError."""
+        wrong = session.get(Movement, movement_id)
+        if wrong is None or order_id not in (None, wrong.work_order_id):
+            raise NotFoundError(f"there is no movement {movement_id}")
+        part = self._lock(session, wrong.part_id)
+        if wrong.kind is MovementKind.REVERSAL or repository.is_reversed(session, movement_id):
+            raise ConflictError(f"movement {movement_id} was taken back already")
+        if part.stock < wrong.quantity and not note.strip():
+            raise ConflictError(
+                f"only {plain(part.stock)} {part.unit} of {part.code} are counted; say in a note why fewer are there"
+            )
+        movement = self._move(
+            session,
+            part,
+            MovementKind.REVERSAL,
+            -wrong.quantity,
+            note,
+            actor,
+            at,
+            wrong.work_order_id,
+            wrong,
+        )
+        if wrong.work_order_id is not None:
+            text = f"{plain(abs(wrong.quantity))} {part.unit} of {part.name} taken back"
+            self._work_orders.note(session, wrong.work_order_id, text, actor, at)
+        return movement
+
+    def movements(
+        self, session: Session, part_id: int, before_id: int | None = None, limit: int = 100
+    ) -> Sequence[Movement]:
+        """Newest first."""
+        return repository.movements(session, part_id, before_id, limit)
+
+    def of_order(self, session: Session, order_id: int) -> Sequence[tuple[Movement, Part]]:
+        """Oldest first."""
+        return repository.movements_on(session, order_id)
+
+    def _lock(self, session: Session, part_id: int) -> Part:
+        part = repository.lock_part(session, part_id)
+        if part is None:
+            raise NotFoundError(f"there is no part {part_id}")
+        session.refresh(part)
+        return part
+
+    def _move(
+        self,
+        session: Session,
+        part: Part,
+        kind: MovementKind,
+        quantity: Decimal,
+        note: str,
+        actor: str,
+        at: datetime,
+        order_id: int | None = None,
+        reverses: Movement | None = None,
+    ) -> Movement:
+        assert part.id is not None
+        part.stock += quantity
+        session.add(part)
+        movement = Movement(
+            part_id=part.id,
+            at=at,
+            kind=kind,
+            quantity=quantity,
+            stock_after=part.stock,
+            unit_cost=reverses.unit_cost if reverses is not None else part.unit_cost,
+            work_order_id=order_id,
+            reverses=reverses.id if reverses is not None else None,
+            actor=actor,
+            note=note.strip(),
+        )
+        session.add(movement)
+        session.flush()
+        record_change(session, "part", str(part.id), at)
+        return movement
+
+
+def plain(quantity: Decimal) -> str:
+    """Without zeros that say nothing: 2, 3.5."""
+    return f"{quantity.normalize():f}"
+
+
+def _positive(quantity: Decimal) -> Decimal:
+    if not Decimal("0.0001") <= quantity <= MOST:
+        raise InvalidError(f"quantity: more than 0, at most {MOST}")
+    return quantity
