@@ -50,6 +50,7 @@ from plantroom_cloud.web.measured import Measured
 from plantroom_cloud.weighings import api as weighings_api
 from plantroom_cloud.weighings import pages as weighings_pages
 from plantroom_cloud.workorders import api as workorders_api
+from plantroom_cloud.workorders import files_api as workorder_files_api
 from plantroom_cloud.workorders import pages as workorders_pages
 
 STATIC = Path(__file__).parent / "web" / "static"
@@ -61,6 +62,7 @@ _API = (
     gateways_api,
     alarms_api,
     workorders_api,
+    workorder_files_api,
     checklists_api,
     costs_api,
     patrols_api,

@@ -10,11 +10,11 @@ import plantroom_cloud.checklists.models
 import plantroom_cloud.costs.models
 import plantroom_cloud.departments.models
 import plantroom_cloud.devices.models
+import plantroom_cloud.files.models
 import plantroom_cloud.gateways.models
 import plantroom_cloud.jobs.models
 import plantroom_cloud.notifications.models
 import plantroom_cloud.patrols.models
-import plantroom_cloud.photos.models
 import plantroom_cloud.plans.models
 import plantroom_cloud.quarantine.models
 import plantroom_cloud.sites.models

@@ -18,6 +18,7 @@ from plantroom_cloud.costs.service import CostService
 from plantroom_cloud.database import Database
 from plantroom_cloud.departments.service import DepartmentService
 from plantroom_cloud.devices.service import DeviceService
+from plantroom_cloud.files.service import FileService
 from plantroom_cloud.gateways.service import GatewayService
 from plantroom_cloud.ingest.service import EventConsumer, IngestService
 from plantroom_cloud.jobs.service import JobService, this_process
@@ -76,6 +77,7 @@ class Services:
     assets: AssetService
     notifications: NotificationService
     dispatcher: Dispatcher
+    files: FileService
     photos: PhotoService
     checklists: ChecklistService
     patrols: PatrolService
@@ -113,7 +115,8 @@ def build(config: CloudConfig, clock: Clock) -> Services:
     store = _store(config)
     telemetry = TelemetryService(database, store, config.telemetry.journal_mb * 1_000_000)
     writer = TelemetryWriter(database, store, config.telemetry.raw_days)
-    photos = PhotoService()
+    files = FileService()
+    photos = PhotoService(files)
     assets = AssetService(sites, users, work_orders, photos)
     checklists = ChecklistService(work_orders, devices, assets, photos)
     work_orders.guard(checklists.guard)
@@ -145,6 +148,7 @@ def build(config: CloudConfig, clock: Clock) -> Services:
         assets=assets,
         notifications=notifications,
         dispatcher=dispatcher,
+        files=files,
         photos=photos,
         checklists=checklists,
         patrols=patrols,

@@ -15,9 +15,9 @@ from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 from sqlmodel import select
 
+from plantroom_cloud.files.models import StoredFile
 from plantroom_cloud.patrols.models import CodeKind, PatrolFinding, PatrolRound, PatrolVisit
 from plantroom_cloud.patrols.routes import RoutePlan, StopPlan
-from plantroom_cloud.photos.models import Photo
 from plantroom_cloud.workorders.models import WorkOrder
 from plantroom_shared.messages import BirthDevice
 from plantroom_shared.patrol_code import rotating_code, window_at
@@ -182,7 +182,7 @@ def test_a_round_is_walked_by_camera_offline_and_back(patrol: Patrol, chromium: 
     with patrol.building.services.database.read() as session:
         [finding] = session.exec(select(PatrolFinding)).all()
         order = session.get(WorkOrder, finding.work_order_id)
-        stored = session.get(Photo, finding.photos[0])
+        stored = session.get(StoredFile, finding.photos[0])
         assert order is not None
         assert stored is not None
         assert (order.device_id, order.title) == ("gw-a.pump-1", "Boiler room: Water under the pump")

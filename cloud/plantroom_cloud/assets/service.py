@@ -10,6 +10,7 @@ from plantroom_cloud.assets import repository, signature
 from plantroom_cloud.assets.models import Asset, AssetDevice, AssetDocument, AssetKey, AssetKind, RequestCount
 from plantroom_cloud.assets.table import CRITICALITIES, Row, check_rows
 from plantroom_cloud.errors import ConflictError, InvalidError, NotFoundError, TooManyRequestsError
+from plantroom_cloud.files.content import plain_name
 from plantroom_cloud.photos.service import PhotoService
 from plantroom_cloud.sites.service import SiteService
 from plantroom_cloud.stream.service import record_change
@@ -231,13 +232,11 @@ class AssetService:
             raise InvalidError("say what is wrong, and how we can reach you")
         self._count(session, f"label:{asset.id}", MOST_BY_LABEL, at)
         self._count(session, f"address:{address}", MOST_BY_ADDRESS, at)
-        description = what[:2000]
-        if photo:
-            description += f"\n/photos/{self._photos.store(session, photo, 'requester', at).id}"
+        stored = self._photos.store(session, photo, "requester", at) if photo else None
         order = self._work_orders.create(
             session,
             what.splitlines()[0][:120],
-            description,
+            what[:2000],
             asset.site_id,
             None,
             "medium",
@@ -248,6 +247,8 @@ class AssetService:
             requester=contact[:200],
         )
         assert order.id is not None
+        if stored is not None:
+            self._work_orders.add_file(session, order.id, stored.id, plain_name("", stored.media_type), "requester", at)
         return signature.sign(self._secret(session), "R", order.id)
 
     def followed(self, session: Session, text: str) -> WorkOrder:

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlmodel import Session
 
 from plantroom_cloud.errors import InvalidError
+from plantroom_cloud.files.content import plain_name
 from plantroom_cloud.patrols import repository
 from plantroom_cloud.patrols.models import PatrolFinding, PatrolRound
 from plantroom_cloud.patrols.points import PointBook
@@ -70,6 +71,10 @@ class FindingBook:
             person,
             at,
         )
+        assert order.id is not None
+        for number, photo in enumerate(photos, 1):
+            name = plain_name(f"finding {number}", self._photos.get(session, photo).media_type)
+            self._work_orders.add_file(session, order.id, photo, name, person, at)
         finding = PatrolFinding(
             ref=ref,
             site_id=point.site_id,

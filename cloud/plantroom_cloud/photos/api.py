@@ -7,6 +7,8 @@ from fastapi.responses import Response
 from pydantic import BaseModel
 
 from plantroom_cloud.dependencies import At, ReadSession, ServicesDep, Technician, Viewer, WriteSession
+from plantroom_cloud.files.answer import sent
+from plantroom_cloud.files.content import plain_name
 
 router = APIRouter(prefix="/api/v1/photos", tags=["photos"])
 
@@ -36,5 +38,4 @@ def store(
 def get(photo_id: str, _user: Viewer, session: ReadSession, services: ServicesDep) -> Response:
     """The picture."""
     photo = services.photos.get(session, photo_id)
-    headers = {"Cache-Control": "private, max-age=31536000, immutable"}
-    return Response(photo.content, media_type=photo.media_type, headers=headers)
+    return sent(photo, plain_name("", photo.media_type))

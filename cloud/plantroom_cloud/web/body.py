@@ -1,10 +1,15 @@
 """Bounds what one request may send, told beforehand or not."""
 
+import re
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from plantroom_cloud.problems import problem
 
 MOST_BODY_BYTES = 2_000_000
+#: A file (files/service.py) and what a browser's form says around it.
+MOST_FILE_BODY_BYTES = 10_200_000
+_FILES = re.compile(r"(/api/v1)?/work-orders/[0-9]+/files")
 
 
 class BodyLimit:
@@ -18,8 +23,9 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         length = dict(scope["headers"]).get(b"content-length", b"0")
-        if not length.isdigit() or int(length) > MOST_BODY_BYTES:
-            await _too_large(scope, receive, send)
+        most = MOST_FILE_BODY_BYTES if _FILES.fullmatch(scope["path"]) else MOST_BODY_BYTES
+        if not length.isdigit() or int(length) > most:
+            await _too_large(most, scope, receive, send)
             return
         taken, exceeded, begun = 0, False, False
 
@@ -28,7 +34,7 @@ class BodyLimit:
             message = await receive()
             if message["type"] == "http.request":
                 taken += len(message.get("body", b""))
-                if taken > MOST_BODY_BYTES:
+                if taken > most:
                     exceeded = True
                     return {"type": "http.disconnect"}
             return message
@@ -44,9 +50,9 @@ class BodyLimit:
             await self._app(scope, bounded, answer)
         finally:
             if exceeded and not begun:
-                await _too_large(scope, receive, send)
+                await _too_large(most, scope, receive, send)
 
 
-async def _too_large(scope: Scope, receive: Receive, send: Send) -> None:
-    answer = problem(413, "Request too large", f"at most {MOST_BODY_BYTES} bytes are taken")
+async def _too_large(most: int, scope: Scope, receive: Receive, send: Send) -> None:
+    answer = problem(413, "Request too large", f"at most {most} bytes are taken")
     await answer(scope, receive, send)

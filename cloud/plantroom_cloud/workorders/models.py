@@ -85,6 +85,18 @@ class WorkOrderEntry(SQLModel, table=True):
     note: str = ""
 
 
+class WorkOrderFile(SQLModel, table=True):
+    """A photo or document that belongs to it."""
+
+    __tablename__ = "work_order_file"
+
+    work_order_id: int = Field(primary_key=True, foreign_key="work_order.id")
+    file_id: str = Field(primary_key=True, foreign_key="stored_file.id")
+    name: str
+    added_at: datetime = Field(sa_type=UtcDateTime)
+    added_by: str
+
+
 class WorkOrderHelper(SQLModel, table=True):
     """Somebody who works on it beside the assignee."""
 

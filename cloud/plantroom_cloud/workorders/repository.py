@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from sqlmodel import Session, col, func, or_, select
 
 from plantroom_cloud.alarms.models import Alarm
-from plantroom_cloud.workorders.models import FINISHED, WorkOrder, WorkOrderEntry, WorkOrderHelper, WorkOrderState
+from plantroom_cloud.workorders.models import (
+    FINISHED,
+    WorkOrder,
+    WorkOrderEntry,
+    WorkOrderFile,
+    WorkOrderHelper,
+    WorkOrderState,
+)
 
 
 @dataclass(frozen=True)
@@ -145,6 +152,12 @@ def helpers(session: Session, order_id: int) -> list[str]:
     """In the order in which they joined."""
     query = select(WorkOrderHelper.user).where(WorkOrderHelper.work_order_id == order_id)
     return list(session.exec(query.order_by(col(WorkOrderHelper.since))))
+
+
+def files(session: Session, order_id: int) -> list[WorkOrderFile]:
+    """As they came."""
+    query = select(WorkOrderFile).where(WorkOrderFile.work_order_id == order_id)
+    return list(session.exec(query.order_by(col(WorkOrderFile.added_at), col(WorkOrderFile.name))))
 
 
 def of_asset(session: Session, asset_ids: Sequence[int], device_ids: Sequence[str], limit: int) -> list[WorkOrder]:

@@ -14,10 +14,19 @@ from plantroom_cloud.notifications.service import NotificationService
 from plantroom_cloud.stream.service import record_change
 from plantroom_cloud.workorders import repository
 from plantroom_cloud.workorders.alarm_order import order_for
-from plantroom_cloud.workorders.models import FINISHED, WorkOrder, WorkOrderEntry, WorkOrderHelper, WorkOrderState
+from plantroom_cloud.workorders.models import (
+    FINISHED,
+    WorkOrder,
+    WorkOrderEntry,
+    WorkOrderFile,
+    WorkOrderHelper,
+    WorkOrderState,
+)
 from plantroom_cloud.workorders.repository import OrderQuery
 from plantroom_cloud.workorders.transitions import Step, next_state
 
+#: Photos and documents of one order.
+MOST_FILES = 50
 HOLD_REASONS = ("parts", "access", "contractor", "safety", "other")
 
 
@@ -172,6 +181,39 @@ class WorkOrderService:
     def helpers(self, session: Session, order_id: int) -> list[str]:
         """Login names of those who work on it beside the assignee."""
         return repository.helpers(session, order_id)
+
+    def add_file(
+        self, session: Session, order_id: int, file_id: str, name: str, actor: str, at: datetime
+    ) -> WorkOrderFile:
+        """A stored file belongs to it from now on; added again it stays as it is. Raises ConflictError."""
+        order = self._take(session, order_id)
+        known = session.get(WorkOrderFile, (order_id, file_id))
+        if known is not None:
+            return known
+        if len(repository.files(session, order_id)) >= MOST_FILES:
+            raise ConflictError(f"work order {order_id} has {MOST_FILES} files already; remove one first")
+        file = WorkOrderFile(work_order_id=order_id, file_id=file_id, name=name, added_at=at, added_by=actor)
+        session.add(file)
+        self._entry(session, order, "file", order.state, order.state, actor, name, at)
+        return file
+
+    def remove_file(self, session: Session, order_id: int, file_id: str, actor: str, at: datetime) -> None:
+        """It belonged elsewhere; the story says who took it away. Raises NotFoundError."""
+        order = self._take(session, order_id)
+        file = self.file(session, order_id, file_id)
+        session.delete(file)
+        self._entry(session, order, "remove file", order.state, order.state, actor, file.name, at)
+
+    def files(self, session: Session, order_id: int) -> list[WorkOrderFile]:
+        """As they came."""
+        return repository.files(session, order_id)
+
+    def file(self, session: Session, order_id: int, file_id: str) -> WorkOrderFile:
+        """Raises NotFoundError."""
+        file = session.get(WorkOrderFile, (order_id, file_id))
+        if file is None:
+            raise NotFoundError(f"work order {order_id} has no file {file_id[:64]!r}")
+        return file
 
     def of_asset(
         self, session: Session, asset_ids: Sequence[int], device_ids: Sequence[str], limit: int = 50

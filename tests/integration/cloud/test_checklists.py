@@ -280,3 +280,16 @@ def test_answers_belong_to_one_step_of_one_order(house: _House) -> None:
     [step] = house.steps(asked.id)[:1]
     with pytest.raises(ConflictError, match="only requested"):
         house.answer(asked.id, step.id, "a-3", True)
+
+
+def test_the_photo_of_a_request_stays_with_its_order(house: _House) -> None:
+    with house.database.write() as session:
+        pump = house.assets.get(session, house.pump)
+        house.assets.request(session, pump, "It drips", "Eve, 12", JPEG, "10.0.0.1", NOW)
+    [order] = house.all_orders()
+    assert order.id is not None
+    assert order.description == "It drips"
+    with house.database.read() as session:
+        [file] = house.orders.files(session, order.id)
+        assert (file.name, file.added_by) == ("photo.jpg", "requester")
+        assert house.photos.get(session, file.file_id).content == JPEG

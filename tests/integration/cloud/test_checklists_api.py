@@ -184,3 +184,43 @@ def test_roles_and_sites_bound_it(people: dict[str, TestClient], order: tuple[st
     assert _say(people["west"], path, steps[0], "west-1", value=True).status_code == 404
     assert people["tom"].post(path, json={"template_id": 999}).status_code == 404
     assert _say(people["tom"], path, {"id": 99999}, "tom-1", value=True).status_code == 404
+
+
+def test_an_order_keeps_files_that_are_what_they_are(
+    people: dict[str, TestClient], order: tuple[str, list[dict[str, Any]]]
+) -> None:
+    tom, path = people["tom"], order[0].replace("checklists", "files")
+    page = b"<html><script>alert(document.cookie)</script></html>"
+    added = tom.post(f"{path}?name=../manual.html", content=page)
+    assert added.status_code == 201, added.text
+    assert (added.json()["name"], added.json()["media_type"]) == ("manual.html.txt", "text/plain")
+    assert tom.post(f"{path}?name=again.txt", content=page).json() == added.json()  # the same content is the same file
+    for content in (JPEG, b"%PDF-1.7 " + b"x" * 5_000_000):
+        assert tom.post(path, content=content).status_code == 201
+    listed = people["vera"].get(path).json()["items"]
+    assert [(file["name"], file["added_by"]) for file in listed] == [
+        ("manual.html.txt", "tom"), ("photo.jpg", "tom"), ("file.pdf", "tom"),
+    ]  # fmt: skip
+    kept = people["vera"].get(f"{path}/{added.json()['id']}")
+    assert kept.content == page
+    assert kept.headers["content-type"] == "text/plain; charset=utf-8"
+    assert kept.headers["content-disposition"].startswith("attachment;")
+    assert kept.headers["x-content-type-options"] == "nosniff"
+    assert kept.headers["content-security-policy"] == "default-src 'none'; sandbox"
+    picture = people["vera"].get(f"{path}/{listed[1]['id']}")
+    assert picture.headers["content-disposition"].startswith("inline;")
+    for wrong, status in (
+        (b"MZ\x90\x00", 422),
+        (b"", 422),
+        (b"%PDF-" + b"x" * 10_000_000, 422),
+        (b"x" * 10_300_000, 413),
+    ):
+        assert tom.post(path, content=wrong).status_code == status
+    other = tom.post("work-orders", json={"title": "Other", "site_id": "east"}).json()["id"]
+    assert tom.get(f"work-orders/{other}/files/{listed[0]['id']}").status_code == 404  # not by guessing
+    assert people["west"].get(f"{path}/{listed[0]['id']}").status_code == 404
+    assert people["vera"].post(path, content=JPEG).status_code == 403
+    assert tom.delete(f"{path}/{listed[0]['id']}").status_code == 403
+    assert people["mia"].delete(f"{path}/{listed[0]['id']}").status_code == 204
+    assert len(people["vera"].get(path).json()["items"]) == 2
+    assert people["vera"].get(f"photos/{listed[2]['id']}").status_code == 404  # a document is no photo
