@@ -23,6 +23,8 @@ from plantroom_cloud.departments import pages as departments_pages
 from plantroom_cloud.dependencies import Viewer
 from plantroom_cloud.devices import api as devices_api
 from plantroom_cloud.devices import pages as devices_pages
+from plantroom_cloud.files import api as files_api
+from plantroom_cloud.files import pages as files_pages
 from plantroom_cloud.gateways import api as gateways_api
 from plantroom_cloud.gateways import pages as gateways_pages
 from plantroom_cloud.notifications import api as notifications_api
@@ -50,7 +52,6 @@ from plantroom_cloud.web.measured import Measured
 from plantroom_cloud.weighings import api as weighings_api
 from plantroom_cloud.weighings import pages as weighings_pages
 from plantroom_cloud.workorders import api as workorders_api
-from plantroom_cloud.workorders import files_api as workorder_files_api
 from plantroom_cloud.workorders import pages as workorders_pages
 
 STATIC = Path(__file__).parent / "web" / "static"
@@ -62,7 +63,7 @@ _API = (
     gateways_api,
     alarms_api,
     workorders_api,
-    workorder_files_api,
+    files_api,
     checklists_api,
     costs_api,
     patrols_api,
@@ -86,6 +87,7 @@ PAGES = (
     devices_pages,
     gateways_pages,
     alarms_pages,
+    files_pages,
     workorders_pages,
     costs_pages,
     walks_pages,

@@ -5,9 +5,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from plantroom_cloud.errors import InvalidError, NotFoundError
+from plantroom_cloud.files import repository
 from plantroom_cloud.files.content import ENDINGS, media_type
 from plantroom_cloud.files.models import StoredFile
 
@@ -61,5 +62,4 @@ class FileService:
 
     def described(self, session: Session, ids: Collection[str]) -> dict[str, Described]:
         """By id, without reading contents."""
-        query = select(StoredFile.id, StoredFile.media_type, StoredFile.size).where(col(StoredFile.id).in_(ids))
-        return {name: Described(kind, size) for name, kind, size in session.exec(query)}
+        return {name: Described(kind, size) for name, kind, size in repository.described(session, ids)}

@@ -45,7 +45,7 @@ class FileOut(BaseModel):
 @router.get("")
 def files(order_id: Id, user: Viewer, session: ReadSession, services: ServicesDep) -> Page[FileOut]:
     """As they came."""
-    return Page(items=files_of(session, services, _visible(session, services, user, order_id)))
+    return Page(items=files_of(session, services, visible(session, services, user, order_id)))
 
 
 @router.post("", status_code=201)
@@ -60,7 +60,7 @@ def add(
 ) -> FileOut:
     """The content itself as the body: JPEG, PNG, WebP, PDF, XLSX without macros, or text in UTF-8, at most 10 MB. The
     same one again changes nothing."""
-    _visible(session, services, user, order_id)
+    visible(session, services, user, order_id)
     file_id = add_file(session, services, user, order_id, content, name, at)
     return next(file for file in files_of(session, services, order_id) if file.id == file_id)
 
@@ -68,7 +68,7 @@ def add(
 @router.get("/{file_id}", response_class=Response)
 def content(order_id: Id, file_id: FileId, user: Viewer, session: ReadSession, services: ServicesDep) -> Response:
     """A picture to look at, anything else to keep."""
-    file = services.work_orders.file(session, _visible(session, services, user, order_id), file_id)
+    file = services.work_orders.file(session, visible(session, services, user, order_id), file_id)
     return sent(services.files.get(session, file_id), file.name)
 
 
@@ -77,7 +77,7 @@ def remove(
     order_id: Id, file_id: FileId, user: Dispatcher, session: WriteSession, services: ServicesDep, at: At
 ) -> None:
     """It belongs elsewhere; the order's story says so."""
-    _visible(session, services, user, order_id)
+    visible(session, services, user, order_id)
     services.work_orders.remove_file(session, order_id, file_id, user.name, at)
 
 
@@ -107,7 +107,8 @@ def files_of(session: Session, services: Services, order_id: int) -> list[FileOu
     ]
 
 
-def _visible(session: Session, services: Services, user: User, order_id: int) -> int:
+def visible(session: Session, services: Services, user: User, order_id: int) -> int:
+    """The id, if the person may know of the work order; raises NotFoundError."""
     if not may_see(user, services.work_orders.get(session, order_id).site_id):
         raise NotFoundError(f"there is no work order {order_id}")
     return order_id
