@@ -40,6 +40,8 @@ from plantroom_cloud.quarantine import api as quarantine_api
 from plantroom_cloud.quarantine import pages as quarantine_pages
 from plantroom_cloud.services import Services
 from plantroom_cloud.sites import api as sites_api
+from plantroom_cloud.sla import api as sla_api
+from plantroom_cloud.sla import pages as sla_pages
 from plantroom_cloud.stream import api as stream_api
 from plantroom_cloud.users import api as users_api
 from plantroom_cloud.users import pages as users_pages
@@ -72,6 +74,7 @@ _API = (
     photos_api,
     departments_api,
     calendars_api,
+    sla_api,
     weighings_api,
     waste_api,
     assets_api,
@@ -94,6 +97,7 @@ PAGES = (
     patrols_pages,
     departments_pages,
     calendars_pages,
+    sla_pages,
     weighings_pages,
     waste_pages,
     access_pages,

@@ -29,6 +29,8 @@ from plantroom_cloud.patrols.service import PatrolService
 from plantroom_cloud.photos.service import PhotoService
 from plantroom_cloud.plans.service import PlanService
 from plantroom_cloud.sites.service import SiteService
+from plantroom_cloud.sla.service import SlaService
+from plantroom_cloud.sla.told import Escalation
 from plantroom_cloud.stream.changes import Changes
 from plantroom_cloud.telemetry.influx import InfluxServer, InfluxTelemetryStore
 from plantroom_cloud.telemetry.rollup import LEVELS
@@ -86,6 +88,7 @@ class Services:
     departments: DepartmentService
     calendars: CalendarService
     plans: PlanService
+    sla: SlaService
     weighings: WeighingService
     waste: WasteService
     access: AccessService
@@ -125,6 +128,8 @@ def build(config: CloudConfig, clock: Clock) -> Services:
     departments, calendars = DepartmentService(sites), CalendarService(sites)
     plans = PlanService(work_orders, devices, calendars)
     work_orders.listen(plans.follow_work_order)
+    sla = SlaService(work_orders, calendars, sites, Escalation(users, notifications))
+    work_orders.follow(sla.follow)
     waste = WasteService(sites, users, alarms, weighings, departments)
     access = AccessService(gateways, devices, timedelta(days=config.access.log_days))
     consumers: list[EventConsumer] = [gateways, devices, patrols, weighings, access]
@@ -155,13 +160,14 @@ def build(config: CloudConfig, clock: Clock) -> Services:
         departments=departments,
         calendars=calendars,
         plans=plans,
+        sla=sla,
         weighings=weighings,
         waste=waste,
         access=access,
         costs=costs,
         jobs=JobService(this_process()),
         changes=Changes(database),
-        tickers=[notifications, patrols, weighings, waste, access, JournalWatch(telemetry, alarms, sites)],
+        tickers=[sla, notifications, patrols, weighings, waste, access, JournalWatch(telemetry, alarms, sites)],
     )
 
 

@@ -55,6 +55,14 @@ def money(amount: Decimal) -> str:
     return f"{amount:,.2f}".replace(",", " ")
 
 
+def working(seconds: float) -> str:
+    """Working time for people, to the minute: "45 min", "3 h 20 min"; less than a minute in seconds."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(int(seconds) // 60, 60)
+    return f"{hours} h {minutes} min" if hours and minutes else f"{hours} h" if hours else f"{minutes} min"
+
+
 def condition(rule: Any) -> str:
     """When an alarm rule raises, in words."""
     match str(rule.kind.value):
@@ -116,6 +124,7 @@ _templates.env.filters["duration"] = duration
 _templates.env.filters["hours"] = hours
 _templates.env.filters["money"] = money
 _templates.env.filters["plain_decimal"] = lambda value: f"{value.normalize():f}"
+_templates.env.filters["working"] = working
 _templates.env.filters["condition"] = condition
 _templates.env.filters["choices"] = choices
 _templates.env.filters["plain"] = plain

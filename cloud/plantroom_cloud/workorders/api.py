@@ -1,7 +1,7 @@
 """/api/v1/work-orders."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
@@ -51,6 +51,8 @@ class WorkOrderOut(BaseModel):
     proving_s: float
     opened_at: datetime
     due_at: datetime | None
+    sla_due_at: datetime | None
+    sla_state: str
     assigned_at: datetime | None
     started_at: datetime | None
     done_at: datetime | None
@@ -134,12 +136,20 @@ def list_orders(
     state: WorkOrderState | None = None,
     assignee: str | None = None,
     device: str | None = None,
+    sla_state: Literal["running", "warned", "paused", "breached", "met"] | None = None,
     cursor: Annotated[int | None, Query(ge=1)] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Page[WorkOrderOut]:
     """Newest first."""
     found = services.work_orders.search(
-        session, sites=user.sites, state=state, assignee=assignee, device_id=device, before_id=cursor, limit=limit + 1
+        session,
+        sites=user.sites,
+        state=state,
+        assignee=assignee,
+        device_id=device,
+        level=sla_state or "",
+        before_id=cursor,
+        limit=limit + 1,
     )
     more = str(found[limit - 1].id) if len(found) > limit else None
     return Page(items=[WorkOrderOut.model_validate(order) for order in found[:limit]], next=more)

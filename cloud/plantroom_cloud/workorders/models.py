@@ -57,6 +57,8 @@ class WorkOrder(SQLModel, table=True):
     proving_s: float = 600.0
     opened_at: datetime = Field(sa_type=UtcDateTime, index=True)
     due_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  #: of work that is planned
+    sla_due_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)  #: of its next clock that runs
+    sla_state: str = ""  #: "running", "warned", "paused", "breached", "met"; empty: nothing is promised
     assigned_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     done_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

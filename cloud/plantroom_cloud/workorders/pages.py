@@ -46,6 +46,9 @@ def orders_page(
     q: str = "",
     priority: str = "",
     kind: str = "",
+    level: Literal["", "running", "warned", "paused", "breached"] = "",
+    sort: Literal["", "due"] = "",
+    skip: Annotated[int, Query(ge=0, le=100_000)] = 0,
     before: Annotated[int | None, Query(ge=1)] = None,
 ) -> Response:
     """The list."""
@@ -58,11 +61,14 @@ def orders_page(
         team_id=user.team_id if show == "team" else None,
         priority=priority,
         kind=kind,
+        level=level,
+        by_due=sort == "due",
         text=q.strip(),
     )
-    orders = services.work_orders.find(session, wanted, before, ON_A_PAGE + 1)
-    asked = {"show": show, "q": q, "priority": priority, "kind": kind}
-    more = orders[ON_A_PAGE - 1].id if len(orders) > ON_A_PAGE else None
+    orders = services.work_orders.find(session, wanted, before, ON_A_PAGE + 1, skip)
+    asked = {"show": show, "q": q, "priority": priority, "kind": kind, "level": level, "sort": sort}
+    rest = orders[ON_A_PAGE:]
+    after = {"skip": skip + ON_A_PAGE} if sort else {"before": orders[ON_A_PAGE - 1].id if rest else None}
     return render(
         request,
         "work_orders.html",
@@ -71,7 +77,7 @@ def orders_page(
         orders=orders[:ON_A_PAGE],
         asked=asked,
         teams={team.id: team.name for team in services.users.teams(session)},
-        more=urlencode({**asked, "before": more}) if more else "",
+        more=urlencode({**asked, **after}) if rest else "",
     )
 
 
@@ -140,6 +146,10 @@ def order_page(
         timer=services.costs.labour.running(session, user.name),
         store=services.costs.store.list(session),
         at=at,
+        sla_terms=services.sla.terms_of(session, order_id),
+        sla_clocks=services.sla.clocks(session, order_id),
+        sla_left=services.sla.left(session, order, at),
+        sla_marks=services.sla.marks(session, order_id),
     )
 
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlmodel import Session, col, func, or_, select
+from sqlalchemy import ColumnElement, case
+from sqlmodel import Session, and_, col, func, or_, select
 
 from plantroom_cloud.alarms.models import Alarm
 from plantroom_cloud.workorders.models import (
@@ -28,12 +30,19 @@ class OrderQuery:
     team_id: str | None = None
     priority: str = ""
     kind: str = ""
+    level: str = ""  #: of the service: `WorkOrder.sla_state`
+    by_due: bool = False  #: what is due first comes first, then what has no time to keep
     text: str = ""  #: in the title, the device or the number
 
 
-def find(session: Session, wanted: OrderQuery, before_id: int | None, limit: int) -> list[WorkOrder]:
-    """Newest first."""
-    query = select(WorkOrder).order_by(col(WorkOrder.id).desc()).limit(limit)
+def find(session: Session, wanted: OrderQuery, before_id: int | None, limit: int, skip: int = 0) -> list[WorkOrder]:
+    """Newest first, or by due time; `before_id` is for the former, `skip` for the latter."""
+    query = select(WorkOrder).limit(limit).offset(skip)
+    if wanted.by_due:
+        due = _due()
+        query = query.order_by(due.is_(None), due, col(WorkOrder.id).desc())
+    else:
+        query = query.order_by(col(WorkOrder.id).desc())
     if wanted.sites:
         query = query.where(col(WorkOrder.site_id).in_(wanted.sites))
     if wanted.open_only:
@@ -45,7 +54,12 @@ def find(session: Session, wanted: OrderQuery, before_id: int | None, limit: int
         (WorkOrder.assignee, wanted.assignee),
         (WorkOrder.team_id, wanted.team_id),
     )
-    for column, value in (*exact, (WorkOrder.priority, wanted.priority), (WorkOrder.kind, wanted.kind)):
+    for column, value in (
+        *exact,
+        (WorkOrder.priority, wanted.priority),
+        (WorkOrder.kind, wanted.kind),
+        (WorkOrder.sla_state, wanted.level),
+    ):
         if value:
             query = query.where(col(column) == value)
     if wanted.text:
@@ -74,6 +88,7 @@ def search(
     open_only: bool,
     assignee: str | None,
     device_id: str | None,
+    level: str,
     before_id: int | None,
     limit: int,
 ) -> list[WorkOrder]:
@@ -89,16 +104,26 @@ def search(
         query = query.where(WorkOrder.assignee == assignee)
     if device_id is not None:
         query = query.where(WorkOrder.device_id == device_id)
+    if level:
+        query = query.where(WorkOrder.sla_state == level)
     if before_id is not None:
         query = query.where(col(WorkOrder.id) < before_id)
     return list(session.exec(query))
 
 
-def count_open(session: Session, sites: Sequence[str]) -> int:
-    """Neither closed nor cancelled."""
+def _due() -> ColumnElement[datetime]:
+    """The earlier of what a service level and what a plan says."""
+    promised, planned = col(WorkOrder.sla_due_at), col(WorkOrder.due_at)
+    return case((and_(planned.is_not(None), planned < promised), planned), else_=func.coalesce(promised, planned))
+
+
+def count_open(session: Session, sites: Sequence[str], *, over_time: bool = False) -> int:
+    """Neither closed nor cancelled; perhaps those alone whose time is over."""
     query = select(func.count(col(WorkOrder.id))).where(col(WorkOrder.state).not_in(FINISHED))
     if sites:
         query = query.where(col(WorkOrder.site_id).in_(sites))
+    if over_time:
+        query = query.where(WorkOrder.sla_state == "breached")
     return session.exec(query).one()
 
 

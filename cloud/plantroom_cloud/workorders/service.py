@@ -34,6 +34,8 @@ HOLD_REASONS = ("parts", "access", "contractor", "safety", "other")
 Listener = Callable[[Session, WorkOrder, Step, str, datetime], None]
 #: Called before an order is done; raises ConflictError saying what is missing.
 Guard = Callable[[Session, WorkOrder], None]
+#: Called after each line of the trail, its first one too.
+Follower = Callable[[Session, WorkOrder, WorkOrderEntry], None]
 
 
 class WorkOrderService:
@@ -43,6 +45,7 @@ class WorkOrderService:
         self._notifications = notifications
         self._listeners: list[Listener] = []
         self._guards: list[Guard] = []
+        self._followers: list[Follower] = []
 
     def listen(self, listener: Listener) -> None:
         """A domain that follows each step, in the same transaction; at build time."""
@@ -51,6 +54,10 @@ class WorkOrderService:
     def guard(self, guard: Guard) -> None:
         """A domain that is asked before an order is done; at build time."""
         self._guards.append(guard)
+
+    def follow(self, follower: Follower) -> None:
+        """A domain that reads the trail, in the same transaction; at build time."""
+        self._followers.append(follower)
 
     def open_for_alarm(self, session: Session, alarm: Alarm, proving_s: float, at: datetime) -> WorkOrder | None:
         """One work order per alarm, by unique index; an unfinished one on the same trouble takes the alarm in."""
@@ -257,6 +264,7 @@ class WorkOrderService:
         open_only: bool = False,
         assignee: str | None = None,
         device_id: str | None = None,
+        level: str = "",
         before_id: int | None = None,
         limit: int = 100,
     ) -> list[WorkOrder]:
@@ -268,19 +276,24 @@ class WorkOrderService:
             open_only=open_only,
             assignee=assignee,
             device_id=device_id,
+            level=level,
             before_id=before_id,
             limit=limit,
         )
 
     def find(
-        self, session: Session, wanted: OrderQuery, before_id: int | None = None, limit: int = 50
+        self, session: Session, wanted: OrderQuery, before_id: int | None = None, limit: int = 50, skip: int = 0
     ) -> list[WorkOrder]:
-        """A list's page, newest first."""
-        return repository.find(session, wanted, before_id, limit)
+        """A list's page, newest first, or by due time."""
+        return repository.find(session, wanted, before_id, limit, skip)
 
-    def count_open(self, session: Session, sites: Sequence[str] = ()) -> int:
-        """Neither closed nor cancelled."""
-        return repository.count_open(session, sites)
+    def due_first(self, session: Session, sites: Sequence[str] = (), limit: int = 8) -> list[WorkOrder]:
+        """Those that are open, what is due next first, then the newest of the others."""
+        return repository.find(session, OrderQuery(sites=sites, open_only=True, by_due=True), None, limit)
+
+    def count_open(self, session: Session, sites: Sequence[str] = (), *, over_time: bool = False) -> int:
+        """Neither closed nor cancelled; perhaps those alone whose time is over."""
+        return repository.count_open(session, sites, over_time=over_time)
 
     def recently_closed(self, session: Session, sites: Sequence[str] = (), limit: int = 5) -> list[WorkOrder]:
         """The last closed first."""
@@ -468,15 +481,16 @@ class WorkOrderService:
         at: datetime,
     ) -> None:
         assert order.id is not None
-        session.add(
-            WorkOrderEntry(
-                work_order_id=order.id,
-                at=at,
-                actor=actor,
-                action=action,
-                from_state=str(before),
-                to_state=str(after),
-                note=note,
-            )
+        entry = WorkOrderEntry(
+            work_order_id=order.id,
+            at=at,
+            actor=actor,
+            action=action,
+            from_state=str(before),
+            to_state=str(after),
+            note=note,
         )
+        session.add(entry)
         record_change(session, "work-order", str(order.id), at)
+        for follower in self._followers:
+            follower(session, order, entry)

@@ -7,13 +7,19 @@ function ago(moment) {
     if (seconds >= size) return new Intl.RelativeTimeFormat(language).format(-Math.floor(seconds / size), unit);
   return moment.toLocaleTimeString();
 }
+function due(moment) { // ahead or past
+  const seconds = Math.round((moment - Date.now()) / 1000);
+  const [unit, size] = [["day", 86400], ["hour", 3600], ["minute", 60]].find(([, size]) => Math.abs(seconds) >= size) ?? ["second", 1];
+  return new Intl.RelativeTimeFormat(language).format(Math.trunc(seconds / size), unit);
+}
 function stamp(root) {
   for (const element of root.querySelectorAll("time[datetime]")) {
     const moment = new Date(element.dateTime);
     if (Number.isNaN(moment.getTime())) continue;
     const today = moment.toDateString() === new Date().toDateString();
     element.title = moment.toLocaleString();
-    if ("ago" in element.dataset) element.textContent = ago(moment);
+    if ("due" in element.dataset) element.textContent = due(moment);
+    else if ("ago" in element.dataset) element.textContent = ago(moment);
     else element.textContent = today ? moment.toLocaleTimeString() : moment.toLocaleString([], {dateStyle: "short", timeStyle: "short"});
   }
 }

@@ -1,0 +1,71 @@
+"""Whom a warning, a breach or a step of the escalation is told."""
+
+from datetime import datetime
+
+from sqlmodel import Session
+
+from plantroom_cloud.notifications.models import NoticeKind
+from plantroom_cloud.notifications.service import NotificationService
+from plantroom_cloud.users.models import Role, User
+from plantroom_cloud.users.service import UserService
+from plantroom_cloud.workorders.models import WorkOrder
+
+
+class Escalation:
+    """Works in the session it is given."""
+
+    def __init__(self, users: UserService, notifications: NotificationService) -> None:
+        self._users = users
+        self._notifications = notifications
+
+    def tell(
+        self, session: Session, order: WorkOrder, key: str, subject: str, body: str, to: str, at: datetime
+    ) -> list[str]:
+        """The login names of those `to` means now, each told once by `key`; where it means nobody, the team's own."""
+        people = self.meant(session, order, to, at)
+        for name in (*people,) or (None,):
+            self._notifications.announce(
+                session,
+                f"{key}/{name or 'team'}",
+                NoticeKind.WORK_ORDER,
+                order.priority,
+                order.site_id,
+                subject,
+                at,
+                body=body,
+                link=f"/work-orders/{order.id}",
+                team_id=order.team_id,
+                addressee=name,
+            )
+        return people
+
+    def meant(self, session: Session, order: WorkOrder, to: str, at: datetime) -> list[str]:
+        """`to`: "assignee", "on-call", "team", "managers", "user:NAME", "team:ID" or "on-call:TEAM"."""
+        able = [user for user in self._users.list(session) if _may_know(user, order)]
+        word, _, who = to.partition(":")
+        team = who or order.team_id
+        match word:
+            case "assignee":
+                chosen = {order.assignee}
+            case "user":
+                chosen = {who}
+            case "on-call":
+                chosen = set(self._notifications.on_call.now(session, team, at)) if team else set()
+            case "team":
+                chosen = {user.name for user in able if team and user.team_id == team}
+            case _:
+                chosen = {user.name for user in able if user.role in (Role.MANAGER, Role.DISPATCHER)}
+        return [user.name for user in able if user.name in chosen]
+
+    def unknown(self, session: Session, to: str) -> str:
+        """Why `to` can mean nobody; empty when it can."""
+        word, _, who = to.partition(":")
+        if word == "user" and all(user.name != who for user in self._users.list(session) if user.active):
+            return f"there is no active person {who!r}"
+        if word in ("team", "on-call") and who and all(team.id != who for team in self._users.teams(session)):
+            return f"there is no team {who!r}"
+        return ""
+
+
+def _may_know(user: User, order: WorkOrder) -> bool:
+    return user.active and (not user.sites or order.site_id in user.sites)
