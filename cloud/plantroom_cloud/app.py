@@ -16,6 +16,7 @@ from plantroom_cloud.assets import pages as assets_pages
 from plantroom_cloud.calendars import api as calendars_api
 from plantroom_cloud.calendars import pages as calendars_pages
 from plantroom_cloud.checklists import api as checklists_api
+from plantroom_cloud.checklists import pages as checklists_pages
 from plantroom_cloud.costs import api as costs_api
 from plantroom_cloud.costs import pages as costs_pages
 from plantroom_cloud.departments import api as departments_api
@@ -90,6 +91,7 @@ PAGES = (
     devices_pages,
     gateways_pages,
     alarms_pages,
+    checklists_pages,
     files_pages,
     workorders_pages,
     costs_pages,

@@ -159,7 +159,7 @@ def templates(_user: Viewer, session: ReadSession, services: ServicesDep, retire
 def make_template(body: TemplateIn, user: Manager, session: WriteSession, services: ServicesDep, at: At) -> TemplateOut:
     """A new one."""
     book = services.checklists.templates
-    return _kept(services, session, user, book.make(session, body.name, body.description, body.steps, user.name, at))
+    return keep(services, session, user, book.make(session, body.name, body.description, body.steps, user.name, at))
 
 
 @router.get("/checklist-templates/{template_id}")
@@ -176,7 +176,7 @@ def change_template(
     changed = services.checklists.templates.change(
         session, template_id, body.version, body.name, body.description, body.steps, user.name, at
     )
-    return _kept(services, session, user, changed)
+    return keep(services, session, user, changed)
 
 
 @router.delete("/checklist-templates/{template_id}")
@@ -184,7 +184,7 @@ def retire_template(
     template_id: Id, user: Manager, session: WriteSession, services: ServicesDep, at: At
 ) -> TemplateOut:
     """Attached to nothing new any more."""
-    return _kept(services, session, user, services.checklists.templates.retire(session, template_id, user.name, at))
+    return keep(services, session, user, services.checklists.templates.retire(session, template_id, user.name, at))
 
 
 @router.get("/work-orders/{order_id}/checklists")
@@ -240,7 +240,8 @@ def visible_order(session: Session, services: Services, user: User, order_id: in
     return order
 
 
-def _kept(services: Services, session: Session, user: User, template: ChecklistTemplate) -> TemplateOut:
+def keep(services: Services, session: Session, user: User, template: ChecklistTemplate) -> TemplateOut:
+    """As it stands now, and into the audit log."""
     found = TemplateOut.model_validate(template)
     what = {"name": found.name, "version": found.version, "retired": found.retired_at is not None}
     services.users.audit(session, user.name, "checklist.save", f"checklist/{found.id}", what, found.updated_at)

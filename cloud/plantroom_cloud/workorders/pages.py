@@ -8,6 +8,7 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlmodel import Session
 
+from plantroom_cloud.checklists.shown import shown
 from plantroom_cloud.dependencies import (
     At,
     Dispatcher,
@@ -20,6 +21,7 @@ from plantroom_cloud.dependencies import (
     may_see,
 )
 from plantroom_cloud.errors import ForbiddenError, NotFoundError
+from plantroom_cloud.files.api import files_of
 from plantroom_cloud.services import Services
 from plantroom_cloud.users.models import RANK, Role, User
 from plantroom_cloud.web.forms import Form as Fields
@@ -142,6 +144,8 @@ def order_page(
         teams=teams,
         team=next((team.name for team in teams if team.id == order.team_id), ""),
         trail=services.work_orders.trail(session, order_id),
+        checklists=shown(session, services, user, order, at),
+        files=files_of(session, services, order_id),
         costs=services.costs.sheet(session, order, at),
         timer=services.costs.labour.running(session, user.name),
         store=services.costs.store.list(session),
