@@ -30,9 +30,9 @@ def building(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Building]:
     building.stop()
 
 
-def _picture() -> bytes:
+def _picture(colour: str = "teal") -> bytes:
     out = BytesIO()
-    Image.new("RGB", (800, 600), "teal").save(out, "JPEG")
+    Image.new("RGB", (800, 600), colour).save(out, "JPEG")
     return out.getvalue()
 
 
@@ -144,6 +144,11 @@ def test_a_checklist_is_answered_by_thumb(browser: Browser, building: Building) 
         [{"name": "seal.jpg", "mimeType": "image/jpeg", "buffer": _picture()}]
     )
     expect(steps.nth(4).locator("img")).to_be_visible()
+    steps.nth(4).locator("summary", has_text="Answer again").click()
+    steps.nth(4).locator("[data-photo]").set_input_files(
+        [{"name": "more.jpg", "mimeType": "image/jpeg", "buffer": _picture("maroon")}]
+    )
+    expect(steps.nth(4).locator("img")).to_have_count(2)
     expect(steps.nth(5)).to_contain_text("Telemetry:")
     steps.nth(5).locator("[data-number]").fill("55")
     tom.check()

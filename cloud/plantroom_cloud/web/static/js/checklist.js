@@ -1,7 +1,7 @@
 // The checklist of a work order, answered by thumb. An answer keeps its ref until the control plane has taken it, so
 // that one whose reply was lost is sent again and counted once. Steps that others answer are shown as they come; what
 // one is about to say stays.
-const PHOTO_SIDE = 1600, PHOTO_QUALITY = 0.8, WAIT_MS = 30_000;
+const PHOTO_SIDE = 1600, PHOTO_QUALITY = 0.8, MOST_PHOTOS = 6, WAIT_MS = 30_000, BESIDE_MS = 10_000;
 const root = document.getElementById("checklists");
 const waiting = new Map(); // step → the answer that is not taken yet
 const pens = new WeakMap(); // canvas → whether something is drawn
@@ -40,10 +40,11 @@ async function send(step) {
   try {
     if (answer.picture) {
       const stored = await post("/api/v1/photos", answer.picture, answer.picture.type);
-      if (!stored.ok) { waiting.delete(id); problem(step, (await refused(stored)).detail); return; }
+      if (!stored.ok) { if (stored.status < 500) waiting.delete(id); problem(step, (await refused(stored)).detail); return; }
       const name = (await stored.json()).id;
-      answer.value = step.dataset.kind === "photo" ? [name] : name;
+      answer.value = step.dataset.kind === "photo" ? [...answer.before, name] : name;
       delete answer.picture;
+      delete answer.before;
     }
     const path = `/api/v1/work-orders/${root.dataset.order}/checklists/steps/${id}/answers`;
     const taken = await post(path, JSON.stringify(answer), "application/json");
@@ -86,6 +87,11 @@ async function renew(answered) {
     shown.replaceWith(document.adoptNode(step));
     stamp(step);
     if (focused) step.querySelector("summary")?.focus({preventScroll: true});
+  }
+  for (const beside of fresh.querySelectorAll("[data-beside]")) {
+    const shown = root.querySelector(`[data-beside="${beside.dataset.beside}"]`);
+    shown?.replaceChildren(...beside.childNodes);
+    if (shown) stamp(shown);
   }
   for (const part of fresh.querySelectorAll("[data-progress]")) root.querySelector(`[data-progress="${part.dataset.progress}"]`)?.replaceChildren(...part.childNodes);
   for (const bar of fresh.querySelectorAll("[data-bar]")) { const shown = root.querySelector(`[data-bar="${bar.dataset.bar}"]`); if (shown) shown.value = bar.value; }
@@ -152,7 +158,9 @@ root.addEventListener("change", async (event) => {
   if (!event.target.matches("[data-photo]") || !event.target.files.length) return;
   const step = event.target.closest("[data-step]");
   try {
-    await say(step, {picture: await smaller(event.target.files[0])});
+    const instead = step.querySelector("[data-instead]")?.checked ?? true;
+    const before = instead ? [] : event.target.dataset.photo.split(" ").slice(1 - MOST_PHOTOS);
+    await say(step, {picture: await smaller(event.target.files[0]), before});
   } catch { problem(step, "This is no picture."); }
 });
 
@@ -176,4 +184,10 @@ function sendWaiting() { for (const id of waiting.keys()) { const step = documen
 addEventListener("online", sendWaiting);
 setInterval(sendWaiting, 15_000);
 addEventListener("beforeunload", (event) => { if (waiting.size) event.preventDefault(); });
+let besideAt = Date.now(); // what the telemetry says beside a meter is renewed now and then
+document.addEventListener("live:telemetry", () => {
+  if (document.hidden || Date.now() - besideAt < BESIDE_MS || !root.querySelector("[data-beside]")) return;
+  besideAt = Date.now();
+  renew(null).catch(() => {});
+});
 for (const name of ["live:work-order", "live:again"]) document.addEventListener(name, () => { renew(null).catch(() => {}); });
