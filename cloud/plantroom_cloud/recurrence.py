@@ -39,6 +39,8 @@ def check_start(text: str) -> datetime:
         raise InvalidError(f"starts {text!r}: write it like 2026-03-01T06:00") from error
     if found.tzinfo is not None:
         raise InvalidError(f"starts {text!r}: write the local time, without an offset; timezone says the rest")
+    if not 1970 <= found.year <= 2200:
+        raise InvalidError(f"starts {text!r}: a year from 1970 to 2200")
     return found.replace(microsecond=0)
 
 

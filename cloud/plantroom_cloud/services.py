@@ -126,7 +126,7 @@ def build(config: CloudConfig, clock: Clock) -> Services:
     patrols = PatrolService(alarms, work_orders, gateways, devices, users, photos)
     weighings = WeighingService(read_scan)
     departments, calendars = DepartmentService(sites), CalendarService(sites)
-    plans = PlanService(work_orders, devices, calendars)
+    plans = PlanService(work_orders, devices, sites, calendars, alarms, checklists.attach)
     work_orders.listen(plans.follow_work_order)
     sla = SlaService(work_orders, calendars, sites, Escalation(users, notifications))
     work_orders.follow(sla.follow)

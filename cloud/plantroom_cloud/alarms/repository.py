@@ -90,6 +90,19 @@ def is_active(session: Session, rule_id: int, source: str) -> bool:
     return session.exec(query).first() is not None
 
 
+def newest_raised(session: Session, rule_id: int, site_id: str, device_id: str | None, after_id: int) -> Alarm | None:
+    """Of those that people are told of."""
+    query = select(Alarm).where(
+        Alarm.rule_id == rule_id,
+        Alarm.site_id == site_id,
+        col(Alarm.id) > after_id,
+        col(Alarm.state).not_in(SET_ASIDE),
+    )
+    if device_id is not None:
+        query = query.where(Alarm.device_id == device_id)
+    return session.exec(query.order_by(col(Alarm.id).desc()).limit(1)).first()
+
+
 def transitions(session: Session, alarm_id: int) -> list[AlarmTransition]:
     """Oldest first."""
     query = select(AlarmTransition).where(AlarmTransition.alarm_id == alarm_id).order_by(col(AlarmTransition.id))

@@ -227,6 +227,13 @@ class AlarmService:
         alarm = session.get(Alarm, alarm_id)
         return alarm is not None and alarm.state is AlarmState.UNACKNOWLEDGED
 
+    def newest_raised(
+        self, session: Session, rule_id: int, site_id: str, device_id: str | None, after_id: int
+    ) -> Alarm | None:
+        """The newest alarm of a rule at a site behind `after_id`; one that is shelved, suppressed or out of service is
+        none."""
+        return repository.newest_raised(session, rule_id, site_id, device_id, after_id)
+
     def transitions(self, session: Session, alarm_id: int) -> list[AlarmTransition]:
         """Its story, oldest first."""
         return repository.transitions(session, alarm_id)

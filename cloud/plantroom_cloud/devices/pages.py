@@ -86,6 +86,7 @@ def device_page(
         last_reading_at=row.last_reading_at if row else None,
         alarms=services.alarms.search(session, device_id=device_id, limit=20),
         orders=services.work_orders.search(session, device_id=device_id, limit=10),
+        plans=services.plans.all(session, user.sites, device_id=device_id),
         commands=services.gateways.commands_of(session, device.gateway_id, device.name, limit=10),
         limits=_limits(services.alarms.rules_on(session, device.id, device.profile)),
         chart_metrics=[m for m in device.metrics if m.get("kind", "gauge") in ("gauge", "counter")],

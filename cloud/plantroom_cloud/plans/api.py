@@ -1,14 +1,14 @@
 """/api/v1/plans."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 from sqlmodel import Session
 
 from plantroom_cloud.dependencies import At, Manager, ReadSession, ServicesDep, Viewer, WriteSession, may_see
-from plantroom_cloud.errors import NotFoundError
+from plantroom_cloud.errors import InvalidFieldsError, NotFoundError
 from plantroom_cloud.listing import Page
 from plantroom_cloud.plans.form import PlanIn
 from plantroom_cloud.plans.models import MaintenancePlan, Outcome
@@ -18,6 +18,7 @@ from plantroom_cloud.users.models import User
 router = APIRouter(prefix="/api/v1/plans", tags=["plans"])
 
 Id = Annotated[int, Path(ge=1, le=2**31 - 1)]
+MOST_TIME = timedelta(days=3660)
 
 
 class PlanOut(PlanIn):
@@ -46,6 +47,33 @@ class OccurrenceOut(BaseModel):
     order_id: int | None
     outcome: Outcome
     finished_at: datetime | None
+
+
+class PlanOccurrenceOut(OccurrenceOut):
+    """The same with its plan; `done_at` without what was cancelled or skipped."""
+
+    plan_id: int
+    title: str
+    site_id: str
+    asset_id: int | None
+    done_at: datetime | None
+
+
+class LoadOut(BaseModel):
+    """Orders and the hours that they take, estimated."""
+
+    team_id: str | None
+    count: int
+    hours: float
+
+
+class WeekOut(BaseModel):
+    """A week from Monday, and its share of each team that has any."""
+
+    monday: date
+    count: int
+    hours: float
+    teams: list[LoadOut]
 
 
 class ForecastOut(BaseModel):
@@ -116,22 +144,69 @@ def forecast(
     )
 
 
+@router.get("/forecast/weeks")
+def forecast_weeks(
+    user: Viewer,
+    session: ReadSession,
+    services: ServicesDep,
+    at: At,
+    weeks: Annotated[int, Query(ge=1, le=106)] = 53,
+) -> Page[WeekOut]:
+    """The forecast by week and team, from this week on."""
+    return Page(
+        items=[
+            WeekOut(
+                monday=week.monday,
+                count=week.all.count,
+                hours=week.all.hours,
+                teams=[LoadOut(team_id=team, count=load.count, hours=load.hours) for team, load in week.teams.items()],
+            )
+            for week in services.plans.weeks(session, at, weeks, user.sites)
+        ]
+    )
+
+
+@router.get("/occurrences")
+def occurrences(
+    user: Viewer, session: ReadSession, services: ServicesDep, start: AwareDatetime, end: AwareDatetime
+) -> Page[PlanOccurrenceOut]:
+    """What was due in start <= due < end, at most ten years, and what came of it."""
+    if not timedelta(0) < end - start <= MOST_TIME:
+        raise InvalidFieldsError({"end": f"later than start, by at most {MOST_TIME.days} days"})
+    return Page(
+        items=[
+            PlanOccurrenceOut(
+                plan_id=found.plan.id or 0,
+                title=found.plan.title,
+                site_id=found.plan.site_id,
+                asset_id=found.plan.asset_id,
+                due_at=found.due_at,
+                order_id=found.order_id,
+                outcome=found.outcome,
+                finished_at=found.finished_at,
+                done_at=found.done_at,
+            )
+            for found in services.plans.occurrences(session, start, end, user.sites)
+        ]
+    )
+
+
 @router.get("/{plan_id}")
 def get(plan_id: Id, user: Viewer, session: ReadSession, services: ServicesDep, at: At) -> PlanStory:
     """One, with what comes and what was."""
     plan = visible_plan(session, services, user, plan_id)
-    found = services.plans.occurrences_of(session, [plan_id]).get(plan_id, [])
+    found = services.plans.occurrences_of(session, plan_id)
     return PlanStory(
         **PlanOut.model_validate(plan).model_dump(),
         next_due_at=services.plans.upcoming(session, plan, at) if plan.enabled else None,
-        occurrences=[OccurrenceOut.model_validate(occurrence) for occurrence in found[:200]],
+        occurrences=[OccurrenceOut.model_validate(occurrence) for occurrence in found],
     )
 
 
 @router.put("/{plan_id}")
 def change(plan_id: Id, body: PlanIn, user: Manager, session: WriteSession, services: ServicesDep, at: At) -> PlanOut:
     """Change it; what is open stays as it is."""
-    plan = visible_plan(session, services, user, plan_id)
+    plan = held_plan(session, services, user, plan_id)
     _check(session, services, user, body)
     plan = services.plans.save(session, body.fill(plan), at)
     services.users.audit(session, user.name, "plan.change", f"plan/{plan_id}", body.model_dump(mode="json"), at)
@@ -141,7 +216,7 @@ def change(plan_id: Id, body: PlanIn, user: Manager, session: WriteSession, serv
 @router.post("/{plan_id}/switch")
 def switch(plan_id: Id, body: Switch, user: Manager, session: WriteSession, services: ServicesDep, at: At) -> PlanOut:
     """On or off."""
-    plan = visible_plan(session, services, user, plan_id)
+    plan = held_plan(session, services, user, plan_id)
     services.plans.switch(session, plan, body.enabled, at)
     services.users.audit(session, user.name, "plan.switch", f"plan/{plan_id}", body.model_dump(), at)
     return PlanOut.model_validate(plan)
@@ -150,7 +225,7 @@ def switch(plan_id: Id, body: Switch, user: Manager, session: WriteSession, serv
 @router.delete("/{plan_id}", status_code=204)
 def remove(plan_id: Id, user: Manager, session: WriteSession, services: ServicesDep, at: At) -> None:
     """One that never was due."""
-    services.plans.remove(session, visible_plan(session, services, user, plan_id))
+    services.plans.remove(session, held_plan(session, services, user, plan_id))
     services.users.audit(session, user.name, "plan.remove", f"plan/{plan_id}", {}, at)
 
 
@@ -162,23 +237,31 @@ def visible_plan(session: Session, services: Services, user: User, plan_id: int)
     return plan
 
 
+def held_plan(session: Session, services: Services, user: User, plan_id: int) -> MaintenancePlan:
+    """To change it; raises NotFoundError for those of other sites, too."""
+    visible_plan(session, services, user, plan_id)
+    return services.plans.held(session, plan_id)
+
+
 def check_place(session: Session, services: Services, user: User, body: PlanIn) -> dict[str, str]:
-    """Whether site, asset, device and team are there and may be seen: what is wrong by field."""
+    """Whether site, asset, device, team and checklist are there and may be seen: what is wrong by field."""
     found = {}
     if body.site_id not in {site.id for site in services.sites.list(session, user.sites)}:
         found["site_id"] = f"there is no site {body.site_id!r}"
     assets = {asset.id: asset.site_id for asset in services.assets.list(session, user.sites)}
     if body.asset_id is not None and assets.get(body.asset_id) != body.site_id:
         found["asset_id"] = "choose an asset of the site"
-    if body.device_id is not None and body.device_id not in {
-        d.id for d in services.devices.list(session, [body.site_id])
-    }:
+    devices = {device.id for device in services.devices.list(session, [body.site_id])}
+    if body.device_id is not None and body.device_id not in devices:
         found["device_id"] = "choose a device of the site"
     if body.team_id is not None and body.team_id not in {team.id for team in services.users.teams(session)}:
         found["team_id"] = f"there is no team {body.team_id!r}"
+    templates = {template.id for template in services.checklists.templates.all(session)}
+    if body.checklist_id is not None and body.checklist_id not in templates:
+        found["checklist_id"] = "choose a checklist that is in use"
     return found
 
 
 def _check(session: Session, services: Services, user: User, body: PlanIn) -> None:
     if wrong := check_place(session, services, user, body):
-        raise NotFoundError("; ".join(f"{field}: {text}" for field, text in wrong.items()))
+        raise InvalidFieldsError(wrong)

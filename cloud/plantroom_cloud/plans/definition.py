@@ -1,20 +1,28 @@
 """What a plan must say; every mistake at once, by field; pure."""
 
+from datetime import UTC, timedelta
+from itertools import islice
+
 from plantroom_cloud.calendars.business import BusinessCalendar
 from plantroom_cloud.errors import CloudError
 from plantroom_cloud.plans.due import Recurrence
 from plantroom_cloud.plans.models import MaintenancePlan, Trigger
+from plantroom_cloud.recurrence import check_start
 
 KINDS = ("preventive", "inspection")
 PRIORITIES = ("critical", "high", "medium", "low")
 
 
-def recurrence(plan: MaintenancePlan, calendar: BusinessCalendar) -> Recurrence:
-    """Its rule."""
-    return Recurrence(plan.rule, plan.starts, calendar, plan.avoid_holidays, plan.floating)
+#: More due times than this within the lead time would all be open at once.
+MOST_AHEAD = 31
 
 
-def mistakes(plan: MaintenancePlan, calendar: BusinessCalendar) -> dict[str, str]:
+def recurrence(plan: MaintenancePlan, zone: str, calendar: BusinessCalendar) -> Recurrence:
+    """Its rule, in the time zone of its site."""
+    return Recurrence(plan.rule, plan.starts, zone, calendar, plan.avoid_holidays, plan.floating)
+
+
+def mistakes(plan: MaintenancePlan, zone: str, calendar: BusinessCalendar) -> dict[str, str]:
     """By field; empty when it is right."""
     found: dict[str, str] = {}
     if not plan.title.strip():
@@ -27,15 +35,28 @@ def mistakes(plan: MaintenancePlan, calendar: BusinessCalendar) -> dict[str, str
         found["lead_days"] = "0 to 365 days"
     if not 0 < plan.estimated_h <= 1000:
         found["estimated_h"] = "more than 0 and at most 1000 hours"
-    if plan.trigger is Trigger.CALENDAR:
-        try:
-            recurrence(plan, calendar).check()
-        except CloudError as error:
-            field = "starts" if str(error).startswith("starts") else "rule"
-            found[field] = str(error)
-    else:
-        found |= _of_device(plan)
+    match plan.trigger:
+        case Trigger.CALENDAR:
+            found |= _of_rule(plan, recurrence(plan, zone, calendar), "lead_days" not in found)
+        case Trigger.ALARM:
+            if plan.alarm_rule_id is None:
+                found["alarm_rule_id"] = "choose the rule whose alarm makes it due"
+        case _:
+            found |= _of_device(plan)
     return found
+
+
+def _of_rule(plan: MaintenancePlan, rule: Recurrence, lead: bool) -> dict[str, str]:
+    try:
+        rule.check()
+    except CloudError as error:
+        return {"starts" if str(error).startswith("starts") else "rule": str(error)}
+    if lead and plan.lead_days and not plan.floating:
+        first = check_start(plan.starts).replace(tzinfo=UTC)
+        ahead = rule.between(first, first + timedelta(days=plan.lead_days))
+        if sum(1 for _ in islice(ahead, MOST_AHEAD + 1)) > MOST_AHEAD:
+            return {"lead_days": f"more than {MOST_AHEAD} orders would be open ahead; use fewer days"}
+    return {}
 
 
 def _of_device(plan: MaintenancePlan) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from plantroom_cloud.calendars.business import BusinessCalendar
 from plantroom_cloud.errors import InvalidError
@@ -10,6 +11,8 @@ from plantroom_cloud.recurrence import check_rule, check_start, next_occurrence,
 
 #: A day with work is looked for so far ahead.
 MOST_DAYS = 60
+#: A due time is moved by no more.
+MOVED = timedelta(days=MOST_DAYS)
 _FINE = ("FREQ=HOURLY", "FREQ=MINUTELY", "FREQ=SECONDLY")
 
 
@@ -23,10 +26,11 @@ class Due:
 
 @dataclass(frozen=True)
 class Recurrence:
-    """A rule of RFC 5545 in the time zone of a calendar."""
+    """A rule of RFC 5545 in the time zone of a site."""
 
     rule: str
     starts: str  #: local, ISO
+    zone: str  #: of the site; that of the calendar may be another
     calendar: BusinessCalendar
     avoid_holidays: bool = False
     floating: bool = False
@@ -40,23 +44,19 @@ class Recurrence:
             raise InvalidError(f"rule {self.rule!r}: COUNT has no meaning when it begins anew each time; use UNTIL")
         check_rule(self.rule, self.starts, self.zone)
 
-    @property
-    def zone(self) -> str:
-        """Its name."""
-        return str(self.calendar.zone)
-
     def between(self, after: datetime, until: datetime) -> Iterator[Due]:
         """What is due by the rule with after < moment <= until, in order."""
         for moment in occurrences(self.rule, self.starts, self.zone, after, until):
             yield self._due(moment)
 
-    def after_done(self, done_at: datetime) -> Due | None:
-        """A floating plan begins anew on the day when it was done, at its own time of day."""
-        local = done_at.astimezone(self.calendar.zone)
+    def after_done(self, done_at: datetime, last: datetime | None = None) -> Due | None:
+        """A floating plan begins anew on the day when it was done, at its own time of day; what was done ahead of
+        `last`, its moment by the rule, is not due then once more."""
+        local = done_at.astimezone(ZoneInfo(self.zone))
         start = datetime.combine(local.date(), check_start(self.starts).time())
-        moment = next_occurrence(
-            self.rule, start.isoformat(), self.zone, start.replace(tzinfo=self.calendar.zone).astimezone(UTC)
-        )
+        begun = start.replace(tzinfo=local.tzinfo).astimezone(UTC)
+        rule = _within_month(self.rule, start)
+        moment = next_occurrence(rule, start.isoformat(), self.zone, max(begun, last or begun))
         return None if moment is None else self._due(moment)
 
     def next(self, after: datetime) -> Due | None:
@@ -65,24 +65,48 @@ class Recurrence:
         return None if moment is None else self._due(moment)
 
     def forecast(self, first: Due | None, until: datetime) -> Iterator[Due]:
-        """From `first` on, as if each were done when it is due."""
-        following = first
-        while following is not None and following.at <= until:
-            yield following
-            following = self.after_done(following.at) if self.floating else self.next(moment_of(following.key))
+        """From `first` on, as if each were done when it is due; in order of the rule's moments."""
+        if self.floating:
+            following = first
+            while following is not None and following.at <= until:
+                yield following
+                following = self.after_done(following.at, moment_of(following.key))
+        elif first is not None:
+            yield first
+            begin = moment_of(first.key)
+            while begin < until:  # by the year: who wants ten stops early
+                end = min(begin + timedelta(days=366), until)
+                yield from (due for due in self.between(begin, end) if due.at <= until)
+                begin = end
 
     def _due(self, moment: datetime) -> Due:
         return Due(moment.astimezone(UTC).isoformat(), self._moved(moment) if self.avoid_holidays else moment)
 
     def _moved(self, moment: datetime) -> datetime:
-        local = moment.astimezone(self.calendar.zone)
+        local = moment.astimezone(ZoneInfo(self.zone))
         for count in range(MOST_DAYS):
             moved = local.replace(tzinfo=None) + timedelta(days=count)
             if self.calendar.is_working_day(moved.date()):
-                return moved.replace(tzinfo=self.calendar.zone).astimezone(UTC)
+                return moved.replace(tzinfo=local.tzinfo).astimezone(UTC)
         return moment  # nobody ever works there: then any day is as good
 
 
 def moment_of(key: str) -> datetime:
     """The moment by the rule that a key names."""
     return datetime.fromisoformat(key)
+
+
+def _within_month(rule: str, start: datetime) -> str:
+    """A month on from the 31st is the last day of a shorter month. RFC 5545 would leave such a month out, which is
+    right for a date that somebody chose, but not for the day on which work happened to be done."""
+    parts = dict(part.split("=", 1) for part in rule.strip().removeprefix("RRULE:").upper().split(";") if "=" in part)
+    if start.day <= 28 or set(parts) - {"FREQ", "INTERVAL", "UNTIL", "WKST"}:
+        return rule
+    days = ",".join(str(day) for day in range(28, start.day + 1))
+    match parts["FREQ"]:
+        case "MONTHLY":
+            return f"{rule};BYMONTHDAY={days};BYSETPOS=-1"
+        case "YEARLY":
+            return f"{rule};BYMONTH={start.month};BYMONTHDAY={days};BYSETPOS=-1"
+        case _:
+            return rule

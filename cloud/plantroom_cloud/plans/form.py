@@ -16,7 +16,7 @@ class PlanIn(BaseModel):
     instructions: str = Field(default="", max_length=5000)
     kind: str = "preventive"
     site_id: str
-    asset_id: int | None = None
+    asset_id: int | None = Field(default=None, ge=1, le=2**31 - 1)
     device_id: str | None = None
     team_id: str | None = None
     priority: str = "medium"
@@ -32,6 +32,8 @@ class PlanIn(BaseModel):
     limit: float | None = Field(default=None, ge=-1e12, le=1e12)
     above: bool = True
     held_s: float = Field(default=0.0, ge=0, le=30 * 86_400)
+    alarm_rule_id: int | None = Field(default=None, ge=1, le=2**31 - 1)
+    checklist_id: int | None = Field(default=None, ge=1, le=2**31 - 1)
 
     def fill(self, plan: MaintenancePlan) -> MaintenancePlan:
         """Into the plan."""

@@ -2,11 +2,12 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import Column, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from plantroom_cloud.columns import UtcDateTime, word
+from plantroom_cloud.columns import Document, UtcDateTime, word
 
 
 class Trigger(StrEnum):
@@ -15,6 +16,7 @@ class Trigger(StrEnum):
     CALENDAR = "calendar"
     COUNTER = "counter"
     CONDITION = "condition"
+    ALARM = "alarm"  #: of a rule: its delays, its operating states and its suppression hold for the plan, too
 
 
 class Outcome(StrEnum):
@@ -47,18 +49,24 @@ class MaintenancePlan(SQLModel, table=True):
     trigger: Trigger = Field(sa_type=word(Trigger))
     rule: str = ""  #: RFC 5545, local time of the site
     starts: str = ""  #: ISO, local
-    floating: bool = False  #: counted from when the last one was done
+    floating: bool = False  #: counted from when the last one was done, by the calendar or a counter
     avoid_holidays: bool = False  #: due on the next working day instead
     metric: str = ""  #: of the device: the counter, or what the condition looks at
     every: float | None = None  #: in the counter's unit
     limit: float | None = None
     above: bool = True  #: the condition holds above the limit, else below it
     held_s: float = 0.0  #: for so long
+    alarm_rule_id: int | None = Field(default=None, foreign_key="alarm_rule.id")
+    checklist_id: int | None = Field(default=None, foreign_key="checklist_template.id")  #: goes onto each order
     counter_last: float | None = None
-    counter_total: float = 0.0  #: counted since `counter_since`, whatever was reset or replaced
-    counter_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    condition_since: datetime | None = Field(default=None, sa_type=UtcDateTime)  #: holds since then
+    counter_read_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  #: event time of `counter_last`
+    counter_total: float = 0.0  #: counted since it was first read, whatever was reset or replaced
+    counter_base: float = 0.0  #: the total from which the next interval counts
+    #: about one [ISO time, total] a day of the last 30
+    counter_days: list[Any] = Field(default_factory=list, sa_column=Column(Document, nullable=False))
+    condition_since: datetime | None = Field(default=None, sa_type=UtcDateTime)  #: holds since then, event time
     condition_taken: bool = False  #: its order was opened; nothing more before it is over
+    alarm_seen: int = 0  #: the newest alarm of the rule that was looked at
 
 
 class PlanOccurrence(SQLModel, table=True):
@@ -69,7 +77,8 @@ class PlanOccurrence(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     plan_id: int = Field(foreign_key="maintenance_plan.id", index=True)
-    key: str  #: what is due: the moment by the rule, "counter:3", "condition:2"
+    #: what is due: the moment by the rule; "alarm:7"; "counter:12", "condition:12": the one that follows occurrence 12
+    key: str
     due_at: datetime = Field(sa_type=UtcDateTime, index=True)
     order_id: int | None = Field(default=None, foreign_key="work_order.id", unique=True)
     outcome: Outcome = Field(default=Outcome.OPEN, sa_type=word(Outcome))

@@ -1,9 +1,8 @@
 """Maintenance plans: the list, the year by week, one plan and its form."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime
+from itertools import islice
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
@@ -11,10 +10,10 @@ from sqlmodel import Session
 
 from plantroom_cloud.dependencies import At, Manager, ReadSession, ServicesDep, Viewer, WriteSession
 from plantroom_cloud.errors import CloudError
-from plantroom_cloud.plans.api import check_place, visible_plan
+from plantroom_cloud.plans.api import Id, check_place, held_plan, visible_plan
 from plantroom_cloud.plans.form import PlanIn, plan_values
-from plantroom_cloud.plans.models import MaintenancePlan, Outcome, Trigger
-from plantroom_cloud.plans.service import Forecast
+from plantroom_cloud.plans.models import MaintenancePlan, Trigger
+from plantroom_cloud.plans.service import FARTHEST
 from plantroom_cloud.services import Services
 from plantroom_cloud.users.models import User
 from plantroom_cloud.web.forms import Form, read
@@ -28,32 +27,22 @@ NAV = (
 router = APIRouter(include_in_schema=False)
 
 WEEKS = 53
-
-
-@dataclass
-class Week:
-    """Work that is due in a week."""
-
-    monday: date
-    items: list[Forecast] = field(default_factory=list)
-
-    @property
-    def hours(self) -> float:
-        """Estimated."""
-        return sum(item.plan.estimated_h for item in self.items)
+#: What the preview looks at.
+SCHEDULE = ("site_id", "rule", "starts", "floating", "avoid_holidays")
 
 
 @router.get("/plans")
 def plans_page(request: Request, user: Viewer, session: ReadSession, services: ServicesDep, at: At) -> Response:
     """All, the next due first."""
     plans = services.plans.all(session, user.sites)
-    done = services.plans.occurrences_of(session, [plan.id for plan in plans if plan.id is not None])
+    ids = [plan.id for plan in plans if plan.id is not None]
+    waiting, done = services.plans.open_orders(session, ids), services.plans.last_done(session, ids)
     rows = [
         (
             plan,
             services.plans.upcoming(session, plan, at) if plan.enabled else None,
-            next((o for o in done.get(plan.id or 0, []) if o.outcome is Outcome.OPEN), None),
-            next((o.finished_at for o in done.get(plan.id or 0, []) if o.outcome is Outcome.DONE), None),
+            waiting.get(plan.id or 0),
+            done.get(plan.id or 0),
         )
         for plan in plans
     ]
@@ -64,12 +53,16 @@ def plans_page(request: Request, user: Viewer, session: ReadSession, services: S
 @router.get("/plans/calendar")
 def calendar_page(request: Request, user: Viewer, session: ReadSession, services: ServicesDep, at: At) -> Response:
     """The coming year by week."""
-    found = services.plans.forecast(session, at, at + timedelta(weeks=WEEKS), user.sites)
-    zones = {site.id: ZoneInfo(site.timezone) for site in services.sites.list(session, user.sites)}
-    weeks = by_week(found, at, zones)
-    teams = {team.id: team.name for team in services.users.teams(session)}
-    most = max((week.hours for week in weeks), default=0)
-    return render(request, "plan_calendar.html", user=user, page="plan-calendar", weeks=weeks, most=most, teams=teams)
+    weeks = services.plans.weeks(session, at, WEEKS, user.sites)
+    names: dict[str | None, str] = {team.id: team.name for team in services.users.teams(session)}
+    names[None] = "No team"
+    used = {team for week in weeks for team in week.teams}
+    return render(
+        request, "plan_calendar.html", user=user, page="plan-calendar", weeks=weeks,
+        most=max((week.all.hours for week in weeks), default=0), names=names,
+        teams=sorted(used, key=lambda team: (team is None, names.get(team, team))),
+        most_of_team=max((load.hours for week in weeks for load in week.teams.values()), default=0),
+    )  # fmt: skip
 
 
 @router.get("/plans/new")
@@ -78,7 +71,7 @@ def new_page(
 ) -> Response:
     """An empty form, perhaps for an asset."""
     values: dict[str, object] = {"trigger": "calendar", "kind": "preventive", "priority": "medium", "estimated_h": 1}
-    values |= {"starts": f"{at:%Y-%m-%d}T08:00", "lead_days": 7, "above": True}
+    values |= {"rule": "FREQ=MONTHLY", "starts": f"{at:%Y-%m-%d}T08:00", "lead_days": 7, "above": True}
     if asset is not None:
         found = services.assets.get(session, asset)
         values |= {"asset_id": str(asset), "site_id": found.site_id, "team_id": found.team_id}
@@ -89,8 +82,9 @@ def new_page(
 def preview_part(
     request: Request, form: Form, user: Manager, session: ReadSession, services: ServicesDep, at: At
 ) -> Response:
-    """When it would be due, or what is wrong with its rule."""
-    wanted, wrong = read(PlanIn, plan_values(form) | {"title": "-"})
+    """When it would be due, or what is wrong with its rule; what else is wrong is told when it is saved."""
+    said = {name: value for name, value in plan_values(form).items() if name in SCHEDULE}
+    wanted, wrong = read(PlanIn, said | {"title": "-", "trigger": Trigger.CALENDAR})
     times: Sequence[datetime] = ()
     told = "; ".join(wrong.values())
     if wanted is not None:
@@ -103,25 +97,29 @@ def preview_part(
 
 @router.get("/plans/{plan_id}")
 def plan_page(
-    request: Request, plan_id: int, user: Viewer, session: ReadSession, services: ServicesDep, at: At
+    request: Request, plan_id: Id, user: Viewer, session: ReadSession, services: ServicesDep, at: At
 ) -> Response:
     """One: what comes, what was, how well it was kept."""
     plan = visible_plan(session, services, user, plan_id)
-    found = services.plans.occurrences_of(session, [plan_id]).get(plan_id, [])
-    coming = [item.due_at for item in services.plans.forecast(session, at, at + timedelta(days=366), user.sites)
-              if item.plan.id == plan_id][:10]  # fmt: skip
+    found = services.plans.occurrences_of(session, plan_id, 100)
+    ahead = services.plans.coming(session, plan, at, at + FARTHEST) if plan.enabled else iter(())
+    coming = [item.due_at for item in islice(ahead, 10)]
     asset = services.assets.get(session, plan.asset_id) if plan.asset_id is not None else None
     return render(
-        request, "plan.html", user=user, page="plans", plan=plan, occurrences=found[:100], coming=coming,
-        asset=asset, team=next((t.name for t in services.users.teams(session) if t.id == plan.team_id), ""), at=at,
+        request, "plan.html", user=user, page="plans", plan=plan, occurrences=found, coming=coming,
+        asset=asset, rule=next((r for r in services.alarms.rules(session) if r.id == plan.alarm_rule_id), None),
+        checklist=next((c.name for c in services.checklists.templates.all(session, retired=True)
+                        if c.id == plan.checklist_id), ""),
+        team=next((t.name for t in services.users.teams(session) if t.id == plan.team_id), ""), at=at,
     )  # fmt: skip
 
 
 @router.get("/plans/{plan_id}/edit")
-def edit_page(request: Request, plan_id: int, user: Manager, session: ReadSession, services: ServicesDep) -> Response:
+def edit_page(request: Request, plan_id: Id, user: Manager, session: ReadSession, services: ServicesDep) -> Response:
     """Its form."""
     plan = visible_plan(session, services, user, plan_id)
-    values = plan.model_dump() | {"trigger": plan.trigger.value, "asset_id": str(plan.asset_id or "")}
+    values = plan.model_dump() | {"trigger": plan.trigger.value}
+    values |= {name: str(values[name] or "") for name in ("asset_id", "alarm_rule_id", "checklist_id")}
     return _form(request, session, services, user, values, {}, plan)
 
 
@@ -130,7 +128,8 @@ def save(
     request: Request, key: str, form: Form, user: Manager, session: WriteSession, services: ServicesDep, at: At
 ) -> Response:
     """Make or change it, or say what is wrong beside each field."""
-    plan = None if key == "new" else visible_plan(session, services, user, int(key) if key.isdecimal() else 0)
+    number = int(key) if key.isdecimal() and len(key) < 10 else 0
+    plan = None if key == "new" else held_plan(session, services, user, number)
     values = plan_values(form)
     wanted, errors = read(PlanIn, values)
     if wanted is not None:
@@ -145,24 +144,12 @@ def save(
 
 
 @router.post("/plans/{plan_id}/switch")
-def switch(plan_id: int, form: Form, user: Manager, session: WriteSession, services: ServicesDep, at: At) -> Response:
+def switch(plan_id: Id, form: Form, user: Manager, session: WriteSession, services: ServicesDep, at: At) -> Response:
     """On or off."""
-    plan = visible_plan(session, services, user, plan_id)
+    plan = held_plan(session, services, user, plan_id)
     services.plans.switch(session, plan, form.text("to") == "on", at)
     services.users.audit(session, user.name, "plan.switch", f"plan/{plan_id}", {"enabled": plan.enabled}, at)
     return RedirectResponse(f"/plans/{plan_id}", 303)
-
-
-def by_week(found: Sequence[Forecast], at: datetime, zones: dict[str, ZoneInfo]) -> list[Week]:
-    """Weeks from Monday, in the time zone of each site."""
-    monday = at.date() - timedelta(days=at.weekday())
-    weeks = [Week(monday + timedelta(weeks=number)) for number in range(WEEKS)]
-    for item in found:
-        local = item.due_at.astimezone(zones[item.plan.site_id]).date()
-        number = (local - monday).days // 7
-        if 0 <= number < WEEKS:
-            weeks[number].items.append(item)
-    return weeks
 
 
 def _form(
@@ -178,6 +165,8 @@ def _form(
         teams=[("", "No team"), *((team.id, team.name) for team in services.users.teams(session))],
         assets=[("", "None"), *assets],
         devices=[("", "None"), *((device.id, f"{device.label} ({device.id})") for device in devices)],
+        rules=[("", "None"), *((str(rule.id), rule.name) for rule in services.alarms.rules(session))],
+        checklists=[("", "None"), *((str(c.id), c.name) for c in services.checklists.templates.all(session))],
         metrics=sorted({metric["name"] for device in devices for metric in device.metrics}),
         triggers=[(kind.value, text) for kind, text in TRIGGERS.items()],
     )  # fmt: skip
@@ -187,4 +176,5 @@ TRIGGERS = {
     Trigger.CALENDAR: "By the calendar",
     Trigger.COUNTER: "By a counter: running hours, kWh, starts",
     Trigger.CONDITION: "By a condition",
+    Trigger.ALARM: "By an alarm",
 }

@@ -3,13 +3,18 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from plantroom_cloud.plans.models import MaintenancePlan, Outcome, PlanOccurrence
 
 
 def plans(
-    session: Session, sites: Sequence[str], *, enabled: bool = False, asset_ids: Sequence[int] | None = None
+    session: Session,
+    sites: Sequence[str],
+    *,
+    enabled: bool = False,
+    asset_ids: Sequence[int] | None = None,
+    device_id: str | None = None,
 ) -> list[MaintenancePlan]:
     """By title."""
     query = select(MaintenancePlan).order_by(col(MaintenancePlan.title), col(MaintenancePlan.id))
@@ -19,7 +24,21 @@ def plans(
         query = query.where(col(MaintenancePlan.enabled).is_(True))
     if asset_ids is not None:
         query = query.where(col(MaintenancePlan.asset_id).in_(asset_ids))
+    if device_id is not None:
+        query = query.where(MaintenancePlan.device_id == device_id)
     return list(session.exec(query))
+
+
+def enabled_ids(session: Session) -> list[int]:
+    """In order, so that two who lock them one by one never wait for each other."""
+    query = select(MaintenancePlan.id).where(col(MaintenancePlan.enabled).is_(True))
+    return [found for found in session.exec(query.order_by(col(MaintenancePlan.id))) if found is not None]
+
+
+def held(session: Session, plan_id: int) -> MaintenancePlan | None:
+    """Read anew, its row locked until the transaction ends."""
+    session.flush()  # what this transaction changed stays
+    return session.get(MaintenancePlan, plan_id, with_for_update=True, populate_existing=True)
 
 
 def last(session: Session, plan_id: int) -> PlanOccurrence | None:
@@ -28,13 +47,29 @@ def last(session: Session, plan_id: int) -> PlanOccurrence | None:
     return session.exec(query.limit(1)).first()
 
 
-def newest(session: Session, plan_ids: Sequence[int]) -> dict[int, list[PlanOccurrence]]:
-    """Newest first, by plan."""
-    query = select(PlanOccurrence).where(col(PlanOccurrence.plan_id).in_(plan_ids))
-    found: dict[int, list[PlanOccurrence]] = {}
-    for occurrence in session.exec(query.order_by(col(PlanOccurrence.id).desc())):
-        found.setdefault(occurrence.plan_id, []).append(occurrence)
-    return found
+def newest(session: Session, plan_id: int, limit: int) -> list[PlanOccurrence]:
+    """Newest first."""
+    query = select(PlanOccurrence).where(PlanOccurrence.plan_id == plan_id).order_by(col(PlanOccurrence.id).desc())
+    return list(session.exec(query.limit(limit)))
+
+
+def open_orders(session: Session, plan_ids: Sequence[int]) -> dict[int, PlanOccurrence]:
+    """The one that is due first of those that are open, by plan."""
+    query = select(PlanOccurrence).where(
+        col(PlanOccurrence.plan_id).in_(plan_ids), PlanOccurrence.outcome == Outcome.OPEN
+    )
+    newest_first = session.exec(query.order_by(col(PlanOccurrence.due_at).desc()))
+    return {occurrence.plan_id: occurrence for occurrence in newest_first}
+
+
+def last_done(session: Session, plan_ids: Sequence[int]) -> dict[int, datetime]:
+    """When each was done last."""
+    query = (
+        select(PlanOccurrence.plan_id, func.max(PlanOccurrence.finished_at))
+        .where(col(PlanOccurrence.plan_id).in_(plan_ids), PlanOccurrence.outcome == Outcome.DONE)
+        .group_by(col(PlanOccurrence.plan_id))
+    )
+    return {plan_id: at for plan_id, at in session.exec(query) if at is not None}
 
 
 def waiting(session: Session, plan_id: int) -> list[PlanOccurrence]:

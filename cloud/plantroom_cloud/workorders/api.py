@@ -81,6 +81,7 @@ class EntryOut(BaseModel):
 class WorkOrderStory(WorkOrderOut):
     """A work order with its trail and what is possible now."""
 
+    plan_id: int | None  #: the maintenance plan that opened it
     helpers: list[str]
     trail: list[EntryOut]
     possible: list[str]
@@ -175,9 +176,11 @@ def get(order_id: int, user: Viewer, session: ReadSession, services: ServicesDep
     order = services.work_orders.get(session, order_id)
     if not may_see(user, order.site_id):
         raise NotFoundError(f"there is no work order {order_id}")
+    plan = services.plans.of_order(session, order_id)
     trail = [EntryOut.model_validate(entry) for entry in services.work_orders.trail(session, order_id)]
     return WorkOrderStory(
         **WorkOrderOut.model_validate(order).model_dump(),
+        plan_id=plan.id if plan is not None else None,
         helpers=services.work_orders.helpers(session, order_id),
         trail=trail,
         possible=[str(step) for step in steps(order.state)],

@@ -154,6 +154,7 @@ def order_page(
         sla_clocks=services.sla.clocks(session, order_id),
         sla_left=services.sla.left(session, order, at),
         sla_marks=services.sla.marks(session, order_id),
+        plan=services.plans.of_order(session, order_id),
     )
 
 

@@ -5,19 +5,29 @@ from datetime import UTC, date, datetime, timedelta
 from threading import Barrier
 
 import pytest
+from sqlmodel import Session, select
 
+from plantroom_cloud.alarms.models import Alarm, AlarmRule, AlarmState, RuleKind, Severity
+from plantroom_cloud.alarms.service import AlarmService
+from plantroom_cloud.assets.service import AssetService
 from plantroom_cloud.calendars.definition import CalendarIn
 from plantroom_cloud.calendars.service import CalendarService
+from plantroom_cloud.checklists.definition import StepDefinition, StepKind
+from plantroom_cloud.checklists.service import ChecklistService
+from plantroom_cloud.columns import ms_from_utc
 from plantroom_cloud.database import Database
 from plantroom_cloud.devices.models import Device, DeviceLatest
 from plantroom_cloud.devices.service import DeviceService
 from plantroom_cloud.errors import InvalidError
 from plantroom_cloud.gateways.models import Gateway
+from plantroom_cloud.photos.service import PhotoService
 from plantroom_cloud.plans.form import PlanIn
 from plantroom_cloud.plans.models import Outcome, Trigger
 from plantroom_cloud.plans.service import PlanService
 from plantroom_cloud.sites.models import Site
 from plantroom_cloud.sites.service import SiteService
+from plantroom_cloud.users.models import Team
+from plantroom_cloud.users.service import UserService
 from plantroom_cloud.workorders.service import WorkOrderService
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -27,10 +37,8 @@ DAY = timedelta(days=1)
 class _House:
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.orders = WorkOrderService()
         self.calendars = CalendarService(SiteService())
-        self.plans = PlanService(self.orders, DeviceService(), self.calendars)
-        self.orders.listen(self.plans.follow_work_order)
+        self.start()
         with database.write() as session:
             session.add(Site(id="main", name="Main", timezone="Europe/Berlin"))
             session.flush()
@@ -41,12 +49,41 @@ class _House:
                 Device(id="gw.pump", gateway_id="gw", name="pump", profile="p", registered_at=NOW, metrics=metrics)
             )
 
+    def start(self) -> None:
+        """As a process that has just begun: it knows what the database knows."""
+        sites, devices, photos = SiteService(), DeviceService(), PhotoService()
+        self.orders = WorkOrderService()
+        assets = AssetService(sites, UserService(), self.orders, photos)
+        self.checklists = ChecklistService(self.orders, devices, assets, photos)
+        alarms = AlarmService(self.orders)
+        self.plans = PlanService(self.orders, devices, sites, self.calendars, alarms, self.checklists.attach)
+        self.orders.listen(self.plans.follow_work_order)
+
     def make(self, at: datetime = NOW, **said: object) -> int:
         wanted = PlanIn.model_validate({"title": "Grease it", "site_id": "main", "starts": "2026-03-01T08:00"} | said)
         with self.database.write() as session:
             plan = self.plans.save(session, wanted.new(at), at)
             assert plan.id is not None
             return plan.id
+
+    def change(self, plan_id: int, at: datetime, **said: object) -> None:
+        with self.database.write() as session:
+            plan = self.plans.held(session, plan_id)
+            now = PlanIn.model_validate(plan.model_dump()).model_dump()
+            self.plans.save(session, PlanIn.model_validate(now | said).fill(plan), at)
+
+    def raised(self, at: datetime, state: AlarmState = AlarmState.UNACKNOWLEDGED) -> None:
+        """An alarm of the only rule, over at once."""
+        with self.database.write() as session:
+            rule = session.exec(select(AlarmRule)).first()
+            assert rule is not None
+            assert rule.id is not None
+            session.add(
+                Alarm(
+                    rule_id=rule.id, source="gw.pump", gateway_id="gw", site_id="main", device_id="gw.pump",
+                    name=rule.name, severity=Severity.LOW, state=state, active=False, raised_at=at, detected_at=at,
+                )
+            )  # fmt: skip
 
     def tick(self, at: datetime) -> None:
         with self.database.write() as session:
@@ -55,21 +92,19 @@ class _House:
     def reads(self, at: datetime, quality: str = "good", **values: float) -> None:
         with self.database.write() as session:
             row = session.get(DeviceLatest, "gw.pump") or DeviceLatest(device_id="gw.pump")
-            row.values = {name: {"t": 0, "v": value, "q": quality} for name, value in values.items()}
+            row.values = {name: {"t": ms_from_utc(at), "v": value, "q": quality} for name, value in values.items()}
             session.add(row)
         self.tick(at)
 
     def came(self, plan_id: int) -> list[tuple[str, Outcome]]:
         """Oldest first."""
         with self.database.read() as session:
-            found = self.plans.occurrences_of(session, [plan_id]).get(plan_id, [])
+            found = self.plans.occurrences_of(session, plan_id)
             return [(f"{o.due_at:%m-%d %H:%M}", o.outcome) for o in reversed(found)]
 
     def finish(self, plan_id: int, at: datetime) -> None:
         with self.database.write() as session:
-            [open_one] = [
-                o for o in self.plans.occurrences_of(session, [plan_id])[plan_id] if o.outcome is Outcome.OPEN
-            ]
+            [open_one] = [o for o in self.plans.occurrences_of(session, plan_id) if o.outcome is Outcome.OPEN]
             assert open_one.order_id is not None
             self.orders.complete(session, open_one.order_id, "greased", "anna", at)
 
@@ -143,6 +178,82 @@ def test_a_counter_makes_it_due_once_an_interval_and_not_while_the_last_is_open(
     assert [outcome for _, outcome in house.came(plan)] == [Outcome.DONE, Outcome.OPEN]  # the third interval is full
 
 
+def test_a_floating_counter_counts_from_when_it_was_done(house: _House) -> None:
+    plan = house.make(trigger="counter", device_id="gw.pump", metric="running_hours", every=500, floating=True)
+    for day, hours in ((0, 0), (10, 240), (21, 504), (31, 744)):
+        house.reads(NOW + day * DAY, running_hours=hours)
+    assert [outcome for _, outcome in house.came(plan)] == [Outcome.OPEN]
+    house.finish(plan, NOW + 31 * DAY)
+    house.reads(NOW + 51 * DAY, running_hours=1224)  # 480 since
+    assert len(house.came(plan)) == 1
+    with house.database.read() as session:
+        [first, second] = [f.due_at for f in house.plans.forecast(session, NOW + 51 * DAY, NOW + 80 * DAY)]
+        assert first - NOW == pytest.approx(51 * DAY + timedelta(hours=20), abs=timedelta(hours=2))
+        assert second - first == pytest.approx(timedelta(hours=500), abs=timedelta(hours=10))
+    house.reads(NOW + 52 * DAY, running_hours=1248)
+    assert [outcome for _, outcome in house.came(plan)] == [Outcome.DONE, Outcome.OPEN]
+
+
+def test_a_counter_that_was_read_up_to_its_interval_goes_on_after_a_change_of_the_interval(house: _House) -> None:
+    plan = house.make(trigger="counter", device_id="gw.pump", metric="running_hours", every=100)
+    for day in range(21):
+        house.reads(NOW + day * DAY, running_hours=24 * day)
+        if len(house.came(plan)) and house.came(plan)[-1][1] is Outcome.OPEN:
+            house.finish(plan, NOW + day * DAY)
+    assert len(house.came(plan)) == 4  # 480 hours
+    house.change(plan, NOW + 21 * DAY, every=1000)
+    house.reads(NOW + 70 * DAY, running_hours=1390)
+    assert len(house.came(plan)) == 4
+    house.reads(NOW + 71 * DAY, running_hours=1401)
+    assert len(house.came(plan)) == 5
+
+
+def test_another_counter_or_another_value_of_it_makes_nothing_due_at_once(house: _House) -> None:
+    plan = house.make(trigger="counter", device_id="gw.pump", metric="running_hours", every=100)
+    house.reads(NOW, running_hours=50)
+    house.reads(NOW + DAY, running_hours=70)
+    house.reads(NOW + DAY + timedelta(minutes=1), running_hours=90_000)  # another meter
+    house.change(plan, NOW + DAY + timedelta(minutes=2), metric="pressure")
+    house.reads(NOW + 2 * DAY, pressure=5000, running_hours=90_000)
+    assert house.came(plan) == []
+    house.reads(NOW + 4 * DAY, pressure=5101)
+    assert len(house.came(plan)) == 1
+
+
+def test_a_plan_whose_trigger_is_changed_is_not_due_for_the_time_before(house: _House) -> None:
+    plan = house.make(trigger="counter", device_id="gw.pump", metric="running_hours", every=100)
+    house.reads(NOW, running_hours=0)
+    house.reads(NOW + 5 * DAY, running_hours=110)
+    house.finish(plan, NOW + 5 * DAY)
+    house.change(plan, NOW + 200 * DAY, trigger="calendar", rule="FREQ=WEEKLY;BYDAY=FR")
+    assert len(house.came(plan)) == 1
+    house.tick(NOW + 207 * DAY)
+    house.finish(plan, NOW + 207 * DAY)
+    house.change(plan, NOW + 208 * DAY, trigger="counter")
+    house.reads(NOW + 300 * DAY, running_hours=1000)
+    house.reads(NOW + 305 * DAY, running_hours=1110)
+    assert [outcome for _, outcome in house.came(plan)] == [Outcome.DONE, Outcome.DONE, Outcome.OPEN]
+
+
+def test_a_floating_plan_that_is_done_ahead_is_due_again_after_its_day(house: _House) -> None:
+    plan = house.make(rule="FREQ=WEEKLY;BYDAY=FR", lead_days=3, floating=True)
+    house.tick(NOW + DAY)
+    house.finish(plan, NOW + DAY)
+    for day in range(2, 14):
+        house.tick(NOW + day * DAY)
+    assert house.came(plan) == [("03-06 07:00", Outcome.DONE), ("03-13 07:00", Outcome.OPEN)]
+
+
+def test_the_time_zone_is_that_of_the_site_whatever_its_calendar_says(house: _House) -> None:
+    with house.database.write() as session:
+        said = {"name": "Head office", "timezone": "Asia/Shanghai", "monday": "00:00-24:00"}
+        house.calendars.add(session, "head", CalendarIn.model_validate(said))
+        house.calendars.set_site(session, "main", "head")
+    plan = house.make(rule="FREQ=WEEKLY;BYDAY=SA", avoid_holidays=True)
+    house.tick(NOW + 7 * DAY)
+    assert house.came(plan) == [("03-09 07:00", Outcome.OPEN)]
+
+
 def test_a_condition_that_holds_makes_it_due_once(house: _House) -> None:
     plan = house.make(trigger="condition", device_id="gw.pump", metric="pressure", limit=200, held_s=3600)
     house.reads(NOW, pressure=250)
@@ -150,6 +261,7 @@ def test_a_condition_that_holds_makes_it_due_once(house: _House) -> None:
     house.reads(NOW + timedelta(minutes=70), pressure=250)
     house.reads(NOW + timedelta(minutes=120), pressure=250)
     assert house.came(plan) == []
+    house.start()  # a restart forgets nothing
     house.reads(NOW + timedelta(minutes=130), pressure=250)
     house.finish(plan, NOW + DAY)
     house.tick(NOW + 2 * DAY)  # still above: the same condition
@@ -158,6 +270,101 @@ def test_a_condition_that_holds_makes_it_due_once(house: _House) -> None:
     house.reads(NOW + 4 * DAY, pressure=300)
     house.reads(NOW + 5 * DAY, pressure=300)
     assert [outcome for _, outcome in house.came(plan)] == [Outcome.DONE, Outcome.OPEN]
+
+
+def test_silence_is_no_time_above_the_limit(house: _House) -> None:
+    plan = house.make(trigger="condition", device_id="gw.pump", metric="pressure", limit=200, held_s=3600)
+    house.reads(NOW, pressure=250)
+    house.tick(NOW + 5 * DAY)  # the value is old, and nobody vouches for it
+    house.reads(NOW + 5 * DAY, quality="stale", pressure=250)
+    house.reads(NOW + 6 * DAY, pressure=250)
+    assert house.came(plan) == []
+    with house.database.write() as session:
+        gateway = session.get(Gateway, "gw")
+        assert gateway is not None
+        gateway.complete_until = NOW + 6 * DAY + timedelta(minutes=61)  # reported on change: it still is
+        session.add(gateway)
+    house.tick(NOW + 6 * DAY + timedelta(minutes=62))
+    assert len(house.came(plan)) == 1
+
+
+def test_an_alarm_of_a_rule_makes_it_due_and_at_most_one_order_is_open(house: _House) -> None:
+    with house.database.write() as session:
+        rule = AlarmRule(name="Filter dirty", kind=RuleKind.LIMIT, severity=Severity.LOW, updated_at=NOW)
+        session.add(rule)
+        session.flush()
+        rule_id = rule.id
+    house.raised(NOW - DAY)
+    plan = house.make(trigger="alarm", device_id="gw.pump", alarm_rule_id=rule_id)
+    house.tick(NOW)
+    house.raised(NOW, AlarmState.SHELVED)
+    house.tick(NOW)
+    assert house.came(plan) == []  # what was before it, and what people are not told of
+    house.raised(NOW + DAY)
+    house.tick(NOW + DAY)
+    house.raised(NOW + 2 * DAY)
+    house.tick(NOW + 2 * DAY)
+    assert [outcome for _, outcome in house.came(plan)] == [Outcome.OPEN]
+    house.finish(plan, NOW + 3 * DAY)
+    house.tick(NOW + 3 * DAY)
+    house.raised(NOW + 4 * DAY)
+    house.tick(NOW + 4 * DAY)
+    assert [outcome for _, outcome in house.came(plan)] == [Outcome.DONE, Outcome.OPEN]
+    with pytest.raises(InvalidError, match="no alarm rule 99"):
+        house.make(trigger="alarm", alarm_rule_id=99)
+
+
+def test_each_order_gets_the_checklist_and_opens_without_one_that_was_retired(house: _House) -> None:
+    with house.database.write() as session:
+        steps = [StepDefinition(kind=StepKind.CHECK, label="The guard is on")]
+        template = house.checklists.templates.make(session, "Pump", "", steps, "anna", NOW)
+        template_id = template.id
+        assert template_id is not None
+    plan = house.make(rule="FREQ=WEEKLY;BYDAY=FR", checklist_id=template_id)
+    house.tick(NOW + 5 * DAY)
+    with house.database.write() as session:
+        [order] = house.orders.search(session)
+        assert order.id is not None
+        [attached] = house.checklists.of_order(session, order.id, NOW)
+        assert [step.asks.label for step in attached.steps] == ["The guard is on"]
+        house.checklists.templates.retire(session, template_id, "anna", NOW)
+    house.tick(NOW + 12 * DAY)
+    with house.database.read() as session:
+        newest = house.orders.search(session)[0]
+        assert newest.id is not None
+        assert house.checklists.of_order(session, newest.id, NOW) == []
+        assert "without its checklist" in house.orders.trail(session, newest.id)[-1].note
+    assert len(house.came(plan)) == 2
+
+
+def test_what_is_due_is_read_for_the_figures(house: _House) -> None:
+    plan = house.make(rule="FREQ=WEEKLY;BYDAY=FR")
+    house.tick(NOW + 5 * DAY)
+    house.finish(plan, NOW + 6 * DAY)
+    house.tick(NOW + 12 * DAY)
+    with house.database.read() as session:
+        [done] = house.plans.occurrences(session, NOW, NOW + 10 * DAY, ["main"])
+        assert (done.due_at, done.done_at) == (datetime(2026, 3, 6, 7, tzinfo=UTC), NOW + 6 * DAY)
+        assert len(house.plans.occurrences(session, NOW, NOW + 20 * DAY)) == 2
+        assert house.plans.occurrences(session, NOW, NOW + 20 * DAY, ["west"]) == []
+        assert done.order_id is not None
+        found = house.plans.of_order(session, done.order_id)
+        assert found is not None
+        assert found.id == plan
+
+
+def test_the_year_by_week_adds_up_by_team(house: _House) -> None:
+    with house.database.write() as session:
+        session.add(Team(id="hvac", name="HVAC"))
+    house.make(rule="FREQ=WEEKLY;BYDAY=FR", estimated_h=2, team_id="hvac")
+    house.make(rule="FREQ=WEEKLY;BYDAY=SU", starts="2026-03-01T23:30", estimated_h=1)
+    with house.database.read() as session:
+        weeks = house.plans.weeks(session, NOW, 53)
+    assert len(weeks) == 53
+    assert weeks[0].monday == date(2026, 3, 2)
+    for week in weeks[:52]:
+        assert (week.all.count, week.all.hours) == (2, 3)
+        assert {team: (load.count, load.hours) for team, load in week.teams.items()} == {"hvac": (1, 2), None: (1, 1)}
 
 
 def test_an_order_that_is_cancelled_or_reopened_says_so(house: _House) -> None:
@@ -220,6 +427,66 @@ def test_two_schedulers_at_once_open_one_order(house: _House) -> None:
     assert len(house.came(plan)) == 1
     with house.database.read() as session:
         assert len(house.orders.search(session)) == 1
+
+
+@pytest.mark.parametrize("trigger", ["counter", "condition", "floating"])
+def test_two_schedulers_at_once_open_one_order_by_any_trigger(house: _House, trigger: str) -> None:
+    match trigger:
+        case "counter":
+            plan = house.make(trigger=trigger, device_id="gw.pump", metric="running_hours", every=20)
+        case "condition":
+            plan = house.make(trigger=trigger, device_id="gw.pump", metric="pressure", limit=5)
+        case _:
+            plan = house.make(rule="FREQ=WEEKLY;BYDAY=FR", floating=True)
+    house.reads(NOW, running_hours=0, pressure=0)
+    with house.database.write() as session:
+        row = session.get(DeviceLatest, "gw.pump")
+        assert row is not None
+        row.values = {
+            name: {"t": ms_from_utc(NOW + 5 * DAY), "v": 30, "q": "good"} for name in ("running_hours", "pressure")
+        }
+        session.add(row)
+    together = Barrier(4)
+
+    def look(_number: int) -> None:
+        together.wait()
+        house.tick(NOW + 5 * DAY)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(look, range(4)))
+    house.start()
+    house.tick(NOW + 5 * DAY)
+    assert [outcome for _, outcome in house.came(plan)] == [Outcome.OPEN]
+    with house.database.read() as session:
+        assert len(house.orders.search(session)) == 1
+
+
+def test_what_died_in_the_middle_is_done_once_by_the_next(house: _House) -> None:
+    plans = [house.make(title=f"Plan {number}", rule="FREQ=WEEKLY;BYDAY=FR") for number in range(3)]
+    at = NOW + 5 * DAY
+
+    def die(session: Session) -> None:
+        house.plans.tick(session, at)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), house.database.write() as session:
+        die(session)
+    assert [house.came(plan) for plan in plans] == [[], [], []]
+    house.start()
+    house.tick(at)
+    house.tick(at)
+    assert [len(house.came(plan)) for plan in plans] == [1, 1, 1]
+
+
+def test_a_plan_that_cannot_be_followed_stops_no_other(house: _House, caplog: pytest.LogCaptureFixture) -> None:
+    broken, sound = (house.make(rule="FREQ=WEEKLY;BYDAY=FR") for _ in range(2))
+    with house.database.write() as session:
+        plan = house.plans.get(session, broken)
+        plan.rule = "often"
+        session.add(plan)
+    house.tick(NOW + 5 * DAY)
+    assert (len(house.came(broken)), len(house.came(sound))) == (0, 1)
+    assert f"maintenance plan {broken}" in caplog.text
 
 
 def test_a_plan_that_was_due_cannot_be_removed(house: _House) -> None:
