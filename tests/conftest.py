@@ -2,6 +2,7 @@
 
 import itertools
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,12 +36,14 @@ def influxdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InfluxDb]:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+def postgres() -> Iterator[Postgres]:
     """One PostgreSQL for the whole run; make a database of your own in it, and do not stop it."""
-    server = Postgres(tmp_path_factory.mktemp("postgres"))
+    # not in pytest's folder: another run that begins meanwhile closes that to all but root, and PostgreSQL is not root
+    server = Postgres(Path(tempfile.mkdtemp(prefix="plantroom-postgres-")))
     server.server.start()
     yield server
     server.server.stop(signal.SIGINT)  # fast: waits for no client
+    server.remove()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -44,6 +44,8 @@ from plantroom_cloud.sites import api as sites_api
 from plantroom_cloud.sla import api as sla_api
 from plantroom_cloud.sla import pages as sla_pages
 from plantroom_cloud.stream import api as stream_api
+from plantroom_cloud.tasks import api as tasks_api
+from plantroom_cloud.tasks import pages as tasks_pages
 from plantroom_cloud.users import api as users_api
 from plantroom_cloud.users import pages as users_pages
 from plantroom_cloud.walks import api as walks_api
@@ -67,6 +69,7 @@ _API = (
     alarms_api,
     workorders_api,
     files_api,
+    tasks_api,
     checklists_api,
     costs_api,
     patrols_api,
@@ -94,6 +97,7 @@ PAGES = (
     checklists_pages,
     files_pages,
     workorders_pages,
+    tasks_pages,
     costs_pages,
     walks_pages,
     patrols_pages,

@@ -20,6 +20,7 @@ import plantroom_cloud.quarantine.models
 import plantroom_cloud.sites.models
 import plantroom_cloud.sla.models
 import plantroom_cloud.stream.models
+import plantroom_cloud.tasks.models
 import plantroom_cloud.telemetry.models
 import plantroom_cloud.users.models
 import plantroom_cloud.waste.models

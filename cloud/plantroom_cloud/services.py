@@ -32,6 +32,7 @@ from plantroom_cloud.sites.service import SiteService
 from plantroom_cloud.sla.service import SlaService
 from plantroom_cloud.sla.told import Escalation
 from plantroom_cloud.stream.changes import Changes
+from plantroom_cloud.tasks.service import TaskService
 from plantroom_cloud.telemetry.influx import InfluxServer, InfluxTelemetryStore
 from plantroom_cloud.telemetry.rollup import LEVELS
 from plantroom_cloud.telemetry.service import TelemetryService
@@ -89,6 +90,7 @@ class Services:
     calendars: CalendarService
     plans: PlanService
     sla: SlaService
+    tasks: TaskService
     weighings: WeighingService
     waste: WasteService
     access: AccessService
@@ -161,6 +163,7 @@ def build(config: CloudConfig, clock: Clock) -> Services:
         calendars=calendars,
         plans=plans,
         sla=sla,
+        tasks=TaskService(work_orders, photos),
         weighings=weighings,
         waste=waste,
         access=access,

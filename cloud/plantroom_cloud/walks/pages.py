@@ -10,17 +10,11 @@ from plantroom_cloud.errors import NotFoundError
 from plantroom_cloud.labels import svg
 from plantroom_cloud.users.models import Role
 from plantroom_cloud.web.nav import NavEntry
-from plantroom_cloud.web.render import STATIC, render
+from plantroom_cloud.web.render import CAMERA_POLICY, STATIC, render
 from plantroom_shared.patrol_code import WINDOW_S
 
 NAV = (NavEntry("walk", "/patrols/walk", "Walk a round", order=41, group="Patrols", role=Role.TECHNICIAN),)
 router = APIRouter(include_in_schema=False)
-
-#: The reader of codes is WebAssembly where the browser brings none, and photos are shown before they are sent.
-_POLICY = (
-    "default-src 'self'; img-src 'self' data: blob:; style-src 'self'; script-src 'self' 'wasm-unsafe-eval'; "
-    "object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
-)
 
 
 class Shown(BaseModel):
@@ -44,7 +38,7 @@ class DisplayCodes(BaseModel):
 def walk_page(request: Request, user: Technician) -> Response:
     """The shell; what it shows comes from /api/v1/patrols/walk, or from the phone's own store."""
     response = render(request, "walk.html", user=user, page="walk")
-    response.headers["Content-Security-Policy"] = _POLICY
+    response.headers["Content-Security-Policy"] = CAMERA_POLICY
     return response
 
 

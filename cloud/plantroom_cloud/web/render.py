@@ -15,6 +15,12 @@ from plantroom_cloud.columns import utc_from_ms
 from plantroom_cloud.web.nav import navigation
 
 STATIC = Path(__file__).parent / "static"
+#: Of pages with a camera: the reader of codes is WebAssembly where the browser brings none, and photos are shown before
+#: they are sent.
+CAMERA_POLICY = (
+    "default-src 'self'; img-src 'self' data: blob:; style-src 'self'; script-src 'self' 'wasm-unsafe-eval'; "
+    "object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+)
 _templates = Jinja2Templates(directory=Path(__file__).parent / "templates")
 
 

@@ -27,6 +27,7 @@ class OrderQuery:
     state: WorkOrderState | None = None
     assignee: str | None = None
     nobody: bool = False  #: taken by nobody yet
+    offered_to: str | None = None
     team_id: str | None = None
     priority: str = ""
     kind: str = ""
@@ -53,6 +54,7 @@ def find(session: Session, wanted: OrderQuery, before_id: int | None, limit: int
         (WorkOrder.state, wanted.state),
         (WorkOrder.assignee, wanted.assignee),
         (WorkOrder.team_id, wanted.team_id),
+        (WorkOrder.offered_to, wanted.offered_to),
     )
     for column, value in (
         *exact,

@@ -1,17 +1,13 @@
 // Walking a round: what comes next, by thumb, with or without a network.
-const AGAIN_MS = 5000, REFRESH_MS = 20_000, PHOTO_SIDE = 1600, PHOTO_QUALITY = 0.8;
+const AGAIN_MS = 5000, REFRESH_MS = 20_000;
 const DONE = ["visited", "early", "late", "skipped"];
 const WORDS = {released: "to walk", "in-progress": "under way", complete: "complete", "complete-with-deviations": "with deviations", missed: "missed"};
-const at = (id) => document.getElementById(id);
+const Queue = makeQueue({
+  name: "walk", source: "/api/v1/patrols/walk",
+  target: (item) => ({path: "/api/v1/patrols/walk/reports", report: {...item.report, kind: item.kind, ...(item.photoId && {photos: [item.photoId]})}}),
+});
 const state = {walk: null, queue: [], chosen: null, seen: new Map(), lastPoint: null};
 
-const make = (tag, className, text) => {
-  const element = document.createElement(tag);
-  if (className) element.className = className;
-  if (text !== undefined) element.textContent = text;
-  return element;
-};
-const clock = (moment) => new Date(moment).toLocaleTimeString([], {hour: "2-digit", minute: "2-digit"});
 const pointOf = (code) => { const parts = code.toUpperCase().split(":"); return parts[0] === "P1" && parts.length >= 3 ? parts[1].toLowerCase() : null; };
 const mine = () => state.queue.filter((item) => item.user === state.walk?.user);
 
@@ -109,14 +105,8 @@ function say(text, good) {
   if (good !== undefined) navigator.vibrate?.(good ? 80 : [80, 80, 80]);
 }
 
-async function phone() { // who reports: this browser on this device
-  let id = await Queue.kept("phone");
-  if (!id) await Queue.keep("phone", id = crypto.randomUUID());
-  return id;
-}
-
 async function tell(kind, report, photo) {
-  await Queue.add({kind, user: state.walk.user, photo, report: {phone: await phone(), at: new Date().toISOString(), ...report}});
+  await Queue.add({kind, user: state.walk.user, photo, report: {phone: await phoneId(Queue), at: new Date().toISOString(), ...report}});
 }
 
 async function scanned(code) {
@@ -150,16 +140,6 @@ async function toggleCamera() {
     stopCamera();
     say(error.name === "NotAllowedError" ? "The camera was not allowed; type the code instead" : error.message, false);
   }
-}
-
-async function smaller(file) { // phones take pictures far larger than anybody needs
-  const image = await createImageBitmap(file);
-  const scale = Math.min(1, PHOTO_SIDE / Math.max(image.width, image.height));
-  const canvas = document.createElement("canvas");
-  canvas.width = Math.round(image.width * scale);
-  canvas.height = Math.round(image.height * scale);
-  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
-  return new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", PHOTO_QUALITY));
 }
 
 function openReport() {
@@ -253,7 +233,7 @@ document.addEventListener("visibilitychange", () => { if (document.hidden) { if 
 setInterval(() => { if (!document.hidden) refresh(); }, REFRESH_MS);
 
 (async () => {
-  state.walk = await Queue.kept("walk") ?? null;
+  state.walk = await Queue.kept("data") ?? null;
   state.chosen = Number(new URLSearchParams(location.search).get("round")) || await Queue.kept("chosen") || null;
   await look();
   await refresh();

@@ -1,6 +1,8 @@
-// What happened on a round, kept on the phone until the control plane has taken it: sent one by one, oldest first.
+// What was done, kept on the phone until the control plane has taken it: sent one by one, oldest first.
 // A report keeps its ref, so that one whose answer was lost is sent again and counted once.
-const Queue = (() => {
+// `name`: of its store, its lock and its events; `source`: where the page's data comes from; `target`: where a report
+// goes, and as what.
+function makeQueue({name, source, target}) {
   const RETRY_MS = [2000, 5000, 15_000, 60_000];
   let opened = null, timer = null, tries = 0, running = false;
   const listeners = new Set();
@@ -8,7 +10,7 @@ const Queue = (() => {
 
   function open() {
     opened ??= new Promise((resolve, reject) => {
-      const request = indexedDB.open("plantroom-walk", 1);
+      const request = indexedDB.open(`plantroom-${name}`, 1);
       request.onupgradeneeded = () => {
         request.result.createObjectStore("queue", {keyPath: "order", autoIncrement: true});
         request.result.createObjectStore("kept");
@@ -53,29 +55,28 @@ const Queue = (() => {
       item.photoId = (await stored.json()).id;
       await put(item);
     }
-    const report = {...item.report, ref: item.ref, kind: item.kind};
-    if (item.photoId) report.photos = [item.photoId];
-    return post("/api/v1/patrols/walk/reports", JSON.stringify(report), "application/json", csrf);
+    const {path, report} = target(item);
+    return post(path, JSON.stringify({...report, ref: item.ref}), "application/json", csrf);
   }
 
   async function drain() {
-    let walk = await kept("walk");
+    let data = await kept("data");
     let renewed = false;
     for (;;) {
       const waiting = (await all()).filter((item) => item.state === "waiting");
-      const item = waiting.find((one) => one.user === walk?.user);
+      const item = waiting.find((one) => one.user === data?.user);
       if (!item) return;
-      const answer = await deliver(item, walk.csrf_token);
+      const answer = await deliver(item, data.csrf_token);
       if (answer.ok) {
         const taken = await answer.json();
         await drop(item.order);
-        document.dispatchEvent(new CustomEvent("walk:taken", {detail: {item, taken}}));
+        document.dispatchEvent(new CustomEvent(`${name}:taken`, {detail: {item, taken}}));
       } else if (answer.status === 403 && !renewed) { // a new session has a new token
         renewed = true;
-        walk = await refresh();
+        data = await refresh();
         continue;
       } else if (answer.status === 401 || answer.status === 403 || answer.status === 429 || answer.status >= 500) {
-        throw new Error(answer.status === 401 ? "log in again; what you scanned is kept" : `the server says ${answer.status}`);
+        throw new Error(answer.status === 401 ? "log in again; what you did is kept" : `the server says ${answer.status}`);
       } else { // it will never be taken: the person is told, and the ones behind it go on
         item.state = "refused";
         item.problem = (await answer.json().catch(() => ({}))).detail || `refused (${answer.status})`;
@@ -90,12 +91,12 @@ const Queue = (() => {
     running = true;
     clearTimeout(timer);
     try {
-      if (navigator.locks) await navigator.locks.request("plantroom-walk", drain); // two tabs keep the order, too
+      if (navigator.locks) await navigator.locks.request(`plantroom-${name}`, drain); // two tabs keep the order, too
       else await drain();
       tries = 0;
-      if ((await all()).every((item) => item.state !== "waiting")) document.dispatchEvent(new CustomEvent("walk:sent"));
+      if ((await all()).every((item) => item.state !== "waiting")) document.dispatchEvent(new CustomEvent(`${name}:sent`));
     } catch (error) {
-      document.dispatchEvent(new CustomEvent("walk:stuck", {detail: error.message}));
+      document.dispatchEvent(new CustomEvent(`${name}:stuck`, {detail: error.message}));
       timer = setTimeout(send, RETRY_MS[Math.min(tries++, RETRY_MS.length - 1)]);
     } finally {
       running = false;
@@ -103,14 +104,14 @@ const Queue = (() => {
     changed();
   }
 
-  async function refresh() { // rounds and token from the control plane; throws when it cannot be reached
-    const answer = await fetch("/api/v1/patrols/walk", {signal: AbortSignal.timeout(15_000)});
-    if (!answer.ok) throw new Error(answer.status === 401 ? "log in again; what you scanned is kept" : `the server says ${answer.status}`);
-    const walk = await answer.json();
-    await keep("walk", walk);
-    return walk;
+  async function refresh() { // the page's data and the token from the control plane; throws when it cannot be reached
+    const answer = await fetch(source, {signal: AbortSignal.timeout(15_000)});
+    if (!answer.ok) throw new Error(answer.status === 401 ? "log in again; what you did is kept" : `the server says ${answer.status}`);
+    const data = await answer.json();
+    await keep("data", data);
+    return data;
   }
 
   addEventListener("online", send);
   return {add, all, drop, keep, kept, refresh, send, follow: (listener) => listeners.add(listener)};
-})();
+}

@@ -1,0 +1,1 @@
+"""The technician's phone: my tasks, the pool, what stands before me; taken with or without a network."""

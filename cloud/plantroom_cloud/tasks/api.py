@@ -1,0 +1,191 @@
+"""/api/v1/my: what a technician's phone needs, and takes back what was done, once and in order."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Request
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from sqlmodel import Session
+
+from plantroom_cloud.dependencies import At, ReadSession, ServicesDep, Technician, WriteSession, may_see
+from plantroom_cloud.devices.tile import key_values
+from plantroom_cloud.errors import NotFoundError
+from plantroom_cloud.services import Services
+from plantroom_cloud.tasks.service import Reported, possible
+from plantroom_cloud.users.models import User
+from plantroom_cloud.workorders.models import FINISHED, WorkOrder, WorkOrderState
+from plantroom_cloud.workorders.service import HOLD_REASONS
+
+router = APIRouter(prefix="/api/v1/my", tags=["my tasks"])
+
+Ref = Annotated[str, Field(min_length=8, max_length=64, pattern=r"^[A-Za-z0-9-]+$")]
+OrderId = Annotated[int, Field(ge=1, le=2**31 - 1)]
+
+
+class Task(BaseModel):
+    """A work order as the phone shows it; `possible`: what its person may do now."""
+
+    id: int
+    title: str
+    kind: str
+    state: WorkOrderState
+    priority: str
+    due_at: datetime | None
+    opened_at: datetime
+    assignee: str | None
+    offered_to: str | None
+    where: str
+    device_id: str | None
+    description: str
+    cause: str
+    consequence: str
+    response: str
+    evidence: list[Any]
+    reopened: int
+    checklist: bool  #: it has steps to answer: /api/v1/work-orders/{id}/checklists
+    possible: list[str]
+
+
+class Desk(BaseModel):
+    """Everything the phone keeps for when the network is gone."""
+
+    user: str
+    csrf_token: str
+    now: datetime
+    hold_reasons: list[str]
+    mine: list[Task]
+    pool: list[Task]
+
+
+class StepReport(BaseModel):
+    """What was done; `ref` is made by the phone, `at` is its clock, `photos` are ids of /api/v1/photos."""
+
+    ref: Ref
+    order_id: OrderId
+    step: Literal["claim", "accept", "decline", "take-over", "start", "hold", "resume", "complete", "note"]
+    note: str = Field(default="", max_length=5000)
+    reason: str = Field(default="", max_length=500)
+    out_of_service: bool = False
+    photos: list[str] = Field(default=[], max_length=6)
+    at: AwareDatetime
+
+
+class Taken(BaseModel):
+    """What became of it; `applied` False: not any more, `text` says why; note and pictures are kept."""
+
+    model_config = ConfigDict(from_attributes=True)
+    work_order_id: int
+    step: str
+    applied: bool
+    state: str
+    text: str
+
+
+class AssetNote(BaseModel):
+    """Something seen at an asset."""
+
+    ref: Ref
+    text: str = Field(min_length=1, max_length=2000)
+    priority: Literal["critical", "high", "medium", "low"] = "medium"
+    photos: list[str] = Field(default=[], max_length=6)
+    at: AwareDatetime
+
+
+class Reading(BaseModel):
+    """The newest value of a device that measures the asset."""
+
+    label: str
+    value: Any
+    unit: str
+
+
+class Found(BaseModel):
+    """What a scanned label stands for."""
+
+    asset_id: int
+    name: str
+    code: str
+    where: str
+    readings: list[Reading]
+    orders: list[Task]
+
+
+@router.get("")
+def desk(request: Request, user: Technician, session: ReadSession, services: ServicesDep, at: At) -> Desk:
+    """My tasks and the pool."""
+    mine = services.tasks.mine(session, user.name, user.sites)
+    pool = services.tasks.pool(session, user.sites, user.team_id)
+    return Desk(
+        user=user.name,
+        csrf_token=getattr(request.state, "csrf_token", ""),
+        now=at,
+        hold_reasons=list(HOLD_REASONS),
+        mine=_tasks(session, services, user, mine, at),
+        pool=_tasks(session, services, user, pool, at),
+    )
+
+
+@router.post("/steps")
+def step(body: StepReport, user: Technician, session: WriteSession, services: ServicesDep, at: At) -> Taken:
+    """One at a time, oldest first. What is sent again changes nothing."""
+    order = services.work_orders.get(session, body.order_id)
+    if not may_see(user, order.site_id):
+        raise NotFoundError(f"there is no work order {body.order_id}")
+    said = body.model_dump(exclude={"at"})
+    return Taken.model_validate(services.tasks.take(session, user.name, Reported(**said), body.at, at))
+
+
+@router.get("/assets/{label}")
+def scanned(label: str, user: Technician, session: WriteSession, services: ServicesDep, at: At) -> Found:
+    """What the label on a machine or a door stands for."""
+    asset = services.assets.by_label(session, label)
+    if not may_see(user, asset.site_id) or asset.id is None:
+        raise NotFoundError("this label belongs to another site")
+    below = services.assets.below(session, asset)
+    devices = [item.device_id for item in services.assets.bindings(session, below) if item.until is None]
+    orders = [o for o in services.work_orders.of_asset(session, below, devices) if o.state not in FINISHED]
+    values = key_values(session, services, devices)
+    path = [above.name for above in services.assets.path(session, asset)][:-1]
+    return Found(
+        asset_id=asset.id,
+        name=asset.name,
+        code=asset.code,
+        where=" · ".join(path),
+        readings=[
+            Reading(label=text, value=value, unit=unit) for each in values.values() for text, value, unit in each
+        ],
+        orders=_tasks(session, services, user, orders, at),
+    )
+
+
+@router.post("/assets/{label}/reports")
+def report(
+    label: str, body: AssetNote, user: Technician, session: WriteSession, services: ServicesDep, at: At
+) -> Taken:
+    """Opens a work order on the asset; sent again it opens none."""
+    asset = services.assets.by_label(session, label)
+    if not may_see(user, asset.site_id):
+        raise NotFoundError("this label belongs to another site")
+    return Taken.model_validate(
+        services.tasks.open(session, user.name, body.ref, asset, body.text, body.priority, body.photos, body.at, at)
+    )
+
+
+def _tasks(session: Session, services: Services, user: User, orders: list[WorkOrder], at: datetime) -> list[Task]:
+    devices = {
+        device.id: device for device in services.devices.of_ids(session, [o.device_id for o in orders if o.device_id])
+    }
+    found = []
+    for order in orders:
+        device = devices.get(order.device_id or "")
+        asset = services.assets.get(session, order.asset_id) if order.asset_id is not None else None
+        where = [device.location if device else "", asset.name if asset else "", device.label if device else ""]
+        found.append(
+            Task(
+                **{name: getattr(order, name) for name in Task.model_fields if hasattr(order, name)},
+                where=" · ".join(dict.fromkeys(filter(None, where))),
+                checklist=bool(services.checklists.of_order(session, order.id or 0, at)),
+                possible=possible(order, user.name),
+            )
+        )
+    return found

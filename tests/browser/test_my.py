@@ -1,0 +1,192 @@
+"""The technician's phone in real Chromium: tasks, pool, checklist and labels by thumb, with and without a network."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, ViewportSize, expect, sync_playwright
+
+from plantroom_cloud.assets.models import Asset, AssetKind
+from plantroom_cloud.checklists.definition import StepDefinition, StepKind
+from plantroom_cloud.workorders.models import WorkOrder, WorkOrderState
+from tests.browser.building import PASSWORD, Building, furnish, wait_for
+from tests.browser.test_patrols import camera_file
+
+PHONE: ViewportSize = {"width": 360, "height": 740}
+
+
+class _House:
+    """A building with a hot pump, an asset with a label, and a phone whose camera sees that label."""
+
+    def __init__(self, folder: Path) -> None:
+        self.building = Building(folder)
+        self.building.start()
+        furnish(self.building)
+        services, at = self.building.services, self.building.now()
+        with services.database.write() as session:
+            asset = Asset(code="P1", name="Pump one", kind=AssetKind.EQUIPMENT, site_id="main", created_at=at)
+            services.assets.save(session, asset, at)
+            services.assets.bind(session, asset, "gw-a.pump-2", "anna", at)
+            self.label = services.assets.label(session, asset)
+        self.camera = camera_file(folder / "camera.y4m", [f"https://plantroom.example/r/{self.label}"])
+
+    def order(self, title: str, checklist: bool = False) -> int:
+        services, at = self.building.services, self.building.now()
+        with services.database.write() as session:
+            order = services.work_orders.create(session, title, "", "main", "gw-a.pump-2", "critical", None, "anna", at)
+            assert order.id is not None
+            if checklist:
+                steps = [
+                    StepDefinition(kind=StepKind.CHECK, label="Guard is on"),
+                    StepDefinition(kind=StepKind.NUMBER, label="Pressure", unit="bar", low=2, high=4, follow_up="high"),
+                ]
+                template = services.checklists.templates.make(session, "Pump check", "", steps, "anna", at)
+                assert template.id is not None
+                services.checklists.attach(session, order.id, template.id, "anna", at)
+            return order.id
+
+    def found(self, order: int) -> WorkOrder:
+        with self.building.services.database.read() as session:
+            return self.building.services.work_orders.get(session, order)
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_House]:
+    house = _House(tmp_path_factory.mktemp("house"))
+    yield house
+    house.building.stop()
+
+
+@pytest.fixture(scope="module")
+def chromium(house: _House) -> Iterator[Browser]:
+    arguments = [
+        "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking",
+        "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-video-capture={house.camera}",
+    ]  # fmt: skip
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def phone(chromium: Browser, house: _House) -> Iterator[tuple[BrowserContext, Page]]:
+    context = chromium.new_context(viewport=PHONE, color_scheme="dark")
+    page = context.new_page()
+    page.goto(f"{house.building.url}/login?next=/my")
+    page.fill("#name", "tom")
+    page.fill("#password", PASSWORD)
+    page.click("button.btn-primary")
+    page.wait_for_url("**/my")
+    expect(page.locator("#tab-pool")).to_contain_text("Pool (")
+    wait_for(lambda: page.evaluate("navigator.serviceWorker.ready.then((r) => Boolean(r.active))"), "it opens offline")
+    yield context, page
+    context.close()
+
+
+def fits(page: Page) -> None:
+    width: int = page.evaluate("document.documentElement.scrollWidth")
+    assert width <= PHONE["width"]
+
+
+def picture() -> FilePayload:
+    content = io.BytesIO()
+    Image.new("RGB", (64, 64), "green").save(content, "PNG")
+    return {"name": "seal.png", "mimeType": "image/png", "buffer": content.getvalue()}
+
+
+def test_a_task_is_taken_and_done_without_a_network(house: _House, phone: tuple[BrowserContext, Page]) -> None:
+    order = house.order("Change the seal", checklist=True)
+    context, page = phone
+    page.reload()
+    page.click("#tab-pool")
+    page.click(f'[data-task="{order}"]')
+    fits(page)
+    page.click('[data-step="claim"]')
+    wait_for(lambda: house.found(order).assignee == "tom", "the control plane knows")
+    expect(page.locator("#checklist-steps li")).to_have_count(2)
+    report = Axe().run(page)
+    assert report.violations_count == 0, report.generate_report()
+
+    context.set_offline(True)
+    expect(page.locator("#network")).to_have_text("no network")
+    page.click('[data-step="start"]')
+    page.click("#ask-send")
+    expect(page.locator("#task-state")).to_have_text("under way, to be sent")
+    page.get_by_role("button", name="Guard is on: answer").click()
+    page.click("#ask-send")
+    page.get_by_role("button", name="Pressure: answer").click()
+    page.fill("#ask-value", "5.5")
+    page.click("#ask-send")
+    expect(page.locator("#checklist-count")).to_have_text("2 of 2")
+    page.click('[data-step="complete"]')
+    page.fill("#ask-note", "New seal, no drip")
+    page.set_input_files("#ask-photo", [picture()])
+    page.click("#ask-send")
+    expect(page.locator("#waiting")).to_have_text("4 to send")
+    page.reload()  # from the phone's own store
+    expect(page.locator("#waiting")).to_have_text("4 to send")
+    assert house.found(order).state is WorkOrderState.ASSIGNED
+
+    context.set_offline(False)
+    wait_for(lambda: house.found(order).state is WorkOrderState.CLOSED, "all is sent, in order")
+    expect(page.locator("#waiting")).to_be_hidden()
+    assert house.found(order).resolution == "New seal, no drip"
+    services = house.building.services
+    with services.database.read() as session:
+        assert len(services.work_orders.files(session, order)) == 1
+        [checklist] = services.checklists.of_order(session, order, house.building.now())
+        assert (checklist.answered, checklist.failed) == (2, 1)  # 5.5 bar is too much: another order follows
+        follow_up = checklist.steps[1].follow_up
+        assert follow_up is not None
+
+
+def test_who_comes_too_late_reads_why(house: _House, phone: tuple[BrowserContext, Page]) -> None:
+    order = house.order("Oil the hinge")
+    context, page = phone
+    page.reload()
+    page.click("#tab-pool")
+    page.click(f'[data-task="{order}"]')
+    context.set_offline(True)
+    page.click('[data-step="claim"]')
+    services = house.building.services
+    with services.database.write() as session:
+        services.work_orders.claim(session, order, "anna", house.building.now())
+    context.set_offline(False)
+    expect(page.locator("#refused-list")).to_contain_text(f"#{order}, Take it: work order {order} is anna's already")
+    page.click("#refused-list button")
+    expect(page.locator("#refused")).to_be_hidden()
+
+
+def test_a_label_shows_its_machine_and_takes_a_report(house: _House, phone: tuple[BrowserContext, Page]) -> None:
+    _, page = phone
+    page.click("#scan")
+    expect(page.locator("#found")).to_contain_text("Pump one", timeout=20_000)
+    expect(page.locator("#found dl")).to_contain_text("Bearing temperature")
+    fits(page)
+    page.click("#report")
+    page.fill("#ask-text", "The coupling rattles")
+    page.click("#ask-send")
+    services = house.building.services
+
+    def opened() -> bool:
+        with services.database.read() as session:
+            return any(o.title == "The coupling rattles" and o.asset_id for o in services.work_orders.search(session))
+
+    wait_for(opened, "a work order on the asset")
+    page.click("#scan-back")
+    page.get_by_text("The camera cannot read it").wait_for(state="hidden")
+
+
+def test_it_installs_as_an_app(phone: tuple[BrowserContext, Page]) -> None:
+    context, page = phone
+    devtools = context.new_cdp_session(page)
+    manifest = devtools.send("Page.getAppManifest")
+    assert manifest["errors"] == []
+    assert manifest["url"].endswith("/static/manifest.webmanifest")
+    errors = [error["errorId"] for error in devtools.send("Page.getInstallabilityErrors")["installabilityErrors"]]
+    assert [error for error in errors if error != "in-incognito"] == []  # a test's context is always a private one

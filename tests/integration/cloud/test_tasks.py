@@ -1,0 +1,163 @@
+"""Steps that phones send: taken once, in the phone's own time; who was too late loses neither words nor pictures."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from threading import Barrier
+
+import pytest
+from PIL import Image
+
+from plantroom_cloud.database import Database
+from plantroom_cloud.files.service import FileService
+from plantroom_cloud.photos.service import PhotoService
+from plantroom_cloud.sites.models import Site
+from plantroom_cloud.tasks.models import TaskStep
+from plantroom_cloud.tasks.service import Reported, TaskService, possible
+from plantroom_cloud.users.models import Team
+from plantroom_cloud.workorders.models import WorkOrderState
+from plantroom_cloud.workorders.service import WorkOrderService
+
+NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+class _House:
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.orders = WorkOrderService()
+        self.photos = PhotoService(FileService())
+        self.tasks = TaskService(self.orders, self.photos)
+        with database.write() as session:
+            session.add(Site(id="main", name="Main"))
+            session.add(Team(id="hvac", name="HVAC"))
+
+    def open(self, title: str = "Pump hot", priority: str = "high", team: str | None = None) -> int:
+        with self.database.write() as session:
+            order = self.orders.create(session, title, "", "main", None, priority, team, "system", NOW)
+            assert order.id is not None
+            return order.id
+
+    def send(
+        self,
+        user: str,
+        ref: str,
+        order: int,
+        step: str,
+        at: datetime = NOW,
+        claimed: datetime | None = None,
+        *,
+        note: str = "",
+        reason: str = "",
+        photo: str = "",
+    ) -> tuple[bool, str, str]:
+        report = Reported(ref, order, step, note, reason, photos=[photo] if photo else [])
+        with self.database.write() as session:
+            found = self.tasks.take(session, user, report, claimed or at, at)
+            return found.applied, found.state, found.text
+
+    def story(self, order: int) -> list[tuple[str, str, str]]:
+        with self.database.read() as session:
+            return [(e.actor, e.action, e.note) for e in self.orders.trail(session, order)]
+
+    def picture(self) -> str:
+        content = BytesIO()
+        Image.new("RGB", (4, 4), "red").save(content, "PNG")
+        with self.database.write() as session:
+            return self.photos.store(session, content.getvalue(), "anna", NOW).id
+
+
+@pytest.fixture
+def house(database: Database) -> _House:
+    return _House(database)
+
+
+def test_a_task_from_the_pool_to_done_each_step_once(house: _House) -> None:
+    order, photo = house.open(), house.picture()
+    for _ in range(2):
+        assert house.send("anna", "aaaaaaaa-1", order, "claim") == (True, "assigned", "")
+        assert house.send("anna", "aaaaaaaa-2", order, "start") == (True, "in-progress", "")
+        assert house.send("anna", "aaaaaaaa-3", order, "hold", reason="parts", note="a seal") == (True, "on-hold", "")
+        assert house.send("anna", "aaaaaaaa-4", order, "resume") == (True, "in-progress", "")
+        done = house.send("anna", "aaaaaaaa-5", order, "complete", note="new seal", photo=photo)
+        assert done == (True, "closed", "")  # no alarm to verify it by
+    assert [action for _, action, _ in house.story(order)] == [
+        "open", "claim", "start", "hold", "resume", "complete", "verify", "file",
+    ]  # fmt: skip
+    with house.database.read() as session:
+        assert [file.file_id for file in house.orders.files(session, order)] == [photo]
+
+
+def test_who_is_late_loses_neither_words_nor_pictures(house: _House) -> None:
+    order, photo = house.open(), house.picture()
+    house.send("anna", "aaaaaaaa-1", order, "claim")
+    applied, state, text = house.send("tom", "tttttttt-1", order, "complete", note="greased it", photo=photo)
+    assert (applied, state) == (False, "assigned")
+    assert text == f"work order {order} is anna's now"
+    assert house.send("tom", "tttttttt-1", order, "complete") == (applied, state, text)
+    with house.database.read() as session:
+        assert len(house.orders.files(session, order)) == 1
+    [note] = [note for actor, action, note in house.story(order) if (actor, action) == ("tom", "note")]
+    assert "wanted to complete" in note
+    assert "greased it" in note
+
+
+def test_what_cannot_be_is_told_and_the_next_step_goes_on(house: _House) -> None:
+    order = house.open()
+    assert house.send("anna", "aaaaaaaa-1", order, "resume")[0] is False
+    assert house.send("anna", "aaaaaaaa-2", order, "hold", reason="bored")[0] is False
+    assert house.send("anna", "aaaaaaaa-3", order, "claim")[0] is True
+
+
+def test_it_counts_at_the_time_the_phone_says_within_what_can_be(house: _House) -> None:
+    order = house.open()
+    house.send("anna", "aaaaaaaa-1", order, "claim", NOW + 5 * HOUR, NOW + HOUR)
+    house.send("anna", "aaaaaaaa-2", order, "start", NOW + 5 * HOUR, NOW - 9 * HOUR)  # its clock was wrong
+    house.send("anna", "aaaaaaaa-3", order, "complete", NOW + 5 * HOUR, NOW + 99 * HOUR)
+    with house.database.read() as session:
+        found = house.orders.get(session, order)
+        assert (found.assigned_at, found.started_at, found.done_at) == (NOW + HOUR, NOW + HOUR, NOW + 5 * HOUR)
+
+
+def test_of_two_who_take_it_at_once_one_has_it(house: _House) -> None:
+    order, together = house.open(), Barrier(2)
+
+    def take(name: str) -> bool:
+        together.wait()
+        return house.send(name, f"{name}-{name}-1", order, "claim")[0]
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(take, ("anna", "tommy"))) == [False, True]
+
+
+def test_the_same_step_twice_at_once_is_one(house: _House) -> None:
+    order, together = house.open(), Barrier(2)
+
+    def take(_number: int) -> bool:
+        together.wait()
+        return house.send("anna", "aaaaaaaa-1", order, "claim")[0]
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(take, range(2))) == [True, True]
+    with house.database.read() as session:
+        assert session.get(TaskStep, "anna:aaaaaaaa-1") is not None
+    assert [action for _, action, _ in house.story(order)] == ["open", "claim"]
+
+
+def test_my_tasks_and_the_pool_in_the_order_to_do_them(house: _House) -> None:
+    low, other, mine = house.open("a", "low", "hvac"), house.open("b", "critical"), house.open("c", "medium")
+    house.send("anna", "aaaaaaaa-1", mine, "claim")
+    offered = house.open("d", "high")
+    house.send("tom", "tttttttt-1", offered, "claim")
+    with house.database.write() as session:
+        house.orders.offer(session, offered, "anna", "tom", NOW)
+        session.flush()
+        assert [order.id for order in house.tasks.mine(session, "anna", ())] == [offered, mine]
+        assert [order.id for order in house.tasks.pool(session, (), "hvac")] == [low, other]
+        assert [order.id for order in house.tasks.pool(session, (), None)] == [other, low]
+        found = {order.id: order for order in house.orders.search(session)}
+        assert possible(found[other], "anna") == ["claim"]
+        assert possible(found[offered], "anna") == ["take-over"]
+        assert possible(found[mine], "anna") == ["accept", "start", "complete", "decline"]
+        assert possible(found[mine], "tom") == []
+        assert found[mine].state is WorkOrderState.ASSIGNED
