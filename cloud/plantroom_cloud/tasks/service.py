@@ -13,8 +13,7 @@ from plantroom_cloud.files.content import plain_name
 from plantroom_cloud.photos.service import PhotoService
 from plantroom_cloud.tasks.models import TaskStep
 from plantroom_cloud.workorders.models import WorkOrder, WorkOrderState
-from plantroom_cloud.workorders.repository import OrderQuery
-from plantroom_cloud.workorders.service import WorkOrderService
+from plantroom_cloud.workorders.service import OrderQuery, WorkOrderService
 
 MOST_TASKS = 100
 

@@ -22,7 +22,7 @@ from plantroom_cloud.workorders.models import (
     WorkOrderHelper,
     WorkOrderState,
 )
-from plantroom_cloud.workorders.repository import OrderQuery
+from plantroom_cloud.workorders.repository import OrderQuery as OrderQuery  # for those who ask this service
 from plantroom_cloud.workorders.transitions import Step, next_state
 
 #: Photos and documents of one order.
