@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from dbus_fast import Message
@@ -18,7 +19,7 @@ from plantroom_edge.config.loader import load_site
 from plantroom_edge.drivers.ble_scale.config import BleScaleDevice
 from plantroom_edge.drivers.ble_scale.driver import BleScaleDriver
 from plantroom_edge.drivers.ble_scale.profile import BleScaleProfile
-from plantroom_edge.drivers.ble_scale.radio import Heard, Radio
+from plantroom_edge.drivers.ble_scale.radio import FORGET_AFTER, Heard, LinkLostError, Radio
 from plantroom_edge.drivers.ble_scale.survey import survey
 from plantroom_edge.drivers.registry import DRIVERS
 from plantroom_edge.profile.loader import ProfileLibrary
@@ -323,6 +324,98 @@ async def test_a_scan_that_hears_nobody_is_begun_anew() -> None:
         scale.on_air = True
         while not heard:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
+        await radio.close()
+
+
+@pytest.mark.parametrize("what", ["link", "services"])
+async def test_a_scale_that_bluez_remembers_wrongly_is_removed_and_found_anew(
+    what: Literal["link", "services"],
+) -> None:
+    """Its cache is stale: every attempt fails, or ends in a scale without services."""
+    scale, other = GattScale(GATT, "SCALE", now), GattScale(TEXT, "OTHER", now)
+    scale.advertising_s = 0.05
+    scale.stale = what
+    sink = MemorySink()
+    async with private_bus() as bus, on_air(bus, [scale, other]) as air, running(make_driver([scale, other]), sink):
+        await asyncio.gather(scale.weigh(10.0), other.weigh(20.0))
+        await sink.until(lambda s: weighings(s, "scale") == [10.0] and weighings(s, "other") == [20.0])
+        assert air.daemon.removed == [GATT]
+        other.refusals = [BluezError("org.bluez.Error.Failed", "Software caused connection abort")] * 3
+        air.daemon.drop(other)
+        await other.weigh(21.0)
+        assert air.daemon.removed == [GATT], "three refusals are none of the cache's business"
+
+
+async def test_a_paired_scale_is_never_removed() -> None:
+    """A person would have to pair it again."""
+    scale = GattScale(GATT, "SCALE", now)
+    scale.advertising_s, scale.paired = 0.02, True
+    refused = [BluezError("org.bluez.Error.Failed", "Software caused connection abort")] * (FORGET_AFTER + 1)
+    scale.refusals = list(refused)
+    async with private_bus() as bus, on_air(bus, [scale]) as air:
+        heard: asyncio.Queue[Heard] = asyncio.Queue()
+        radio = Radio("hci0", None, SystemClock(), heard.put_nowait)
+        await radio.open()
+        for _ in refused:
+            with pytest.raises(LinkLostError, match="connection abort"):
+                await radio.connect(await heard.get(), lambda: None)
+        link = await radio.connect(await heard.get(), lambda: None)
+        await link.close()
+        await radio.close()
+        assert air.daemon.removed == []
+
+
+async def test_an_adapter_that_hears_nobody_is_switched_off_and_on() -> None:
+    """A new scan is no help; links that stand are not ended for it."""
+    scale = GattScale(GATT, "SCALE", now)
+    sink = MemorySink()
+    async with private_bus() as bus, on_air(bus, [scale]) as air:
+        air.daemon.deaf = True
+        driver = make_driver([scale], silence="1s")
+        async with running(driver, sink):
+            await scale.weigh(10.0)
+            assert air.daemon.switched_on == 1
+            scans = driver._radio.scans
+            while driver._radio.scans < scans + 2:  # noqa: ASYNC110  (two times silence: nobody else advertises)
+                await asyncio.sleep(0.02)
+            await scale.weigh(11.0)
+            await sink.until(lambda s: weighings(s, "scale") == [10.0, 11.0])
+        assert (air.daemon.switched_on, scale.connects) == (1, 1)
+
+
+async def test_an_adapter_that_others_use_is_not_switched() -> None:
+    scale = GattScale(GATT, "SCALE", now)
+    async with private_bus() as bus, on_air(bus, [scale]) as air:
+        air.daemon.deaf = True
+        driver = make_driver([scale], silence="1s", power_cycle=False)
+        async with running(driver, MemorySink()):
+            while driver._radio.scans < 4:  # noqa: ASYNC110  (the driver counts; nobody tells us)
+                await asyncio.sleep(0.02)
+        assert air.daemon.switched_on == 0
+
+
+async def test_an_adapter_that_refuses_every_scan_is_switched_off_and_on() -> None:
+    """InProgress for ever: with a dongle, until it is pulled out."""
+    scale = GattScale(GATT, "SCALE", now)
+    sink = MemorySink()
+    async with private_bus() as bus, on_air(bus, [scale]) as air:
+        air.daemon.stuck = BluezError("org.bluez.Error.InProgress", "Operation already in progress")
+        async with running(make_driver([scale]), sink):
+            await scale.weigh(10.0)
+            await sink.until(lambda s: weighings(s, "scale") == [10.0])
+        assert air.daemon.switched_on == 1
+
+
+async def test_an_agent_that_is_stopped_leaves_the_adapter_on() -> None:
+    async with private_bus() as bus, on_air(bus, []) as air, asyncio.TaskGroup() as tasks:
+        radio = Radio("hci0", None, SystemClock(), lambda _heard: None)
+        await radio.open()
+        switching = tasks.create_task(radio.switch(), name="switch")
+        while air.daemon.powered:  # noqa: ASYNC110  (the simulator knows; nobody tells us)
+            await asyncio.sleep(0.01)
+        switching.cancel()
+        await asyncio.wait([switching])
+        assert air.daemon.switched_on == 1
         await radio.close()
 
 

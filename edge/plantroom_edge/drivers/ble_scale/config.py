@@ -38,6 +38,7 @@ class BleBus(BusConfig):
     type: Literal["ble"]
     adapter: Annotated[str, Field(pattern=r"^hci\d+$")] = "hci0"
     silence: Annotated[Seconds, Field(ge=1)] = 90.0  #: nothing heard from anybody for so long: the scan is begun anew
+    power_cycle: bool = True  #: switch the adapter off and on when that is no help; false where others use it too
     report: Annotated[Seconds, Field(ge=0.1)] = 10.0  #: how often link, signal, battery and the rest are told
     dbus_address: str | None = None  #: where BlueZ is, if not on the system bus; it holds for the whole agent
 

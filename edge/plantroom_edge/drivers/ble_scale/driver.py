@@ -11,6 +11,7 @@ from plantroom_edge.drivers.ble_scale.config import BleBus, BleScaleDevice
 from plantroom_edge.drivers.ble_scale.profile import BleScaleProfile, Protocol
 from plantroom_edge.drivers.ble_scale.radio import Heard, Link, LinkLostError, Radio, RadioLostError
 from plantroom_edge.drivers.ble_scale.scale import Scale
+from plantroom_edge.drivers.ble_scale.silence import Remedy, SilenceWatch
 from plantroom_shared.backoff import Backoff, keep_connected
 from plantroom_shared.batch import Event, Value
 from plantroom_shared.clock import Clock
@@ -40,7 +41,9 @@ class BleScaleDriver:
         self._clock = clock
         self._scales = {device.address: Scale(device, profile, clock) for device, profile in devices}
         self._frames: dict[str, asyncio.Queue[tuple[int, bytes] | None]] = {}
-        self._radio = Radio(bus.adapter, bus.dbus_address, clock, self._hear, self._scales.keys())
+        self._radio = Radio(
+            bus.adapter, bus.dbus_address, clock, self._hear, self._scales.keys(), may_switch=bus.power_cycle
+        )
         self._state: dict[str, str] = {}
         self._lost = 0
         self._opened_at = 0.0
@@ -156,14 +159,16 @@ class BleScaleDriver:
             frames.put_nowait((self._clock.now_ms(), frame))
 
     async def _watch_scan(self) -> None:
-        """A scanner that hears nobody for long may have died with the adapter: begin a new one."""
+        """A scan that hears nobody for long may have died with the adapter."""
+        watch = SilenceWatch(self._config.silence)
         while True:
-            quiet = self._clock.monotonic() - self._radio.heard_at
-            if quiet >= self._config.silence:
-                _log.info("bus %s: nothing heard for %.0f s; scanning anew", self.bus, quiet)
-                await self._radio.scan_again()
-                quiet = 0.0
-            await self._clock.sleep(self._config.silence - quiet)
+            at, due = self._clock.monotonic(), watch.due_at(self._radio.heard_at, self._radio.scan_at)
+            if at < due:
+                await self._clock.sleep(due - at)
+                continue
+            remedy = watch.remedy(at, linked=self._radio.linked)
+            _log.info("bus %s: nobody was heard for %.0f s", self.bus, at - self._radio.heard_at)
+            await (self._radio.switch() if remedy is Remedy.SWITCH else self._radio.scan_again())
 
     async def _report(self, sink: Sink) -> None:
         while True:

@@ -4,7 +4,8 @@ The objects are one dict {path: {interface: {property: Variant}}}, and one low-l
 who asks (discovery and notify sessions are per client in BlueZ) and can delay or refuse any single reply. It behaves
 like BlueZ where clients stumble: a second discovery of one client is InProgress, and so is a second connection
 attempt while one runs; what was not connected is forgotten some time after discovery ended; a read of a characteristic
-that notifies looks like a notification; GATT objects end in /serviceXXXX/charXXXX/descXXXX.
+that notifies looks like a notification; GATT objects end in /serviceXXXX/charXXXX/descXXXX. What it remembers of a
+device can be stale until RemoveDevice, and its adapter deaf or stuck until it is switched off and on.
 """
 
 import asyncio
@@ -77,6 +78,10 @@ class Bluetoothd:
         self._bus: MessageBus | None = None
         self._tasks: asyncio.TaskGroup | None = None
         self.adapter_refusals: list[BluezError] = []  #: the next discoveries fail with these
+        self.deaf = False  #: it scans and hears nobody, until it is switched off and on
+        self.stuck: BluezError | None = None  #: every discovery fails with this, until it is switched off and on
+        self.switched_on = 0
+        self.removed: list[str] = []  #: addresses of devices that a client had removed
         self.refused_busy = 0  #: calls that came while another of their kind ran
         self.connected_while_scanning = 0
 
@@ -114,7 +119,7 @@ class Bluetoothd:
     # What peripherals do
 
     def advertise(self, peripheral: Peripheral) -> bool:
-        if not self._discovering:
+        if not self._discovering or self.deaf:
             return False
         path = self._path(peripheral)
         content = peripheral.advertisement()
@@ -136,8 +141,8 @@ class Bluetoothd:
             "Alias": Variant("s", peripheral.name),
             "Name": Variant("s", peripheral.name),
             "Adapter": Variant("o", self._adapter),
-            "Paired": Variant("b", False),
-            "Bonded": Variant("b", False),
+            "Paired": Variant("b", peripheral.paired),
+            "Bonded": Variant("b", peripheral.paired),
             "Trusted": Variant("b", False),
             "Blocked": Variant("b", False),
             "LegacyPairing": Variant("b", False),
@@ -170,6 +175,9 @@ class Bluetoothd:
         self._set(path, DEVICE, {"ServicesResolved": Variant("b", False), "Connected": Variant("b", False)})
         for other in reversed(below):
             self._remove(other)
+
+    def deafen(self, deaf: bool) -> None:
+        self.deaf = deaf
 
     # The bus
 
@@ -214,6 +222,8 @@ class Bluetoothd:
                 return "a{sv}", [known.get(message.body[0], {})]
             case "org.freedesktop.DBus.Properties", "Get":
                 return "v", [known[message.body[0]][message.body[1]]]
+            case "org.freedesktop.DBus.Properties", "Set":
+                return self._set_property(path, *message.body)
             case "org.bluez.Adapter1", "SetDiscoveryFilter":
                 return NOTHING
             case "org.bluez.Adapter1", "StartDiscovery":
@@ -247,7 +257,31 @@ class Bluetoothd:
 
     # Adapter1
 
+    def _set_property(self, path: str, interface: str, name: str, value: Variant) -> Reply:
+        if (path, interface, name) != (self._adapter, ADAPTER, "Powered"):
+            raise BluezError("org.freedesktop.DBus.Error.PropertyReadOnly", f"Property '{name}' is not writable")
+        if value.value == self.powered:
+            return NOTHING
+        if value.value:
+            self.deaf, self.stuck = False, None
+            self.switched_on += 1
+        else:
+            for peripheral in self._by_path.values():
+                self.drop(peripheral)
+            self._discovering.clear()
+            self._tell_discovering()
+        self._set(self._adapter, ADAPTER, {"Powered": Variant("b", value.value)})
+        return NOTHING
+
+    @property
+    def powered(self) -> bool:
+        return bool(self._objects[self._adapter][ADAPTER]["Powered"].value)
+
     def _start_discovery(self, sender: str) -> Reply:
+        if not self.powered:
+            raise BluezError("org.bluez.Error.NotReady", "Resource Not Ready")
+        if self.stuck is not None:
+            raise self.stuck
         if self.adapter_refusals:
             raise self.adapter_refusals.pop(0)
         if sender in self._discovering:
@@ -290,6 +324,8 @@ class Bluetoothd:
             raise BluezError("org.bluez.Error.DoesNotExist", "Does Not Exist")
         self.drop(self._by_path[path])
         self._remove(path)
+        self._by_path[path].stale = ""
+        self.removed.append(self._by_path[path].address)
         return NOTHING
 
     # Device1
@@ -298,6 +334,8 @@ class Bluetoothd:
         peripheral = self._by_path[path]
         if peripheral.connected:
             return NOTHING
+        if not self.powered:
+            raise BluezError("org.bluez.Error.NotReady", "Resource Not Ready")
         if self._connecting:
             self.refused_busy += 1
             raise BluezError("org.bluez.Error.InProgress", "Operation already in progress")
@@ -308,6 +346,8 @@ class Bluetoothd:
             await asyncio.sleep(peripheral.connecting_s)
             if peripheral.refusals:
                 raise peripheral.refusals.pop(0)
+            if peripheral.stale == "link":
+                raise BluezError("org.bluez.Error.Failed", "Software caused connection abort")
             if not (peripheral.on_air and peripheral.connectable):
                 await asyncio.sleep(self._give_up_s)
                 raise BluezError("org.bluez.Error.Failed", "le-connection-abort-by-local")
@@ -328,7 +368,7 @@ class Bluetoothd:
 
     def _add_services(self, path: str, peripheral: Peripheral) -> None:
         handle = 1
-        for service in peripheral.services():
+        for service in [] if peripheral.stale == "services" else peripheral.services():
             service_path = f"{path}/service{handle:04x}"
             handle += 1
             self._add(

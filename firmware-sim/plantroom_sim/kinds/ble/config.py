@@ -64,6 +64,12 @@ class Drift(Strict):
     kg: Annotated[float, Field(ge=-5, le=5)] = 0.15
 
 
+class Stale(Strict):
+    """What bluetoothd remembers of the scale is wrong, until a client has it removed."""
+
+    what: Literal["link", "services"] = "link"  #: it cannot be connected, or seems to have no services
+
+
 class Restart(Strict):
     """bluetoothd dies and is back after so many seconds."""
 
@@ -83,6 +89,8 @@ FAULTS: Mapping[str, type[Strict]] = {
     "doubled": Several,  #: the next frames are sent twice
     "battery-low": Battery,
     "zero-drift": Drift,
+    "stale": Stale,
+    "adapter-deaf": Plain,  #: for all scales of the bus: it scans and hears nobody, until it is switched off and on
     "bluetoothd-restart": Restart,  #: for all scales of the bus
 }
 ACTIONS: Mapping[str, type[Strict]] = {"weigh": Weigh, "fail": Plain, "overload": Plain}

@@ -8,7 +8,7 @@ from typing import Any
 from plantroom_shared.batch import DeviceRows
 from plantroom_sim.errors import SimError
 from plantroom_sim.kinds.ble.broadcast_scale import BroadcastScale
-from plantroom_sim.kinds.ble.config import Battery, BleScale, Cut, Drift, Restart, Several, Weigh
+from plantroom_sim.kinds.ble.config import Battery, BleScale, Cut, Drift, Restart, Several, Stale, Weigh
 from plantroom_sim.kinds.ble.gatt_scale import GattScale
 from plantroom_sim.kinds.ble.peripheral import BluezError
 from plantroom_sim.kinds.ble.scale import Scale
@@ -42,8 +42,13 @@ class SimScale:
                 scale.battery = percent
             case Drift(kg=kg):
                 scale.zero_kg = kg
+            case Stale(what=what):
+                scale.stale = what
             case Restart(away_s=away_s):
                 self._restart(away_s)
+            case _ if kind == "adapter-deaf":
+                if scale.radio is not None:
+                    scale.radio.deafen(True)
             case _:
                 scale.leave()
 
@@ -58,6 +63,11 @@ class SimScale:
                 scale.cuts_before = scale.cuts_after = 0
             case "doubled":
                 scale.doubled = 0
+            case "stale":
+                scale.stale = ""
+            case "adapter-deaf":
+                if scale.radio is not None:
+                    scale.radio.deafen(False)
             case "battery-low":
                 scale.battery = self.entry.battery
             case "zero-drift":

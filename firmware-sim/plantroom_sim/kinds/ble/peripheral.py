@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from plantroom_sim.errors import SimError
 
@@ -62,6 +62,10 @@ class Radio(Protocol):
         """The link is gone."""
         ...
 
+    def deafen(self, deaf: bool) -> None:
+        """The adapter hears nobody, until it is switched off and on."""
+        ...
+
 
 class Peripheral:
     """Base of all simulated devices. Faults are plain attributes: whoever holds it sets them."""
@@ -79,6 +83,9 @@ class Peripheral:
         self.connected = False
         self.refusals: list[BluezError] = []  #: the next connection attempts fail with these
         self.flaps = 0  #: so many connections break right after they were made (le-connection-abort-by-local)
+        #: what BlueZ remembers of it is wrong until it is removed: it cannot be connected, or seems to have no services
+        self.stale: Literal["", "link", "services"] = ""
+        self.paired = False
         self.connects = 0
         self.subscribed: set[str] = set()
         self.radio: Radio | None = None
