@@ -138,6 +138,9 @@ def birth(gateway: str, devices: int) -> bytes:
             limit=1_000,
             deadband=5,
             on_delay_s=5,
+            cause="Too much load.",
+            consequence="It wears out.",
+            response="Reduce the load.",
             work_order=False,
         )
         for number in range(RULES)

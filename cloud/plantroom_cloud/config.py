@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from plantroom_cloud.alarms.rationalisation import Matrix
 from plantroom_cloud.errors import CloudError
 
 
@@ -120,6 +121,7 @@ class CloudConfig(_Strict):
     notifications: Notifications = Notifications()
     access: Access = Access()
     costs: Costs = Costs()
+    alarms: Matrix = Matrix()  #: severity by consequence and time to respond
     broker_dir: Path = Path("broker")  #: password file, access list and certificates of the broker
 
 

@@ -112,7 +112,7 @@ def build(config: CloudConfig, clock: Clock) -> Services:
 
     notifications = NotificationService(users, config.notifications.base_url, is_unanswered)
     gateways, devices, work_orders = GatewayService(), DeviceService(), WorkOrderService(notifications)
-    alarms = AlarmService(work_orders, notifications)
+    alarms = AlarmService(work_orders, notifications, config.alarms)
     work_orders.listen(alarms.follow_work_order)
     costs = CostService(work_orders, config.costs.currency)
     work_orders.listen(costs.labour.follow)

@@ -25,7 +25,7 @@ OBJECTS = [
     "/work-orders/1",
 ]
 #: Not pages: parts of one, or files.
-PARTS = {"/rules/metrics", "/notifications/bell", "/patrols/routes/preview"}
+PARTS = {"/rules/metrics", "/rules/severity", "/notifications/bell", "/patrols/routes/preview"}
 SCREENS = [(PHONE, "dark"), (DESK, "light")]
 
 

@@ -106,6 +106,9 @@ class Gateway:
             metric="t",
             operator=">",
             limit=80,
+            cause="Worn bearing.",
+            consequence="It seizes.",
+            response="Grease it.",
             work_order=work_order,
         )
         device = BirthDevice(

@@ -42,3 +42,25 @@ def test_what_stands_in_an_older_database_stays(empty: Database) -> None:
     migrate(empty)
     with empty.engine.connect() as connection:
         assert connection.execute(text("SELECT state FROM work_order")).scalar_one() == "in-progress"
+
+
+def test_an_older_rule_with_its_texts_goes_on_making_alarms(empty: Database) -> None:
+    config = alembic_config()
+    texts = {"whole": ("Worn bearing.", "It seizes.", "Grease it."), "half": ("Worn bearing.", "", " ")}
+    with empty.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0021")  # rules without rationalisation
+        for name, (cause, consequence, response) in texts.items():
+            connection.execute(
+                text(
+                    "INSERT INTO alarm_rule (name, kind, severity, deadband, more, states, on_delay_s, off_delay_s,"
+                    " proving_s, cause, consequence, response, latching, realarm_s, first_out, work_order, enabled,"
+                    " created_by, updated_at) VALUES (:name, 'limit', 'high', 0, '{}', '[]', 0, 0, 0, :cause,"
+                    " :consequence, :response, false, 0, '', true, true, 'anna', '2026-01-01')"
+                ),
+                {"name": name, "cause": cause, "consequence": consequence, "response": response},
+            )
+    migrate(empty)
+    with empty.engine.connect() as connection:
+        found = connection.execute(text("SELECT name, impact, respond_within_s FROM alarm_rule ORDER BY name"))
+        assert [tuple(row) for row in found] == [("half", None, 0), ("whole", "serious", 3600)]

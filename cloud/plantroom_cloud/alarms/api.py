@@ -7,7 +7,8 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from plantroom_cloud.alarms.definition import RuleDefinition
-from plantroom_cloud.alarms.models import AlarmState, Severity
+from plantroom_cloud.alarms.models import AlarmRule, AlarmState, Severity
+from plantroom_cloud.alarms.rationalisation import Matrix, lacking
 from plantroom_cloud.columns import utc_from_ms
 from plantroom_cloud.dependencies import (
     At,
@@ -52,6 +53,7 @@ class AlarmOut(BaseModel):
     cause: str
     consequence: str
     response: str
+    respond_within_s: float
     evidence: list[Any]
 
 
@@ -155,13 +157,57 @@ class AuditOut(BaseModel):
 
 
 class RuleOut(RuleDefinition):
-    """A rule."""
+    """A rule; what it `lacks` keeps it from making alarms: it makes events."""
 
     model_config = ConfigDict(from_attributes=True)
     id: int
+    lacks: list[str] = Field(default_factory=list)
     key: str | None
     created_by: str
     updated_at: datetime
+
+
+class EventOut(BaseModel):
+    """What a rule saw that makes no alarms."""
+
+    model_config = ConfigDict(from_attributes=True)
+    id: int
+    rule_id: int
+    source: str
+    device_id: str | None
+    gateway_id: str | None
+    site_id: str
+    name: str
+    active: bool
+    began_at: datetime
+    detected_at: datetime
+    ended_at: datetime | None
+    metric: str | None
+    value: Any
+    limit: float | None
+    unit: str
+    detail: str
+
+
+@router.get("/alarm-events", tags=["alarms"])
+def list_events(
+    user: Viewer,
+    session: ReadSession,
+    services: ServicesDep,
+    device: str | None = None,
+    cursor: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> Page[EventOut]:
+    """What rules saw that lack their rationalisation, newest first."""
+    found = services.alarms.events(session, user.sites, device_id=device, before_id=cursor, limit=limit)
+    more = str(found[-1].id) if len(found) == limit else None
+    return Page(items=[EventOut.model_validate(event) for event in found], next=more)
+
+
+@router.get("/alarm-rules/matrix", tags=["alarm rules"])
+def get_matrix(_user: Viewer, services: ServicesDep) -> Matrix:
+    """Which severity follows from consequence and time to respond in this installation."""
+    return services.alarms.matrix
 
 
 @router.get("/alarms", tags=["alarms"])
@@ -237,7 +283,7 @@ def reset(
 @router.get("/alarm-rules", tags=["alarm rules"])
 def list_rules(_user: Viewer, session: ReadSession, services: ServicesDep) -> Page[RuleOut]:
     """All rules, those of one profile together."""
-    return Page(items=[RuleOut.model_validate(rule) for rule in services.alarms.rules(session)])
+    return Page(items=[_out(rule) for rule in services.alarms.rules(session)])
 
 
 @router.post("/alarm-rules", status_code=201, tags=["alarm rules"])
@@ -246,7 +292,7 @@ def create_rule(body: RuleDefinition, user: Manager, session: WriteSession, serv
     rule = services.alarms.create_rule(session, body, user.name, at)
     detail = body.model_dump(mode="json")
     services.users.audit(session, user.name, "alarm-rule.create", f"alarm-rule/{rule.id}", detail, at)
-    return RuleOut.model_validate(rule)
+    return _out(rule)
 
 
 @router.post("/alarm-rules/preview", tags=["alarm rules"])
@@ -302,7 +348,7 @@ def alarm_figures(
 @router.get("/alarm-rules/{rule_id}", tags=["alarm rules"])
 def get_rule(rule_id: int, _user: Viewer, session: ReadSession, services: ServicesDep) -> RuleOut:
     """One."""
-    return RuleOut.model_validate(services.alarms.rule(session, rule_id))
+    return _out(services.alarms.rule(session, rule_id))
 
 
 @router.put("/alarm-rules/{rule_id}", tags=["alarm rules"])
@@ -312,7 +358,7 @@ def update_rule(
     """Change a rule; it takes effect within a second."""
     changes = services.alarms.change_rule(session, rule_id, body, user.name, at)
     services.users.audit(session, user.name, "alarm-rule.update", f"alarm-rule/{rule_id}", changes, at)
-    return RuleOut.model_validate(services.alarms.rule(session, rule_id))
+    return _out(services.alarms.rule(session, rule_id))
 
 
 @router.delete("/alarm-rules/{rule_id}", status_code=204, tags=["alarm rules"])
@@ -327,3 +373,7 @@ def rule_history(rule_id: int, _user: Manager, session: ReadSession, services: S
     """Who changed what, newest first."""
     entries = services.users.audited(session, f"alarm-rule/{rule_id}")
     return Page(items=[AuditOut.model_validate(entry) for entry in entries])
+
+
+def _out(rule: AlarmRule) -> RuleOut:
+    return RuleOut.model_validate(rule).model_copy(update={"lacks": [*lacking(rule)]})

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, Field
 
-from plantroom_cloud.alarms.models import RuleKind, Severity
+from plantroom_cloud.alarms.models import Impact, RuleKind, Severity
 
 #: Kinds that a person makes; the others every installation has.
 OWN_KINDS = (
@@ -58,12 +58,14 @@ class More(BaseModel):
 
 
 class RuleDefinition(BaseModel):
-    """A rule on one device, or on each device of a profile."""
+    """A rule on one device, or on each device with a label, of a profile or of a site. With cause, consequence,
+    response, impact and respond_within_s it makes alarms, whose severity the matrix gives; else events."""
 
     name: str = Field(min_length=1, max_length=200)
     kind: RuleKind
-    severity: Severity
+    severity: Severity | None = None  #: computed; who says it must say what the matrix gives
     device_id: str | None = None
+    label: str | None = Field(default=None, max_length=63)
     profile: str | None = None
     site_id: str | None = None
     metric: str | None = None
@@ -78,6 +80,8 @@ class RuleDefinition(BaseModel):
     cause: str = Field(default="", max_length=2000)
     consequence: str = Field(default="", max_length=2000)
     response: str = Field(default="", max_length=2000)
+    impact: Impact | None = None
+    respond_within_s: float = Field(default=0, ge=0, le=31_536_000, allow_inf_nan=False)
     team_id: str | None = None
     latching: bool = False
     realarm_s: float = Field(default=0, ge=0, le=604_800)
@@ -92,10 +96,11 @@ def mistakes(rule: RuleDefinition, metrics: Mapping[str, Mapping[str, Any]] | No
     if rule.kind not in OWN_KINDS:
         return {}
     found: dict[str, str] = {}
-    if sum(map(bool, (rule.device_id, rule.profile, rule.site_id))) != 1:
-        found["target"] = "say one of device_id, profile and site_id: what the rule applies to"
+    said = [name for name in (rule.device_id, rule.label, rule.profile, rule.site_id) if name]
+    if len(said) != 1:
+        found["target"] = "say one of device_id, label, profile and site_id: what the rule applies to"
     elif metrics is None:
-        found["target"] = f"there is no device, profile or site {rule.device_id or rule.profile or rule.site_id!r}"
+        found["target"] = f"there is no device, label, profile or site {said[0]!r}"
     found |= _more_mistakes(rule, metrics)
     if rule.kind is RuleKind.NO_DATA:
         if rule.on_delay_s < 1:

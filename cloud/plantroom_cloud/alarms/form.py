@@ -15,12 +15,13 @@ DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 def rule_values(form: Submitted) -> dict[str, Any]:
     """The form's fields as a definition has them, and `target` for the form itself."""
     kind, _, target = form.text("target").partition(":")
-    names = ("name", "kind", "severity", "metric", "operator", "limit", "team_id")
+    names = ("name", "kind", "metric", "operator", "limit", "team_id", "impact")
     texts = ("cause", "consequence", "response", "first_out")
-    numbers = ("deadband", "on_delay_s", "off_delay_s", "proving_s", "realarm_s")
+    numbers = ("respond_within_s", "deadband", "on_delay_s", "off_delay_s", "proving_s", "realarm_s")
     return {
         "target": form.text("target"),
         "device_id": target if kind == "device" else None,
+        "label": target if kind == "label" else None,
         "profile": target if kind == "profile" else None,
         "site_id": target if kind == "site" else None,
         "states": form.listed("states"),
@@ -40,7 +41,10 @@ def values_of(rule: AlarmRule) -> dict[str, Any]:
     target = f"device:{rule.device_id}" if rule.device_id else f"profile:{rule.profile}"
     if rule.site_id:
         target = f"site:{rule.site_id}"
-    return rule.model_dump() | {"target": target, "kind": rule.kind.value, "severity": rule.severity.value}
+    if rule.label:
+        target = f"label:{rule.label}"
+    impact = rule.impact.value if rule.impact is not None else ""
+    return rule.model_dump() | {"target": target, "kind": rule.kind.value, "impact": impact}
 
 
 def comparison(part: Mapping[str, Any]) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 from sqlmodel import Session
 
 from plantroom_cloud.alarms import engine, repository
-from plantroom_cloud.alarms.models import RuleState
+from plantroom_cloud.alarms.models import AlarmRule, RuleState
+from plantroom_cloud.alarms.precedence import Scope, choose, scope
 from plantroom_cloud.alarms.raising import Raising
 from plantroom_cloud.alarms.rules import compiled
 from plantroom_cloud.columns import ms_from_utc, utc_from_ms
@@ -59,33 +60,41 @@ class Judging:
         self._loaded_at: datetime | None = None
         self._fingerprint: tuple[Any, ...] = ()
 
-    def reload(self, session: Session, at: datetime) -> None:
-        """Look whether rules or devices changed, at most once a second."""
+    def reload(self, session: Session, at: datetime) -> bool:
+        """Look whether rules or devices changed, at most once a second; whether they did."""
         if self._loaded_at is not None and 0 <= (at - self._loaded_at).total_seconds() < RELOAD_S:
-            return
+            return False
         self._loaded_at = at
-        devices = repository.devices(session)
-        fingerprint = (*repository.rules_fingerprint(session), len(devices), hash(tuple(sorted(devices))))
+        places = repository.places(session)
+        fingerprint = (*repository.rules_fingerprint(session), len(places), hash(tuple(places)))
         if fingerprint == self._fingerprint:
-            return
+            return False
         self._forget_standings()
         self._fingerprint = fingerprint
         self._rules, self._devices_of = {}, {}
-        of_device: dict[str, list[engine.Rule]] = {}
-        of_profile: dict[str, list[engine.Rule]] = {}
-        of_site: dict[str, list[engine.Rule]] = {}
+        on: dict[tuple[Scope, str], list[AlarmRule]] = {}
         for rule in repository.enabled_rules(session):
-            if rule.device_id is not None:
-                of_device.setdefault(rule.device_id, []).append(compiled(rule))
-            elif rule.profile is not None:
-                of_profile.setdefault(rule.profile, []).append(compiled(rule))
-            elif rule.site_id is not None:
-                of_site.setdefault(rule.site_id, []).append(compiled(rule))
-        for device_id, profile, gateway_id, site_id in devices:
-            self._devices_of.setdefault(gateway_id, []).append(device_id)
-            mine = of_device.get(device_id, []) + of_profile.get(profile, []) + of_site.get(site_id, [])
+            if (where := scope(rule)) is not None:
+                on.setdefault((where, rule.device_id or rule.label or rule.profile or rule.site_id or ""), []).append(
+                    rule
+                )
+        ready: dict[int, engine.Rule] = {}
+        for place, gateway_id in places:
+            self._devices_of.setdefault(gateway_id, []).append(place.device_id)
+            names = [(Scope.DEVICE, place.device_id), *((Scope.LABEL, label) for label in sorted(place.labels))]
+            names += [(Scope.PROFILE, place.profile), (Scope.SITE, place.site_id)]
+            mine = choose([rule for name in names for rule in on.get(name, ())], place).judged
             if mine:
-                self._rules[device_id] = mine
+                self._rules[place.device_id] = [
+                    ready.get(rule.id) or ready.setdefault(rule.id, compiled(rule))
+                    for rule in mine
+                    if rule.id is not None
+                ]
+        return True
+
+    def is_judged(self, rule_id: int, device_id: str) -> bool:
+        """Whether a rule is judged on a device: not when a nearer one stands in for it there."""
+        return any(rule.id == rule_id for rule in self._rules.get(device_id, ()))
 
     def look_again(self) -> None:
         """Rules changed: look at them with the next batch."""

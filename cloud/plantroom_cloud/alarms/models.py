@@ -17,6 +17,15 @@ class Severity(StrEnum):
     LOW = "low"
 
 
+class Impact(StrEnum):
+    """What follows when nobody acts, the gravest first."""
+
+    GRAVE = "grave"  #: people are in danger, or the building cannot serve
+    SERIOUS = "serious"  #: equipment is damaged, a service fails
+    MODERATE = "moderate"  #: comfort, cost, a service without its reserve
+    MINOR = "minor"  #: a nuisance
+
+
 class AlarmState(StrEnum):
     """ISA-18.2 §5.3 / IEC 62682."""
 
@@ -53,7 +62,8 @@ class RuleKind(StrEnum):
 class AlarmRule(SQLModel, table=True):
     """When an alarm is raised, and what a person needs to know then.
 
-    It applies to one device, to each device of a profile, or to all gateways (gateway-lost, event).
+    It applies to one device, to each device with a label, of a profile or of a site (`precedence`), or to all gateways
+    (gateway-lost, event). A rule that is not rationalised makes events (`rationalisation.lacking`).
     """
 
     __tablename__ = "alarm_rule"
@@ -70,6 +80,7 @@ class AlarmRule(SQLModel, table=True):
     operator: str | None = None  #: ">" or "<"
     limit: float | None = None
     deadband: float = 0.0
+    label: str | None = Field(default=None, index=True)  #: on each device with this label, of this kind or class
     #: of the kinds that need more than one value of one metric (`definition.More`)
     more: dict[str, Any] = Field(default_factory=dict, sa_column=Column(Document, nullable=False))
     site_id: str | None = Field(default=None, foreign_key="site.id", index=True)  #: on all devices there that have it
@@ -80,6 +91,8 @@ class AlarmRule(SQLModel, table=True):
     cause: str = ""
     consequence: str = ""
     response: str = ""
+    impact: Impact | None = Field(default=None, sa_type=word(Impact))
+    respond_within_s: float = 0.0  #: the time to respond; 0: not said
     team_id: str | None = Field(default=None, foreign_key="team.id")
     latching: bool = False  #: once normal and acknowledged, it still wants a reset
     realarm_s: float = 0.0  #: acknowledged and still active after so long: told again; 0: never
@@ -139,8 +152,42 @@ class Alarm(SQLModel, table=True):
     cause: str = ""
     consequence: str = ""
     response: str = ""
+    respond_within_s: float = 0.0
     #: the readings that raised it: [[ms, value], …]
     evidence: list[Any] = Field(default_factory=list, sa_column=Column(Document, nullable=False))
+
+
+class RuleEvent(SQLModel, table=True):
+    """What a rule that is not rationalised saw: kept with its times, told to nobody, no one's work."""
+
+    __tablename__ = "rule_event"
+    __table_args__ = (
+        Index(
+            "one_active_event_per_rule_and_source",
+            "rule_id",
+            "source",
+            unique=True,
+            sqlite_where=text("active"),
+            postgresql_where=text("active"),
+        ),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    rule_id: int = Field(foreign_key="alarm_rule.id", index=True)
+    source: str = Field(index=True)
+    gateway_id: str | None = Field(default=None, foreign_key="gateway.id", index=True)
+    site_id: str = Field(foreign_key="site.id", index=True)
+    device_id: str | None = Field(default=None, foreign_key="device.id", index=True)
+    name: str
+    active: bool
+    began_at: datetime = Field(sa_type=UtcDateTime, index=True)  #: event time
+    detected_at: datetime = Field(sa_type=UtcDateTime)  #: our clock
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    metric: str | None = None
+    value: Any = Field(default=None, sa_column=Column(Document))
+    limit: float | None = None
+    unit: str = ""
+    detail: str = ""
 
 
 class AlarmTransition(SQLModel, table=True):

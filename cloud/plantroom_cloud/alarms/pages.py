@@ -3,15 +3,18 @@
 from datetime import timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi import Form as FormField
 from fastapi.responses import RedirectResponse, Response
+from pydantic import BaseModel
+from pydantic import Field as PydanticField
 from sqlmodel import Session
 
 from plantroom_cloud.alarms.chart import chart_around
 from plantroom_cloud.alarms.definition import RuleDefinition
 from plantroom_cloud.alarms.form import DAYS, comparison, rule_values, values_of
-from plantroom_cloud.alarms.models import SET_ASIDE, Alarm, AlarmRule
+from plantroom_cloud.alarms.models import SET_ASIDE, Alarm, AlarmRule, Impact
+from plantroom_cloud.alarms.rationalisation import lacking
 from plantroom_cloud.alarms.suppressing import shelf
 from plantroom_cloud.alarms.targets import target_rows
 from plantroom_cloud.alarms.transitions import events
@@ -39,10 +42,35 @@ NAV = (
 )
 router = APIRouter(include_in_schema=False)
 
+#: What a rule needs before it makes alarms, in the words of its form.
+NEEDED = {
+    "cause": "the cause",
+    "consequence": "the consequence in words",
+    "response": "the response",
+    "impact": "how grave the consequence is",
+    "respond_within_s": "the time to respond",
+}
+#: Times to respond that the form offers.
+RESPOND = (
+    ("300", "5 minutes"),
+    ("900", "15 minutes"),
+    ("3600", "1 hour"),
+    ("14400", "4 hours"),
+    ("86400", "1 day"),
+    ("604800", "1 week"),
+)
 #: Days that the figures are told for.
 PERIODS = {"1": "1 day", "7": "7 days", "30": "30 days", "90": "90 days"}
+ON_A_PAGE = 100
 #: Kinds of metrics that a chart can show.
 NUMBERS = ("gauge", "counter")
+
+
+class _Graded(BaseModel):
+    """What the matrix asks of a form that is being filled in."""
+
+    impact: Impact | None = None
+    respond_within_s: float = PydanticField(default=0, ge=0, allow_inf_nan=False)
 
 
 @router.get("/alarms")
@@ -54,6 +82,29 @@ def alarms_page(
         session, sites=user.sites, open_only=show == "open", set_aside=show == "aside", limit=200
     )
     return render(request, "alarms.html", user=user, page="alarms", alarms=alarms, show=show)
+
+
+@router.get("/alarm-events")
+def events_page(
+    request: Request,
+    user: Viewer,
+    session: ReadSession,
+    services: ServicesDep,
+    device: str = "",
+    before: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
+) -> Response:
+    """What rules saw that make no alarms."""
+    events = services.alarms.events(session, user.sites, device_id=device or None, before_id=before, limit=ON_A_PAGE)
+    return render(
+        request,
+        "alarm_events.html",
+        user=user,
+        page="alarms",
+        events=events,
+        device=device,
+        before=before,
+        older=events[-1].id if len(events) == ON_A_PAGE else None,
+    )
 
 
 @router.get("/alarms/{alarm_id}")
@@ -145,11 +196,14 @@ def rules_page(
     rules = [
         rule
         for rule in services.alarms.rules(session)
-        if q.lower() in f"{rule.name} {rule.profile} {rule.device_id} {rule.metric}".lower()
+        if q.lower() in f"{rule.name} {rule.profile} {rule.label} {rule.device_id} {rule.metric}".lower()
         and (show == "all" or rule.enabled == (show == "on"))
     ]
     teams = {team.id: team.name for team in services.users.teams(session)}
-    return render(request, "rules.html", user=user, page="rules", rules=rules, teams=teams, q=q, show=show)
+    events = {rule.id for rule in rules if lacking(rule)}
+    return render(
+        request, "rules.html", user=user, page="rules", rules=rules, events=events, teams=teams, q=q, show=show
+    )
 
 
 @router.get("/alarm-figures")
@@ -207,7 +261,7 @@ def new_rule_page(
 ) -> Response:
     """An empty form, perhaps for a device or a profile."""
     target = f"device:{device}" if device else f"profile:{profile}" if profile else ""
-    values = {"kind": "limit", "severity": "medium", "target": target, "work_order": True, "enabled": True}
+    values = {"kind": "limit", "target": target, "work_order": True, "enabled": True}
     return _rule_form(request, session, services, user, values | {"operator": ">", "proving_s": 600}, {})
 
 
@@ -240,6 +294,14 @@ def metrics_of_target(
     )
 
 
+@router.get("/rules/severity")
+def severity_of_form(
+    request: Request, _user: Viewer, services: ServicesDep, impact: str = "", respond_within_s: str = ""
+) -> Response:
+    """The part of the form that says which severity follows, and why."""
+    return render(request, "rule_severity.html", **_graded(services, impact, respond_within_s))
+
+
 @router.get("/rules/{rule_id}")
 def rule_page(request: Request, rule_id: int, user: Viewer, session: ReadSession, services: ServicesDep) -> Response:
     """One rule in its form, with who changed what."""
@@ -258,6 +320,7 @@ def change_rule(
         values |= {"kind": rule.kind, "profile": rule.profile, "metric": rule.metric, "states": rule.states}
     elif rule.key is not None:
         values |= {"kind": rule.kind, "profile": rule.profile, "device_id": rule.device_id, "site_id": rule.site_id}
+        values["label"] = rule.label
     if rule.key is not None:
         values["target"] = values_of(rule)["target"]
     definition, errors = _definition(session, services, values)
@@ -315,10 +378,11 @@ def _rule_form(
     errors: dict[str, str],
     rule: AlarmRule | None = None,
 ) -> Response:
-    for name in ("device_id", "profile", "site_id"):  # one field of the form stands for them
+    for name in ("device_id", "label", "profile", "site_id"):  # one field of the form stands for them
         if name in errors:
             errors = errors | {"target": errors[name]}
     devices = [device for device in services.devices.list(session, user.sites) if device.kind != "gateway"]
+    judged, replaced = services.alarms.reach(session, rule, user.sites) if rule is not None else ([], [])
     return render(
         request,
         "rule.html",
@@ -336,12 +400,36 @@ def _rule_form(
         parts="\n".join(comparison(part) for part in values.get("more", {}).get("parts", [])),
         guard=comparison(values["more"]["guard"]) if values.get("more", {}).get("guard") else "",
         days=list(enumerate(DAYS)),
+        labels=services.alarms.labels(session, user.sites),
+        judged=judged,
+        replaced=replaced,
+        lacks=[NEEDED[name] for name in lacking(rule)] if rule is not None else [],
+        respond=RESPOND,
+        **_graded(services, values.get("impact"), values.get("respond_within_s")),
         history=services.users.audited(session, f"alarm-rule/{rule.id}") if rule is not None else [],
     )
 
 
+def _graded(services: Services, impact: Any, respond_within_s: Any) -> dict[str, Any]:
+    """The matrix, and where in it the form's rule stands."""
+    matrix = services.alarms.matrix
+    definition, _ = read(_Graded, {"impact": impact or None, "respond_within_s": respond_within_s or 0})
+    row = definition.impact if definition is not None else None
+    within = definition.respond_within_s if definition is not None else 0
+    column = matrix.urgency(within) if within > 0 else None
+    return {
+        "matrix": matrix,
+        "bounds": {"immediate": matrix.immediate_s, "prompt": matrix.prompt_s, "soon": matrix.soon_s},
+        "row": row,
+        "column": column,
+        "severity": matrix.severity[row][column] if row is not None and column is not None else None,
+    }
+
+
 def _metrics(session: Session, services: Services, target: str) -> list[dict[str, Any]]:
     kind, _, name = target.partition(":")
+    if kind == "label":
+        return services.alarms.metrics_of_label(session, name)
     return [
         metric
         for device in services.devices.list(session)

@@ -8,7 +8,8 @@ from sqlmodel import Session
 
 from plantroom_cloud.alarms import repository
 from plantroom_cloud.alarms.definition import RuleDefinition
-from plantroom_cloud.alarms.models import AlarmRule, RuleKind
+from plantroom_cloud.alarms.models import AlarmRule, RuleKind, Severity
+from plantroom_cloud.alarms.precedence import Scoped, choose
 from plantroom_cloud.alarms.replay import Spell, metrics_of, replay
 from plantroom_cloud.alarms.rules import compiled
 from plantroom_cloud.columns import ms_from_utc
@@ -64,11 +65,17 @@ class Previewing:
             raise InvalidError("silence leaves nothing to look at: a no-data rule has no preview")
         if not 0 < days <= 92:
             raise InvalidError("days: 1 to 92")
-        rule = compiled(AlarmRule(id=0, **definition.model_dump(), updated_at=at))
+        severity = definition.severity or Severity.LOW  # nothing here depends on it
+        rule = compiled(AlarmRule(id=0, **definition.model_dump() | {"severity": severity}, updated_at=at))
         names = metrics_of(rule)
-        devices = repository.devices_of_rule(
-            session, definition.device_id, definition.profile, definition.site_id, names, sites
-        )
+        usable = repository.in_use_with(session, names, sites)
+        others: list[Scoped] = [*repository.enabled_rules(session)]
+        devices = [
+            place.device_id
+            for place, _ in repository.places(session)
+            if place.device_id in usable
+            and any(one is definition for one in choose([definition, *others], place).judged)
+        ]
         end, start = ms_from_utc(at), ms_from_utc(at - timedelta(days=days))
         raw = timedelta(days=days) <= RAW_SPAN
         foreseen = []

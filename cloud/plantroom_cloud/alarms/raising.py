@@ -8,7 +8,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from plantroom_cloud.alarms import engine, repository
-from plantroom_cloud.alarms.models import Alarm, AlarmRule, AlarmState, AlarmTransition, Suppression
+from plantroom_cloud.alarms.models import Alarm, AlarmRule, AlarmState, AlarmTransition, RuleEvent, Suppression
+from plantroom_cloud.alarms.rationalisation import lacking
 from plantroom_cloud.alarms.transitions import INTO, AlarmEvent, next_state
 from plantroom_cloud.columns import utc_from_ms
 from plantroom_cloud.devices.models import Device
@@ -62,12 +63,17 @@ class Raising:
             cause=rule.cause,
             consequence=rule.consequence,
             response=rule.response,
+            respond_within_s=rule.respond_within_s,
             evidence=[[moment, value] for moment, value in evidence],
         )
         self.open(session, alarm, rule, at)
 
-    def open(self, session: Session, alarm: Alarm, rule: AlarmRule, at: datetime) -> Alarm:
-        """Unique by index: where one is active already, that one is it."""
+    def open(self, session: Session, alarm: Alarm, rule: AlarmRule, at: datetime) -> Alarm | None:
+        """Unique by index: where one is active already, that one is it. Of a rule that is not rationalised it becomes
+        an event, and there is no alarm."""
+        if lacking(rule):
+            self._record(session, alarm, at)
+            return None
         known = repository.active_alarm(session, alarm.rule_id, alarm.source)
         if known is not None:
             return known
@@ -90,6 +96,29 @@ class Raising:
         else:
             self.annunciate(session, alarm, at)
         return alarm
+
+    def _record(self, session: Session, alarm: Alarm, at: datetime) -> None:
+        """An event with the facts of the alarm that it would have been; unique by index like alarms."""
+        if repository.active_event(session, alarm.rule_id, alarm.source) is not None:
+            return
+        facts = alarm.model_dump(
+            include={"rule_id", "source", "gateway_id", "site_id", "device_id", "name", "metric", "value", "limit"}
+            | {"unit", "detail", "detected_at"}
+        )
+        event = RuleEvent(**facts, active=True, began_at=alarm.raised_at)
+        try:
+            with session.begin_nested():
+                session.add(event)
+                session.flush()
+        except IntegrityError:  # another worker was first
+            return
+        record_change(session, "rule-event", str(event.id), at)
+
+    def end_event(self, session: Session, event: RuleEvent, moment: datetime, at: datetime) -> None:
+        """The condition is gone since `moment`."""
+        event.active, event.ended_at = False, moment
+        session.add(event)
+        record_change(session, "rule-event", str(event.id), at)
 
     def annunciate(self, session: Session, alarm: Alarm, at: datetime) -> None:
         """Bring it to the people: a work order by its rule, a notification to its team."""
@@ -141,6 +170,9 @@ class Raising:
 
     def return_alarm(self, session: Session, rule_id: int, source: str, moment: datetime, at: datetime) -> None:
         """The condition is gone since `moment`."""
+        event = repository.active_event(session, rule_id, source)
+        if event is not None:
+            self.end_event(session, event, moment, at)
         alarm = repository.active_alarm(session, rule_id, source)
         if alarm is None:
             return

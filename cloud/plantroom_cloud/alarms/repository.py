@@ -13,11 +13,14 @@ from plantroom_cloud.alarms.models import (
     AlarmRule,
     AlarmState,
     AlarmTransition,
+    RuleEvent,
     RuleKind,
     RuleState,
     Severity,
     Suppression,
 )
+from plantroom_cloud.alarms.precedence import Place
+from plantroom_cloud.assets.models import Asset, AssetDevice
 from plantroom_cloud.devices.models import Device, DeviceLatest
 from plantroom_cloud.gateways.models import Gateway
 from plantroom_cloud.users.models import Team
@@ -85,9 +88,34 @@ def active_alarm(session: Session, rule_id: int, source: str) -> Alarm | None:
 
 
 def is_active(session: Session, rule_id: int, source: str) -> bool:
-    """Whether the condition holds now."""
+    """Whether the condition holds now, be it an alarm or an event."""
     query = select(Alarm.id).where(Alarm.rule_id == rule_id, Alarm.source == source, col(Alarm.active).is_(True))
-    return session.exec(query).first() is not None
+    return session.exec(query).first() is not None or active_event(session, rule_id, source) is not None
+
+
+def active_event(session: Session, rule_id: int, source: str) -> RuleEvent | None:
+    """At most one, by unique index."""
+    query = select(RuleEvent).where(RuleEvent.rule_id == rule_id, RuleEvent.source == source)
+    return session.exec(query.where(col(RuleEvent.active).is_(True))).first()
+
+
+def active_events_of_rule(session: Session, rule_id: int) -> list[RuleEvent]:
+    """On all its sources."""
+    return list(session.exec(select(RuleEvent).where(RuleEvent.rule_id == rule_id, col(RuleEvent.active).is_(True))))
+
+
+def rule_events(
+    session: Session, sites: Sequence[str], device_id: str | None, before_id: int | None, limit: int
+) -> list[RuleEvent]:
+    """Newest first."""
+    query = select(RuleEvent).order_by(col(RuleEvent.id).desc()).limit(limit)
+    if sites:
+        query = query.where(col(RuleEvent.site_id).in_(sites))
+    if device_id is not None:
+        query = query.where(RuleEvent.device_id == device_id)
+    if before_id is not None:
+        query = query.where(col(RuleEvent.id) < before_id)
+    return list(session.exec(query))
 
 
 def newest_raised(session: Session, rule_id: int, site_id: str, device_id: str | None, after_id: int) -> Alarm | None:
@@ -115,17 +143,6 @@ def rules(session: Session) -> list[AlarmRule]:
     return list(session.exec(query.order_by(col(AlarmRule.profile), col(AlarmRule.id))))
 
 
-def rules_on(session: Session, device_id: str, profile: str) -> list[AlarmRule]:
-    """Those that are judged on a device."""
-    site = select(Gateway.site_id).join(Device, col(Device.gateway_id) == Gateway.id).where(Device.id == device_id)
-    mine = or_(
-        col(AlarmRule.device_id) == device_id,
-        and_(col(AlarmRule.profile) == profile, col(AlarmRule.device_id).is_(None)),
-        col(AlarmRule.site_id).in_(site),
-    )
-    return list(session.exec(_judged().where(mine)))
-
-
 def enabled_rules(session: Session) -> list[AlarmRule]:
     """Those that are judged."""
     return list(session.exec(_judged()))
@@ -139,6 +156,20 @@ def is_judged(session: Session, rule_id: int) -> bool:
 def active_of_rule(session: Session, rule_id: int) -> list[Alarm]:
     """On all its sources."""
     return list(session.exec(select(Alarm).where(Alarm.rule_id == rule_id, col(Alarm.active).is_(True))))
+
+
+def active_on_devices(session: Session, kinds: Collection[RuleKind]) -> list[Alarm]:
+    """By rules of these kinds; held until the commit, for two processes may look at once."""
+    query = select(Alarm).join(AlarmRule, col(AlarmRule.id) == Alarm.rule_id)
+    query = query.where(col(Alarm.active).is_(True), col(Alarm.device_id).is_not(None), col(AlarmRule.kind).in_(kinds))
+    return list(session.exec(query.order_by(col(Alarm.id)).with_for_update(of=Alarm)))
+
+
+def active_events_on_devices(session: Session, kinds: Collection[RuleKind]) -> list[RuleEvent]:
+    """By rules of these kinds."""
+    query = select(RuleEvent).join(AlarmRule, col(AlarmRule.id) == RuleEvent.rule_id)
+    query = query.where(col(RuleEvent.active).is_(True), col(RuleEvent.device_id).is_not(None))
+    return list(session.exec(query.where(col(AlarmRule.kind).in_(kinds)).order_by(col(RuleEvent.id))))
 
 
 def forget_states(session: Session, rule_id: int) -> None:
@@ -193,15 +224,35 @@ def rules_fingerprint(session: Session) -> tuple[Any, ...]:
     return tuple(session.exec(select(func.count(col(AlarmRule.id)), func.max(AlarmRule.updated_at))).one())
 
 
+def metrics_of_label(session: Session, label: str) -> list[dict[str, Any]] | None:
+    """None when no device has it."""
+    found = [place.device_id for place, _ in places(session) if label in place.labels]
+    metrics = [m for part in parts(found) for m in session.exec(select(Device.metrics).where(col(Device.id).in_(part)))]
+    return [metric for of_device in metrics for metric in of_device] if found else None
+
+
 def team_exists(session: Session, team_id: str) -> bool:
     """Whether alarms can go to it."""
     return session.get(Team, team_id) is not None
 
 
-def devices(session: Session) -> Sequence[tuple[str, str, str, str]]:
-    """Of every device: id, profile, gateway, site."""
+def places(session: Session, device_id: str | None = None) -> list[tuple[Place, str]]:
+    """Every device (or this one) as rules find it, with its gateway; in the order of their ids."""
     query = select(Device.id, Device.profile, Device.gateway_id, Gateway.site_id)
-    return session.exec(query.join(Gateway, col(Gateway.id) == Device.gateway_id)).all()
+    query = query.join(Gateway, col(Gateway.id) == Device.gateway_id).order_by(col(Device.id))
+    named = select(Device.id, Device.kind, col(Device.labels))
+    classed = select(AssetDevice.device_id, Asset.equipment_class).join(Asset, col(Asset.id) == AssetDevice.asset_id)
+    classed = classed.where(col(AssetDevice.until).is_(None), Asset.equipment_class != "")
+    if device_id is not None:
+        query, named = query.where(Device.id == device_id), named.where(Device.id == device_id)
+        classed = classed.where(AssetDevice.device_id == device_id)
+    names = {device: {kind, *labels} for device, kind, labels in session.exec(named)}
+    for device, equipment_class in session.exec(classed):
+        names.setdefault(device, set()).add(equipment_class)
+    return [
+        (Place(device, frozenset(names.get(device, set()) - {""}), profile, site), gateway)
+        for device, profile, gateway, site in session.exec(query)
+    ]
 
 
 def direct_devices(session: Session) -> Sequence[Device]:
@@ -332,26 +383,14 @@ def realarms_due(session: Session, at: datetime) -> list[Alarm]:
     ]
 
 
-def devices_of_rule(
-    session: Session,
-    device_id: str | None,
-    profile: str | None,
-    site_id: str | None,
-    metrics: Collection[str],
-    sites: Sequence[str],
-) -> list[str]:
-    """The devices that a rule is judged on and that a person of these sites may see."""
-    query = select(Device).join(Gateway, col(Gateway.id) == Device.gateway_id).where(col(Device.removed_at).is_(None))
+def in_use_with(session: Session, metrics: Collection[str], sites: Sequence[str]) -> set[str]:
+    """The devices in use that have these metrics and that a person of these sites may see."""
+    query = select(Device.id, Device.metrics).join(Gateway, col(Gateway.id) == Device.gateway_id)
+    query = query.where(col(Device.removed_at).is_(None))
     if sites:
         query = query.where(col(Gateway.site_id).in_(sites))
-    if device_id:
-        query = query.where(Device.id == device_id)
-    elif profile:
-        query = query.where(Device.profile == profile)
-    else:
-        query = query.where(Gateway.site_id == site_id)
-    found = session.exec(query.order_by(col(Device.id)))
-    return [device.id for device in found if set(metrics) <= {metric["name"] for metric in device.metrics}]
+    found = session.exec(query)
+    return {device for device, has in found if set(metrics) <= {metric["name"] for metric in has}}
 
 
 def raised_since(session: Session, team_id: str | None, since: datetime) -> int:

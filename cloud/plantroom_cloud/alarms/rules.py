@@ -17,12 +17,13 @@ from plantroom_cloud.alarms.definition import (
     mistakes,
 )
 from plantroom_cloud.alarms.models import AlarmRule, RuleKind, Severity
+from plantroom_cloud.alarms.rationalisation import Matrix, usual
 from plantroom_cloud.alarms.reported import ReportedRule
 from plantroom_cloud.errors import ConflictError, InvalidFieldsError
 from plantroom_shared.messages import Birth, SuggestedRule
 
 #: Fields that say what is watched: an alarm of another condition cannot go on.
-CONDITION = frozenset({"kind", "device_id", "profile", "site_id", "metric", "operator", "states", "more"})
+CONDITION = frozenset({"kind", "device_id", "label", "profile", "site_id", "metric", "operator", "states", "more"})
 #: How long nothing may come from a gateway before it counts as lost.
 GATEWAY_LOST_S = 30.0
 
@@ -47,8 +48,8 @@ GATEWAY_EVENTS = {
 }
 
 
-def ensure_system_rules(session: Session, at: datetime) -> None:
-    """The rules that every installation has."""
+def ensure_system_rules(session: Session, matrix: Matrix, at: datetime) -> None:
+    """The rules that every installation has; and every rule has the severity that the matrix gives it today."""
     lost = "Power, network or the gateway itself failed."
     waits = "No telemetry and no commands; readings wait in its outbox."
     wanted = [("gateway-lost", RuleKind.GATEWAY_LOST, "Gateway lost", "high", lost, waits)]
@@ -57,11 +58,14 @@ def ensure_system_rules(session: Session, at: datetime) -> None:
     for key, kind, name, severity, cause, consequence in wanted:
         if repository.rule_by_key(session, "system", key) is not None:
             continue
+        impact, respond_within_s = usual(Severity(severity))
         session.add(
             AlarmRule(
                 name=name,
                 kind=kind,
-                severity=Severity(severity),
+                severity=matrix.grade(impact, respond_within_s),
+                impact=impact,
+                respond_within_s=respond_within_s,
                 profile="system",
                 key=key,
                 cause=cause,
@@ -75,15 +79,27 @@ def ensure_system_rules(session: Session, at: datetime) -> None:
         )
 
 
-def ensure_reported(session: Session, wanted: ReportedRule, at: datetime) -> AlarmRule:
+def regrade(session: Session, matrix: Matrix, at: datetime) -> None:
+    """Give every rule the severity that the matrix says: it may have been changed in the configuration."""
+    for rule in repository.rules(session):
+        severity = matrix.grade_of(rule)
+        if severity is not None and severity is not rule.severity:
+            rule.severity, rule.updated_at = severity, at
+            session.add(rule)
+
+
+def ensure_reported(session: Session, wanted: ReportedRule, matrix: Matrix, at: datetime) -> AlarmRule:
     """The rule of a condition that a domain judges; a person may have changed it."""
     known = repository.rule_by_key(session, "system", wanted.key)
     if known is not None:
         return known
+    impact, respond_within_s = usual(Severity(wanted.severity))
     rule = AlarmRule(
         name=wanted.name,
         kind=RuleKind.REPORTED,
-        severity=Severity(wanted.severity),
+        severity=matrix.grade(impact, respond_within_s),
+        impact=impact,
+        respond_within_s=respond_within_s,
         profile="system",
         key=wanted.key,
         cause=wanted.cause,
@@ -99,26 +115,31 @@ def ensure_reported(session: Session, wanted: ReportedRule, at: datetime) -> Ala
     return rule
 
 
-def ensure_suggested(session: Session, birth: Birth, at: datetime) -> None:
+def ensure_suggested(session: Session, birth: Birth, matrix: Matrix, at: datetime) -> None:
     """The rules that profiles suggest, made once per profile; a person may change or disable them."""
     suggested: dict[str, dict[str, SuggestedRule]] = {}
     for device in birth.devices:
         for rule in device.rules:
             suggested.setdefault(device.profile, {}).setdefault(rule.key, rule)
     for profile, rules in suggested.items():
-        _ensure_of(session, profile, rules, at)
+        _ensure_of(session, profile, rules, matrix, at)
 
 
-def _ensure_of(session: Session, profile: str, suggested: dict[str, SuggestedRule], at: datetime) -> None:
+def _ensure_of(
+    session: Session, profile: str, suggested: dict[str, SuggestedRule], matrix: Matrix, at: datetime
+) -> None:
     known = repository.keys_of(session, profile)
     for key, rule in suggested.items():
         if key in known:
             continue
+        impact, respond_within_s = usual(Severity(rule.severity))
         session.add(
             AlarmRule(
                 name=rule.name,
                 kind=RuleKind(rule.kind),
-                severity=Severity(rule.severity),
+                severity=matrix.grade(impact, respond_within_s),
+                impact=impact,
+                respond_within_s=respond_within_s,
                 profile=profile,
                 key=rule.key,
                 metric=rule.metric,
@@ -139,27 +160,32 @@ def _ensure_of(session: Session, profile: str, suggested: dict[str, SuggestedRul
         session.flush()
 
 
-def create(session: Session, definition: RuleDefinition, actor: str, at: datetime) -> AlarmRule:
+def create(session: Session, definition: RuleDefinition, matrix: Matrix, actor: str, at: datetime) -> AlarmRule:
     """Raises InvalidFieldsError."""
     if definition.kind not in OWN_KINDS:
         raise InvalidFieldsError({"kind": f"use one of {', '.join(OWN_KINDS)}"})
-    check(session, definition)
-    rule = AlarmRule(**definition.model_dump(), created_by=actor, updated_at=at)
+    check(session, definition, matrix)
+    fields = definition.model_dump() | {"severity": _severity(definition, matrix)}
+    rule = AlarmRule(**fields, created_by=actor, updated_at=at)
     session.add(rule)
     session.flush()
     return rule
 
 
-def change(session: Session, rule: AlarmRule, definition: RuleDefinition, at: datetime) -> dict[str, list[Any]]:
+def change(
+    session: Session, rule: AlarmRule, definition: RuleDefinition, matrix: Matrix, at: datetime
+) -> dict[str, list[Any]]:
     """What changed, [before, after] by field; raises InvalidFieldsError."""
     fixed = {name: getattr(rule, name) for name in _fixed(rule)}
     for name, value in fixed.items():
         if getattr(definition, name) != value:
             whose = "every installation has it" if rule.profile == "system" else "its profile suggested it"
             raise InvalidFieldsError({name: f"this rule keeps {value or 'none'!r} ({whose}); make a new rule instead"})
-    check(session, definition)
+    if definition.severity is rule.severity:  # as it was read: what it becomes, the matrix says
+        definition = definition.model_copy(update={"severity": None})
+    check(session, definition, matrix)
     changes = {}
-    for name, value in definition.model_dump().items():
+    for name, value in (definition.model_dump() | {"severity": _severity(definition, matrix, rule.severity)}).items():
         before = getattr(rule, name)
         if name == "more":  # a rule from before there was more to say has an empty one: the same as all defaults
             before = More.model_validate(before).model_dump()
@@ -185,6 +211,8 @@ def metrics(session: Session, definition: RuleDefinition) -> dict[str, dict[str,
     """Of what it applies to, by name; None when there is no such device or profile."""
     if definition.device_id:
         found = repository.metrics_of_device(session, definition.device_id)
+    elif definition.label:
+        found = repository.metrics_of_label(session, definition.label)
     elif definition.site_id:
         found = repository.metrics_of_site(session, definition.site_id)
     else:
@@ -194,13 +222,25 @@ def metrics(session: Session, definition: RuleDefinition) -> dict[str, dict[str,
 
 def _fixed(rule: AlarmRule) -> tuple[str, ...]:
     if rule.profile == "system":
-        return ("kind", "device_id", "profile", "site_id", "metric", "states")
-    return ("kind", "device_id", "profile", "site_id") if rule.key is not None else ()
+        return ("kind", "device_id", "label", "profile", "site_id", "metric", "states")
+    return ("kind", "device_id", "label", "profile", "site_id") if rule.key is not None else ()
 
 
-def check(session: Session, definition: RuleDefinition) -> None:
+def _severity(definition: RuleDefinition, matrix: Matrix, otherwise: Severity = Severity.LOW) -> Severity:
+    """By the matrix; of what makes events, whatever was said: nobody is told of it."""
+    return matrix.grade_of(definition) or definition.severity or otherwise
+
+
+def check(session: Session, definition: RuleDefinition, matrix: Matrix) -> None:
     """Raises InvalidFieldsError."""
     found = mistakes(definition, metrics(session, definition))
+    graded = matrix.grade_of(definition)
+    if graded is not None and definition.severity not in (None, graded):
+        urgency = matrix.urgency(definition.respond_within_s)
+        found["severity"] = (
+            f"a {definition.impact} consequence with {urgency} response is {graded}; leave severity out, or change "
+            "impact or respond_within_s"
+        )
     if definition.team_id and not repository.team_exists(session, definition.team_id):
         found["team_id"] = f"there is no team {definition.team_id!r}"
     if found:

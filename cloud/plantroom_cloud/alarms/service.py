@@ -7,11 +7,21 @@ from typing import Any
 from sqlmodel import Session
 
 from plantroom_cloud.alarms import engine, repository, rules
-from plantroom_cloud.alarms.definition import RuleDefinition
+from plantroom_cloud.alarms.definition import OWN_KINDS, RuleDefinition
 from plantroom_cloud.alarms.judging import Judging
 from plantroom_cloud.alarms.kpi import Activation, Figures, figures
-from plantroom_cloud.alarms.models import Alarm, AlarmRule, AlarmState, AlarmTransition, Severity, Suppression
+from plantroom_cloud.alarms.models import (
+    Alarm,
+    AlarmRule,
+    AlarmState,
+    AlarmTransition,
+    RuleEvent,
+    Severity,
+    Suppression,
+)
+from plantroom_cloud.alarms.precedence import Choice, Place, choose, reaches
 from plantroom_cloud.alarms.raising import Raising
+from plantroom_cloud.alarms.rationalisation import Matrix, lacking
 from plantroom_cloud.alarms.reported import ReportedRule
 from plantroom_cloud.alarms.suppressing import Suppressing
 from plantroom_cloud.alarms.transitions import AlarmEvent, next_state
@@ -28,7 +38,13 @@ from plantroom_shared.messages import Birth
 class AlarmService:
     """Holds where each rule stands; what matters is in the database in the same transaction."""
 
-    def __init__(self, work_orders: WorkOrderService, notifications: NotificationService | None = None) -> None:
+    def __init__(
+        self,
+        work_orders: WorkOrderService,
+        notifications: NotificationService | None = None,
+        matrix: Matrix | None = None,
+    ) -> None:
+        self.matrix = matrix or Matrix()
         self._work_orders = work_orders
         self._raising = Raising(work_orders, notifications)
         self._judging = Judging(self._raising)
@@ -41,13 +57,14 @@ class AlarmService:
 
     def ensure_system_rules(self, session: Session, at: datetime) -> None:
         """The rules that every installation has."""
-        rules.ensure_system_rules(session, at)
+        rules.ensure_system_rules(session, self.matrix, at)
         for reported in self._reported.values():
-            rules.ensure_reported(session, reported, at)
+            rules.ensure_reported(session, reported, self.matrix, at)
+        rules.regrade(session, self.matrix, at)
 
     def ensure_suggested(self, session: Session, birth: Birth, at: datetime) -> None:
         """The rules that profiles suggest, made once per profile; a person may change or disable them."""
-        rules.ensure_suggested(session, birth, at)
+        rules.ensure_suggested(session, birth, self.matrix, at)
         self._judging.look_again()
 
     def report(
@@ -69,7 +86,7 @@ class AlarmService:
     ) -> Alarm | None:
         """A domain found a declared condition to hold (or not) on `source` since `moment`; the alarm that is active
         then. Saying so again changes nothing. A disabled rule raises nothing."""
-        rule = rules.ensure_reported(session, self._reported[key], at)
+        rule = rules.ensure_reported(session, self._reported[key], self.matrix, at)
         assert rule.id is not None
         if not active:
             self._raising.return_alarm(session, rule.id, source, moment, at)
@@ -96,12 +113,13 @@ class AlarmService:
             cause=rule.cause,
             consequence=rule.consequence,
             response=rule.response,
+            respond_within_s=rule.respond_within_s,
         )
         return self._raising.open(session, alarm, rule, at)
 
     def process(self, session: Session, gateway_id: str, batches: Sequence[Batch], at: datetime) -> None:
         """Judge live batches of one gateway, in order; historical ones make history, not noise."""
-        self._judging.reload(session, at)
+        self._reload(session, at)
         for batch in batches:
             for event in batch.events:
                 if event.kind in rules.GATEWAY_EVENTS:
@@ -113,7 +131,7 @@ class AlarmService:
 
     def process_direct(self, session: Session, gateway_id: str, rows: DeviceRows, at: datetime) -> None:
         """A device that speaks MQTT itself: our clock is its watermark."""
-        self._judging.reload(session, at)
+        self._reload(session, at)
         self._judging.judge_rows(session, gateway_id, rows, at)
 
     def tick(self, session: Session, at: datetime) -> None:
@@ -127,7 +145,7 @@ class AlarmService:
     def tick_direct(self, session: Session, at: datetime, is_ours: Callable[[str], bool]) -> None:
         """Once a second, where telemetry is judged: our clock is the watermark of devices that speak MQTT themselves,
         of those gateways that are ours to judge."""
-        self._judging.reload(session, at)
+        self._reload(session, at)
         for device in repository.direct_devices(session):
             if is_ours(device.gateway_id):
                 self._judging.judge_watermark(session, device.gateway_id, device.id, ms_from_utc(at), at)
@@ -280,9 +298,48 @@ class AlarmService:
         """All rules, those of one profile together."""
         return repository.rules(session)
 
-    def rules_on(self, session: Session, device_id: str, profile: str) -> list[AlarmRule]:
-        """Those that are judged on a device."""
-        return repository.rules_on(session, device_id, profile)
+    def rules_on(self, session: Session, device_id: str) -> Choice[AlarmRule]:
+        """Those that are judged on a device, and those that a nearer one of the same name stands in for."""
+        [(place, _)] = repository.places(session, device_id)
+        return choose(repository.enabled_rules(session), place)
+
+    def reach(
+        self, session: Session, rule: AlarmRule, sites: Sequence[str]
+    ) -> tuple[list[str], list[tuple[str, AlarmRule]]]:
+        """The devices that a rule is judged on; and those where a nearer one stands in for it, with that one."""
+        seen = [place for place, _ in repository.places(session) if not sites or place.site_id in sites]
+        mine = [place for place in seen if reaches(rule, place)]
+        others = [other for other in repository.enabled_rules(session) if other.id != rule.id]
+        judged: list[str] = []
+        replaced: list[tuple[str, AlarmRule]] = []
+        for place in mine:
+            stands_in = next((by for of, by in choose([rule, *others], place).replaced if of is rule), None)
+            if stands_in is None:
+                judged.append(place.device_id)
+            else:
+                replaced.append((place.device_id, stands_in))
+        return judged, replaced
+
+    def metrics_of_label(self, session: Session, label: str) -> list[dict[str, Any]]:
+        """Of all devices that have it."""
+        return repository.metrics_of_label(session, label) or []
+
+    def labels(self, session: Session, sites: Sequence[str] = ()) -> list[str]:
+        """All that a rule can stand on: labels, kinds of devices, classes of assets."""
+        places: list[Place] = [place for place, _ in repository.places(session)]
+        return sorted({label for place in places if not sites or place.site_id in sites for label in place.labels})
+
+    def events(
+        self,
+        session: Session,
+        sites: Sequence[str] = (),
+        *,
+        device_id: str | None = None,
+        before_id: int | None = None,
+        limit: int = 100,
+    ) -> list[RuleEvent]:
+        """What rules that are not rationalised saw, newest first."""
+        return repository.rule_events(session, sites, device_id, before_id, limit)
 
     def rule(self, session: Session, rule_id: int) -> AlarmRule:
         """Raises NotFoundError."""
@@ -293,11 +350,11 @@ class AlarmService:
 
     def check_rule(self, session: Session, definition: RuleDefinition) -> None:
         """Raises InvalidFieldsError naming what is wrong, field by field."""
-        rules.check(session, definition)
+        rules.check(session, definition, self.matrix)
 
     def create_rule(self, session: Session, definition: RuleDefinition, actor: str, at: datetime) -> AlarmRule:
         """It is judged within a second; raises InvalidFieldsError."""
-        return rules.create(session, definition, actor, at)
+        return rules.create(session, definition, self.matrix, actor, at)
 
     def change_rule(
         self, session: Session, rule_id: int, definition: RuleDefinition, actor: str, at: datetime
@@ -305,8 +362,9 @@ class AlarmService:
         """What changed, [before, after] by field; raises NotFoundError, InvalidFieldsError. Alarms of a condition that
         is no longer watched return."""
         rule = self.rule(session, rule_id)
-        changes = rules.change(session, rule, definition, at)
-        if not rule.enabled or rules.CONDITION & set(changes):
+        made_alarms = not lacking(rule)
+        changes = rules.change(session, rule, definition, self.matrix, at)
+        if not rule.enabled or rules.CONDITION & set(changes) or made_alarms == bool(lacking(rule)):
             self._end_watch(
                 session, rule, "its rule was changed" if rule.enabled else "its rule was disabled", actor, at
             )
@@ -321,10 +379,25 @@ class AlarmService:
 
     def _end_watch(self, session: Session, rule: AlarmRule, why: str, actor: str, at: datetime) -> None:
         assert rule.id is not None
+        for event in repository.active_events_of_rule(session, rule.id):
+            self._raising.end_event(session, event, at, at)
         for alarm in repository.active_of_rule(session, rule.id):
             alarm.active, alarm.returned_at = False, at
             self._raising.move(session, alarm, AlarmEvent.RETURN, actor, why, at)
         repository.forget_states(session, rule.id)
+
+    def _reload(self, session: Session, at: datetime) -> None:
+        """Follow changed rules and devices; what is judged no more where it is active is over there."""
+        if not self._judging.reload(session, at):
+            return
+        why = "its rule is not judged here any more"
+        for alarm in repository.active_on_devices(session, OWN_KINDS):
+            if not self._judging.is_judged(alarm.rule_id, alarm.source):
+                alarm.active, alarm.returned_at = False, at
+                self._raising.move(session, alarm, AlarmEvent.RETURN, "system", why, at)
+        for event in repository.active_events_on_devices(session, OWN_KINDS):
+            if not self._judging.is_judged(event.rule_id, event.source):
+                self._raising.end_event(session, event, at, at)
 
     def _gateways_lost(self, session: Session, at: datetime) -> None:
         rule = repository.gateway_lost_rule(session)

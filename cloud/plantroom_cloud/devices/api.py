@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlmodel import Session
 
 from plantroom_cloud.columns import ms_from_utc, utc_from_ms
@@ -42,9 +42,16 @@ class DeviceOut(BaseModel):
     metrics: list[dict[str, Any]]
     actions: list[dict[str, Any]]
     identity: dict[str, str]
+    labels: list[str]
     health: str
     health_reason: str
     last_reading_at: datetime | None
+
+
+class LabelsIn(BaseModel):
+    """All that a device has from now on."""
+
+    labels: list[str] = Field(max_length=20)
 
 
 class ValueOut(BaseModel):
@@ -98,6 +105,17 @@ def list_devices(
 def get_device(device_id: str, user: Viewer, session: ReadSession, services: ServicesDep, at: At) -> DeviceOut:
     """One device."""
     device, gateway = visible(session, services, user, device_id)
+    return _out(device, services.devices.latest(session, [device_id]).get(device_id), gateway, at)
+
+
+@router.put("/devices/{device_id}/labels")
+def set_labels(
+    device_id: str, body: LabelsIn, user: Manager, session: WriteSession, services: ServicesDep, at: At
+) -> DeviceOut:
+    """What people here call it by; an alarm rule may stand on a label."""
+    device, gateway = visible(session, services, user, device_id)
+    services.devices.set_labels(session, device, body.labels, at)
+    services.users.audit(session, user.name, "device.labels", f"device/{device_id}", {"labels": device.labels}, at)
     return _out(device, services.devices.latest(session, [device_id]).get(device_id), gateway, at)
 
 
@@ -217,6 +235,7 @@ def _out(device: Device, row: DeviceLatest | None, gateway: Gateway | None, at: 
                 "metrics",
                 "actions",
                 "identity",
+                "labels",
             }
         ),
         health=word,

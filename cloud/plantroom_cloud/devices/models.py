@@ -29,6 +29,8 @@ class Device(SQLModel, table=True):
     #: list of plantroom_shared.messages.Metric / Action as JSON
     metrics: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(Document, nullable=False))
     actions: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(Document, nullable=False))
+    #: what people here call it by: rules may stand on a label
+    labels: list[str] = Field(default_factory=list, sa_column=Column(Document, nullable=False))
     identity: dict[str, str] = Field(default_factory=dict, sa_column=Column(Document, nullable=False))
     direct: bool = False  #: speaks MQTT itself
     registered_at: datetime = Field(sa_type=UtcDateTime)

@@ -5,10 +5,11 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import Response
+from fastapi import Form as FormField
+from fastapi.responses import RedirectResponse, Response
 
 from plantroom_cloud.alarms.models import AlarmRule
-from plantroom_cloud.dependencies import At, ReadSession, ServicesDep, Viewer
+from plantroom_cloud.dependencies import At, Manager, ReadSession, ServicesDep, Viewer, WriteSession
 from plantroom_cloud.devices.api import visible
 from plantroom_cloud.devices.service import health as health_of
 from plantroom_cloud.devices.tile import key_values, tiles
@@ -72,6 +73,7 @@ def device_page(
     """One device: values, chart, alarms, commands."""
     device, gateway = visible(session, services, user, device_id)
     row = services.devices.latest(session, [device_id]).get(device_id)
+    rules = services.alarms.rules_on(session, device.id)
     word, reason = health_of(device, row, gateway, at)
     return render(
         request,
@@ -88,9 +90,27 @@ def device_page(
         orders=services.work_orders.search(session, device_id=device_id, limit=10),
         plans=services.plans.all(session, user.sites, device_id=device_id),
         commands=services.gateways.commands_of(session, device.gateway_id, device.name, limit=10),
-        limits=_limits(services.alarms.rules_on(session, device.id, device.profile)),
+        events=services.alarms.events(session, device_id=device_id, limit=10),
+        rules=rules,
+        limits=_limits(rules.judged),
         chart_metrics=[m for m in device.metrics if m.get("kind", "gauge") in ("gauge", "counter")],
     )
+
+
+@router.post("/devices/{device_id}/labels")
+def label(
+    device_id: str,
+    user: Manager,
+    session: WriteSession,
+    services: ServicesDep,
+    at: At,
+    labels: Annotated[str, FormField()] = "",
+) -> Response:
+    """With commas between."""
+    device, _ = visible(session, services, user, device_id)
+    services.devices.set_labels(session, device, labels.split(","), at)
+    services.users.audit(session, user.name, "device.labels", f"device/{device_id}", {"labels": device.labels}, at)
+    return RedirectResponse(f"/devices/{device_id}", 303)
 
 
 def _limits(rules: Sequence[AlarmRule]) -> dict[str, list[dict[str, Any]]]:

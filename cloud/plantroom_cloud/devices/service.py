@@ -10,11 +10,13 @@ from plantroom_cloud.columns import ms_from_utc, utc_from_ms
 from plantroom_cloud.devices import repository
 from plantroom_cloud.devices.condition import Condition, condition, judge
 from plantroom_cloud.devices.models import Device, DeviceLatest, device_key
-from plantroom_cloud.errors import NotFoundError
+from plantroom_cloud.errors import InvalidError, NotFoundError
 from plantroom_cloud.gateways.models import Gateway
 from plantroom_cloud.stream.service import record_change
 from plantroom_shared.batch import DeviceRows, Event, Value, went_back
 from plantroom_shared.messages import Birth, Metric
+
+MOST_LABELS, MOST_LETTERS = 20, 63
 
 
 class DeviceService:
@@ -76,6 +78,17 @@ class DeviceService:
         if device is None:
             raise NotFoundError(f"there is no device {device_id!r}; ids look like gateway.device")
         return device
+
+    def set_labels(self, session: Session, device: Device, labels: Sequence[str], at: datetime) -> None:
+        """What people here call it by; alarm rules may stand on a label. Raises InvalidError."""
+        wanted = sorted({label.strip() for label in labels} - {""})
+        if too_long := [label for label in wanted if len(label) > MOST_LETTERS]:
+            raise InvalidError(f"labels: {too_long[0]!r} is longer than {MOST_LETTERS} letters")
+        if len(wanted) > MOST_LABELS:
+            raise InvalidError(f"labels: at most {MOST_LABELS}, not {len(wanted)}")
+        device.labels = wanted
+        session.add(device)
+        record_change(session, "device", device.id, at)
 
     def list(self, session: Session, sites: Sequence[str] = ()) -> list[Device]:
         """Those in use, gateways themselves included."""

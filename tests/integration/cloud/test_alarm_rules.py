@@ -13,6 +13,9 @@ from plantroom_cloud.errors import ConflictError, InvalidFieldsError, NotFoundEr
 from plantroom_cloud.workorders.models import WorkOrder, WorkOrderState
 from tests.integration.cloud.test_ingest import NOW, Cloud, batch, birth
 
+#: What makes a rule's condition an alarm.
+RATIONALISED = {"cause": "c", "consequence": "q", "response": "r", "impact": "minor", "respond_within_s": 86_400}
+
 
 def later(seconds: float) -> datetime:
     return NOW + timedelta(seconds=seconds)
@@ -92,7 +95,7 @@ def test_a_deleted_rule_does_not_come_back_with_the_next_birth(cloud: Cloud) -> 
 
 
 def test_a_rule_of_a_person_is_judged_on_its_device_alone(cloud: Cloud) -> None:
-    said = {"name": "Warm", "kind": "limit", "severity": "low", "device_id": "gw-a.pump", "metric": "t"}
+    said = {"name": "Warm", "kind": "limit", "device_id": "gw-a.pump", "metric": "t"} | RATIONALISED
     definition = RuleDefinition.model_validate(said | {"operator": ">", "limit": 40})
     with cloud.database.write() as session:
         rule = cloud.alarms.create_rule(session, definition, "anna", NOW)

@@ -17,6 +17,7 @@ MOST_LINES = 330
 LONG = {
     "users/pages.py": "login, people, teams and one's own account: many forms, each a few lines",
     "alarms/pages.py": "alarms, their rules and their figures: many forms, each a few lines",
+    "alarms/api.py": "alarms, their rules, events and figures: what goes in and out of each stands beside it",
     "alarms/service.py": "the front door of the domain: a short method for each thing that others may ask",
     "workorders/service.py": "the front door of the domain: a short method for each step that people take",
     "alarms/repository.py": "all queries of a domain stand in one file",

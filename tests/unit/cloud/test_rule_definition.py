@@ -47,4 +47,4 @@ def test_each_mistake_stands_at_its_field(said: dict[str, Any], fields: set[str]
 
 def test_a_rule_on_nothing_says_so() -> None:
     definition = rule(kind="no-data", on_delay_s=60)
-    assert mistakes(definition, None) == {"target": "there is no device, profile or site 'x/pump'"}
+    assert mistakes(definition, None) == {"target": "there is no device, label, profile or site 'x/pump'"}
