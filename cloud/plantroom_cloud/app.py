@@ -24,6 +24,8 @@ from plantroom_cloud.departments import pages as departments_pages
 from plantroom_cloud.dependencies import Viewer
 from plantroom_cloud.devices import api as devices_api
 from plantroom_cloud.devices import pages as devices_pages
+from plantroom_cloud.dispatch import api as dispatch_api
+from plantroom_cloud.dispatch import pages as dispatch_pages
 from plantroom_cloud.files import api as files_api
 from plantroom_cloud.files import pages as files_pages
 from plantroom_cloud.gateways import api as gateways_api
@@ -79,6 +81,7 @@ _API = (
     departments_api,
     calendars_api,
     sla_api,
+    dispatch_api,
     weighings_api,
     waste_api,
     assets_api,
@@ -104,6 +107,7 @@ PAGES = (
     departments_pages,
     calendars_pages,
     sla_pages,
+    dispatch_pages,
     weighings_pages,
     waste_pages,
     access_pages,

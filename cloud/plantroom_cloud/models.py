@@ -10,6 +10,7 @@ import plantroom_cloud.checklists.models
 import plantroom_cloud.costs.models
 import plantroom_cloud.departments.models
 import plantroom_cloud.devices.models
+import plantroom_cloud.dispatch.models
 import plantroom_cloud.files.models
 import plantroom_cloud.gateways.models
 import plantroom_cloud.jobs.models

@@ -18,6 +18,7 @@ from plantroom_cloud.costs.service import CostService
 from plantroom_cloud.database import Database
 from plantroom_cloud.departments.service import DepartmentService
 from plantroom_cloud.devices.service import DeviceService
+from plantroom_cloud.dispatch.service import DispatchService
 from plantroom_cloud.files.service import FileService
 from plantroom_cloud.gateways.service import GatewayService
 from plantroom_cloud.ingest.service import EventConsumer, IngestService
@@ -91,6 +92,7 @@ class Services:
     plans: PlanService
     sla: SlaService
     tasks: TaskService
+    dispatch: DispatchService
     weighings: WeighingService
     waste: WasteService
     access: AccessService
@@ -132,6 +134,7 @@ def build(config: CloudConfig, clock: Clock) -> Services:
     work_orders.listen(plans.follow_work_order)
     sla = SlaService(work_orders, calendars, sites, Escalation(users, notifications))
     work_orders.follow(sla.follow)
+    dispatch = DispatchService(work_orders, users, calendars, notifications)
     waste = WasteService(sites, users, alarms, weighings, departments)
     access = AccessService(gateways, devices, timedelta(days=config.access.log_days))
     consumers: list[EventConsumer] = [gateways, devices, patrols, weighings, access]
@@ -164,13 +167,23 @@ def build(config: CloudConfig, clock: Clock) -> Services:
         plans=plans,
         sla=sla,
         tasks=TaskService(work_orders, photos),
+        dispatch=dispatch,
         weighings=weighings,
         waste=waste,
         access=access,
         costs=costs,
         jobs=JobService(this_process()),
         changes=Changes(database),
-        tickers=[sla, notifications, patrols, weighings, waste, access, JournalWatch(telemetry, alarms, sites)],
+        tickers=[
+            sla,
+            dispatch,
+            notifications,
+            patrols,
+            weighings,
+            waste,
+            access,
+            JournalWatch(telemetry, alarms, sites),
+        ],
     )
 
 

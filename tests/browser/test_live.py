@@ -104,7 +104,7 @@ def test_from_the_alarm_to_the_verified_work_order(building: Building, clock: Mo
     reading(building, 50)
     tick(building)
     expect(page.locator("#state")).to_contain_text("verified by telemetry")  # without reload
-    page.locator("a", has_text="Alarm 1").click()
+    page.locator("a.btn", has_text="Alarm 1").click()
     expect(page.locator("#story")).to_contain_text("acknowledged → normal")
     visitor.check()
 

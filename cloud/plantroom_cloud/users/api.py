@@ -43,6 +43,8 @@ class UserOut(Account):
     model_config = ConfigDict(from_attributes=True)
     name: str
     created_at: datetime
+    skills: list[str]
+    shift: str
 
 
 class NewUser(Account):

@@ -45,6 +45,8 @@ class User(SQLModel, table=True):
     sites: list[str] = Field(default_factory=list, sa_column=Column(Document, nullable=False))  #: empty: all sites
     active: bool = True
     created_at: datetime = Field(sa_type=UtcDateTime)
+    skills: list[str] = Field(default_factory=list, sa_column=Column(Document, nullable=False))
+    shift: str = ""  #: id of the calendar by which the person works; empty: that of the site
 
 
 class LoginSession(SQLModel, table=True):

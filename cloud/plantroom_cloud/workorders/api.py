@@ -61,6 +61,7 @@ class WorkOrderOut(BaseModel):
     reopened: int
     out_of_service: bool
     asset_id: int | None
+    skills: list[str]
     offered_to: str | None
     requester: str
     rating: int | None

@@ -66,6 +66,7 @@ class WorkOrder(SQLModel, table=True):
     verified_by: str = ""  #: "telemetry", or a login name
     reopened: int = 0
     offered_to: str | None = None  #: somebody the assignee asks to take it over
+    skills: list[str] = Field(default_factory=list, sa_column=Column(Document, nullable=False))  #: of its own
     requester: str = ""  #: who asked for it: a name and a way to reach, as typed
     rating: int | None = None  #: by the requester, 1 to 5
     rating_note: str = ""

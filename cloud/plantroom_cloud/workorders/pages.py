@@ -141,6 +141,9 @@ def order_page(
         device=services.devices.get(session, order.device_id) if order.device_id else None,
         possible=[str(s) for s in steps(order.state)],
         people=_workers(services.users.list(session), order),
+        helpers=services.work_orders.helpers(session, order_id),
+        needed=services.dispatch.needed(session, order),
+        candidates=services.dispatch.candidates(session, order, at) if RANK[user.role] >= RANK[Role.DISPATCHER] else [],
         teams=teams,
         team=next((team.name for team in teams if team.id == order.team_id), ""),
         trail=services.work_orders.trail(session, order_id),
@@ -236,6 +239,9 @@ def order_step(
         case "offer":
             services.users.get(session, to)
             orders.offer(session, order_id, to, user.name, at)
+        case "join":
+            services.users.get(session, to)
+            orders.join(session, order_id, to, user.name, at)
         case "take-over":
             orders.take_over(session, order_id, user.name, at)
         case "resume":

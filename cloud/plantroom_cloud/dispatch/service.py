@@ -1,0 +1,158 @@
+"""Dispatch: who should do an order and why, and giving it out by itself where a team wants that."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlmodel import Session
+
+from plantroom_cloud.calendars.business import BusinessCalendar
+from plantroom_cloud.calendars.service import CalendarService
+from plantroom_cloud.dispatch import repository
+from plantroom_cloud.dispatch.candidates import Candidate, Need, Person, candidates
+from plantroom_cloud.dispatch.models import NeedOf, SkillNeed, TeamDispatch
+from plantroom_cloud.dispatch.skills import named
+from plantroom_cloud.errors import InvalidFieldsError, NotFoundError
+from plantroom_cloud.notifications.service import NotificationService
+from plantroom_cloud.users.models import RANK, Role, User
+from plantroom_cloud.users.service import UserService
+from plantroom_cloud.workorders.models import WorkOrder
+from plantroom_cloud.workorders.service import WorkOrderService
+
+#: Who gives out what nobody gave out.
+ACTOR = "dispatch"
+#: Orders looked at in one tick.
+AT_ONCE = 20
+
+
+class DispatchService:
+    """Works in the session it is given."""
+
+    def __init__(
+        self,
+        work_orders: WorkOrderService,
+        users: UserService,
+        calendars: CalendarService,
+        notifications: NotificationService,
+    ) -> None:
+        self._work_orders = work_orders
+        self._users = users
+        self._calendars = calendars
+        self._notifications = notifications
+
+    def needed(self, session: Session, order: WorkOrder) -> Sequence[str]:
+        """Skills that an order needs: its own, and those of the rule, asset class and plan it comes from."""
+        return sorted({*order.skills, *repository.needed(session, order)})
+
+    def candidates(self, session: Session, order: WorkOrder, at: datetime) -> Sequence[Candidate]:
+        """Who may do it, best first; only those who may see its site."""
+        assert order.id is not None
+        loads = repository.loads(session)
+        gave_back = repository.gave_back(session, order.id)
+        on_call = self._on_call(session, order.team_id, at)
+        people = [
+            Person(
+                user.name,
+                user.display_name,
+                user.team_id,
+                frozenset(user.skills),
+                self.is_on_shift(session, user, order.site_id, at),
+                user.name in on_call,
+                loads.get(user.name, 0),
+                user.name in gave_back,
+            )
+            for user in self.workers(session)
+            if not user.sites or order.site_id in user.sites
+        ]
+        return candidates(people, Need(order.team_id, frozenset(self.needed(session, order))))
+
+    def is_on_shift(self, session: Session, user: User, site_id: str, at: datetime) -> bool:
+        """By the person's own calendar, else by the site's."""
+        return self._shift(session, user, site_id).is_working(at)
+
+    def workers(self, session: Session) -> Sequence[User]:
+        """Those who may be given work."""
+        return [user for user in self._users.list(session) if user.active and RANK[user.role] >= RANK[Role.TECHNICIAN]]
+
+    def loads(self, session: Session) -> Mapping[str, int]:
+        """Open orders that wait for nothing, by login name."""
+        return repository.loads(session)
+
+    def pool(self, session: Session, sites: Sequence[str] = (), limit: int = 20) -> Sequence[WorkOrder]:
+        """Taken by nobody, oldest first."""
+        return repository.pool(session, sites, limit)
+
+    def tick(self, session: Session, at: datetime) -> None:
+        """Give out what is in the pool of teams that want it so; where nobody fits now, it stays there."""
+        teams = repository.automatic_teams(session)
+        for order in repository.in_pool(session, teams, AT_ONCE) if teams else ():
+            assert order.id is not None
+            best = next((each for each in self.candidates(session, order, at) if each.fits), None)
+            if best is not None:
+                self._work_orders.assign(session, order.id, best.person.name, ACTOR, at)
+                session.flush()  # the next one counts it
+
+    def set_order_skills(
+        self, session: Session, order_id: int, skills: Sequence[str], actor: str, at: datetime
+    ) -> WorkOrder:
+        """What an order needs of its own; raises InvalidFieldsError."""
+        wanted = named(skills)
+        order = self._work_orders.get(session, order_id)
+        if wanted != order.skills:
+            order.skills = wanted
+            session.add(order)
+            text = f"needs {', '.join(wanted)}" if wanted else "needs no skill of its own"
+            self._work_orders.note(session, order_id, text, actor, at)
+        return order
+
+    def set_person(self, session: Session, name: str, skills: Sequence[str], shift: str) -> User:
+        """Skills, and the calendar by which somebody works (empty: the site's); raises InvalidFieldsError."""
+        user = self._users.get(session, name)
+        if shift and shift not in {calendar.id for calendar in self._calendars.list(session)}:
+            raise InvalidFieldsError({"shift": f"there is no calendar {shift!r}"})
+        user.skills, user.shift = named(skills), shift
+        session.add(user)
+        session.flush()
+        return user
+
+    def needs(self, session: Session) -> Sequence[SkillNeed]:
+        """Of rules, asset classes and plans."""
+        return repository.needs(session)
+
+    def origins(self, session: Session) -> Mapping[NeedOf, Mapping[str, str]]:
+        """What may ask for skills: names by reference."""
+        return repository.origins(session)
+
+    def set_need(self, session: Session, of: NeedOf, ref: str, skills: Sequence[str]) -> None:
+        """No skill: it needs none any more. Raises InvalidFieldsError, NotFoundError."""
+        wanted = named(skills)
+        if wanted and ref not in repository.origins(session)[of]:
+            raise NotFoundError(f"there is no {of} {ref!r}")
+        row = session.get(SkillNeed, (of, ref))
+        if wanted:
+            session.merge(SkillNeed(of=of, ref=ref, skills=wanted))
+        elif row is not None:
+            session.delete(row)
+        session.flush()
+
+    def is_automatic(self, session: Session, team_id: str) -> bool:
+        """Whether its work is given out by itself."""
+        row = session.get(TeamDispatch, team_id)
+        return row is not None and row.automatic
+
+    def set_automatic(self, session: Session, team_id: str, automatic: bool) -> None:
+        """Raises NotFoundError."""
+        if all(team.id != team_id for team in self._users.teams(session)):
+            raise NotFoundError(f"there is no team {team_id!r}")
+        session.merge(TeamDispatch(team_id=team_id, automatic=automatic))
+        session.flush()
+
+    def _on_call(self, session: Session, team_id: str | None, at: datetime) -> Sequence[str]:
+        return () if team_id is None else self._notifications.on_call.now(session, team_id, at)
+
+    def _shift(self, session: Session, user: User, site_id: str) -> BusinessCalendar:
+        if user.shift:
+            try:
+                return self._calendars.named(session, user.shift, site_id)
+            except NotFoundError:  # it was removed
+                pass
+        return self._calendars.of_site(session, site_id)
