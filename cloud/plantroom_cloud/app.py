@@ -33,6 +33,8 @@ from plantroom_cloud.gateways import pages as gateways_pages
 from plantroom_cloud.notifications import api as notifications_api
 from plantroom_cloud.notifications import pages as notifications_pages
 from plantroom_cloud.overview import pages as overview_pages
+from plantroom_cloud.parts import api as parts_api
+from plantroom_cloud.parts import pages as parts_pages
 from plantroom_cloud.patrols import api as patrols_api
 from plantroom_cloud.patrols import pages as patrols_pages
 from plantroom_cloud.photos import api as photos_api
@@ -74,6 +76,7 @@ _API = (
     tasks_api,
     checklists_api,
     costs_api,
+    parts_api,
     patrols_api,
     access_api,
     walks_api,
@@ -102,6 +105,7 @@ PAGES = (
     workorders_pages,
     tasks_pages,
     costs_pages,
+    parts_pages,
     walks_pages,
     patrols_pages,
     departments_pages,

@@ -15,6 +15,7 @@ import plantroom_cloud.files.models
 import plantroom_cloud.gateways.models
 import plantroom_cloud.jobs.models
 import plantroom_cloud.notifications.models
+import plantroom_cloud.parts.models
 import plantroom_cloud.patrols.models
 import plantroom_cloud.plans.models
 import plantroom_cloud.quarantine.models

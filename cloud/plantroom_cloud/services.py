@@ -26,6 +26,7 @@ from plantroom_cloud.jobs.service import JobService, this_process
 from plantroom_cloud.notifications.dispatcher import Dispatcher
 from plantroom_cloud.notifications.senders import senders
 from plantroom_cloud.notifications.service import NotificationService
+from plantroom_cloud.parts.service import PartService
 from plantroom_cloud.patrols.service import PatrolService
 from plantroom_cloud.photos.service import PhotoService
 from plantroom_cloud.plans.service import PlanService
@@ -97,6 +98,7 @@ class Services:
     waste: WasteService
     access: AccessService
     costs: CostService
+    parts: PartService
     tickers: Sequence[Ticker] = ()
 
     def now(self) -> datetime:
@@ -116,7 +118,8 @@ def build(config: CloudConfig, clock: Clock) -> Services:
     gateways, devices, work_orders = GatewayService(), DeviceService(), WorkOrderService(notifications)
     alarms = AlarmService(work_orders, notifications, config.alarms)
     work_orders.listen(alarms.follow_work_order)
-    costs = CostService(work_orders, config.costs.currency)
+    parts = PartService(work_orders)
+    costs = CostService(work_orders, parts, config.costs.currency)
     work_orders.listen(costs.labour.follow)
     dispatcher = Dispatcher(notifications, senders(config.notifications), database, clock)
     store = _store(config)
@@ -172,6 +175,7 @@ def build(config: CloudConfig, clock: Clock) -> Services:
         waste=waste,
         access=access,
         costs=costs,
+        parts=parts,
         jobs=JobService(this_process()),
         changes=Changes(database),
         tickers=[

@@ -1,17 +1,15 @@
-"""What a work order costs, by thumb; the store; rates."""
+"""What a work order costs, by thumb; rates."""
 
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import TypeVar
-from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from plantroom_cloud.costs.api import span, visible, whose_time
-from plantroom_cloud.costs.models import Activity, DowntimeReason, Part
+from plantroom_cloud.costs.models import Activity, DowntimeReason
 from plantroom_cloud.dependencies import (
     At,
     Dispatcher,
@@ -19,7 +17,6 @@ from plantroom_cloud.dependencies import (
     ReadSession,
     ServicesDep,
     Technician,
-    Viewer,
     WriteSession,
 )
 from plantroom_cloud.errors import InvalidError, NotFoundError
@@ -28,10 +25,7 @@ from plantroom_cloud.web.forms import Form, Submitted
 from plantroom_cloud.web.nav import NavEntry
 from plantroom_cloud.web.render import render
 
-NAV = (
-    NavEntry("parts", "/parts", "Parts", order=48, group="Maintenance"),
-    NavEntry("rates", "/labour-rates", "Labour rates", order=87, group="Settings", role=Role.MANAGER),
-)
+NAV = (NavEntry("rates", "/labour-rates", "Labour rates", order=87, group="Settings", role=Role.MANAGER),)
 router = APIRouter(include_in_schema=False)
 
 E = TypeVar("E", bound=StrEnum)
@@ -51,34 +45,16 @@ def labour(
             book.stop(session, user.name, at, order_id)
         case "record":
             end = _moment(form, "to", zone) if form.text("to") else at
-            start, end = span(None, end, int(_number(form, "minutes")), at)
+            start, end = span(None, end, int(form.decimal("minutes")), at)
             person = whose_time(user, form.text("person"))
             activity = _one_of(Activity, form.text("activity"), "activity")
             book.record(session, order, person, activity, start, end, form.text("note"), user.name, at)
         case "strike":
-            number = int(_number(form, "record"))
+            number = int(form.decimal("record"))
             for record in book.of_order(session, order_id):
                 if record.id == number:
                     whose_time(user, record.person)
             book.strike(session, order_id, number, user.name, at)
-        case _:
-            raise NotFoundError(f"there is no step {what!r}")
-    return _back(order_id)
-
-
-@router.post("/work-orders/{order_id}/parts/{what}")
-def parts_of_order(
-    order_id: int, what: str, form: Form, user: Technician, session: WriteSession, services: ServicesDep, at: At
-) -> Response:
-    """Take a part, or bring it back."""
-    order, store = visible(session, services, user, order_id), services.costs.store
-    match what:
-        case "use":
-            part = store.by_code(session, form.text("code"))
-            assert part.id is not None
-            store.use(session, order, part.id, _number(form, "quantity"), form.text("note"), user.name, at)
-        case "reverse":
-            store.reverse(session, int(_number(form, "movement")), form.text("note"), user.name, at, order_id)
         case _:
             raise NotFoundError(f"there is no step {what!r}")
     return _back(order_id)
@@ -92,9 +68,9 @@ def extra_costs(
     order = visible(session, services, user, order_id)
     match what:
         case "add":
-            services.costs.add_extra(session, order, form.text("text"), _number(form, "amount"), user.name, at)
+            services.costs.add_extra(session, order, form.text("text"), form.decimal("amount"), user.name, at)
         case "strike":
-            services.costs.strike_extra(session, order_id, int(_number(form, "cost")), user.name, at)
+            services.costs.strike_extra(session, order_id, int(form.decimal("cost")), user.name, at)
         case _:
             raise NotFoundError(f"there is no step {what!r}")
     return _back(order_id)
@@ -106,7 +82,7 @@ def estimate(
 ) -> Response:
     """How long it will take."""
     order = visible(session, services, user, order_id)
-    minutes = int((_number(form, "hours") * 60).to_integral_value())
+    minutes = int((form.decimal("hours") * 60).to_integral_value())
     services.costs.set_estimate(session, order, minutes, user.name, at)
     return _back(order_id)
 
@@ -132,97 +108,12 @@ def downtime(
                 at,
             )
         case "end":
-            book.end(session, order_id, int(_number(form, "downtime")), at, user.name, at)
+            book.end(session, order_id, int(form.decimal("downtime")), at, user.name, at)
         case "strike":
-            book.strike(session, order_id, int(_number(form, "downtime")), user.name, at)
+            book.strike(session, order_id, int(form.decimal("downtime")), user.name, at)
         case _:
             raise NotFoundError(f"there is no step {what!r}")
     return _back(order_id)
-
-
-@router.get("/parts")
-def parts_page(
-    request: Request,
-    user: Viewer,
-    session: ReadSession,
-    services: ServicesDep,
-    q: str = "",
-    low: bool = False,
-    told: str = "",
-) -> Response:
-    """The store."""
-    return render(
-        request,
-        "parts.html",
-        user=user,
-        page="parts",
-        parts=services.costs.store.list(session, q, below_minimum=low, retired=True),
-        currency=services.costs.currency,
-        q=q,
-        low=low,
-        told=told[:300],
-    )
-
-
-@router.post("/parts")
-def add_part(form: Form, user: Manager, session: WriteSession, services: ServicesDep, at: At) -> Response:
-    """A new one, perhaps with what is there of it."""
-    part = Part(code="", name="", unit_cost=Decimal(0), minimum=Decimal(0), stock=Decimal(0))
-    _fill(part, form)
-    part.code = form.text("code")
-    services.costs.store.save(session, part, at)
-    assert part.id is not None
-    if form.text("stock"):
-        services.costs.store.count(session, part.id, _number(form, "stock"), "first count", user.name, at)
-    services.users.audit(session, user.name, "part.add", f"part/{part.id}", {"code": part.code}, at)
-    return RedirectResponse(f"/parts?{urlencode({'told': f'{part.code} is in the catalogue.'})}", 303)
-
-
-@router.get("/parts/{part_id}")
-def part_page(request: Request, part_id: int, user: Viewer, session: ReadSession, services: ServicesDep) -> Response:
-    """One part and its movements."""
-    movements = services.costs.store.movements(session, part_id)
-    return render(
-        request,
-        "part.html",
-        user=user,
-        page="parts",
-        part=services.costs.store.get(session, part_id),
-        movements=movements,
-        reversed={movement.reverses for movement in movements},
-        currency=services.costs.currency,
-    )
-
-
-@router.post("/parts/{part_id}/{what}")
-def part_step(
-    part_id: int, what: str, form: Form, user: Technician, session: WriteSession, services: ServicesDep, at: At
-) -> Response:
-    """A delivery, a count."""
-    store = services.costs.store
-    match what:
-        case "receive":
-            store.receive(session, part_id, _number(form, "quantity"), form.text("note"), user.name, at)
-        case "count":
-            store.count(session, part_id, _number(form, "quantity"), form.text("note"), user.name, at)
-        case "reverse":
-            store.reverse(session, int(_number(form, "movement")), form.text("note"), user.name, at)
-        case _:
-            raise NotFoundError(f"there is no step {what!r}")
-    return RedirectResponse(f"/parts/{part_id}", 303)
-
-
-@router.post("/part-catalogue/{part_id}")
-def change_part(
-    part_id: int, form: Form, user: Manager, session: WriteSession, services: ServicesDep, at: At
-) -> Response:
-    """What is known of it; not its stock."""
-    part = services.costs.store.get(session, part_id)
-    _fill(part, form)
-    part.active = form.on("active")
-    services.costs.store.save(session, part, at)
-    services.users.audit(session, user.name, "part.change", f"part/{part.id}", {"code": part.code}, at)
-    return RedirectResponse(f"/parts/{part_id}", 303)
 
 
 @router.get("/labour-rates")
@@ -251,27 +142,10 @@ def set_rate(form: Form, user: Manager, session: WriteSession, services: Service
     if form.on("remove"):
         services.costs.labour.remove_rate(session, whose)
     else:
-        hours = _number(form, "weekly_hours") if form.text("weekly_hours") else None
-        services.costs.labour.set_rate(session, whose, _number(form, "amount"), hours)
+        hours = form.decimal("weekly_hours") if form.text("weekly_hours") else None
+        services.costs.labour.set_rate(session, whose, form.decimal("amount"), hours)
     services.users.audit(session, user.name, "rate.set", f"rate/{whose}", {"amount": form.text("amount")}, at)
     return RedirectResponse("/labour-rates", 303)
-
-
-def _fill(part: Part, form: Submitted) -> None:
-    part.name, part.unit, part.place = form.text("name"), form.text("unit") or "pcs", form.text("place")
-    part.unit_cost = _number(form, "unit_cost") if form.text("unit_cost") else Decimal(0)
-    part.minimum = _number(form, "minimum") if form.text("minimum") else Decimal(0)
-
-
-def _number(form: Submitted, name: str) -> Decimal:
-    text = form.text(name).replace(",", ".")
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        raise InvalidError(f"{name}: {text!r} is no number; write one like 2 or 2.5") from None
-    if not number.is_finite() or abs(number) > 10**12:
-        raise InvalidError(f"{name}: {text!r} is out of range")
-    return number
 
 
 def _moment(form: Submitted, name: str, timezone: str) -> datetime:

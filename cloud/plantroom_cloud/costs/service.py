@@ -10,10 +10,11 @@ from sqlmodel import Session
 from plantroom_cloud.costs import repository
 from plantroom_cloud.costs.downtimes import DowntimeBook, Proposal
 from plantroom_cloud.costs.labour import LabourBook
-from plantroom_cloud.costs.models import Downtime, Estimate, ExtraCost, Labour, Movement, Part
+from plantroom_cloud.costs.models import Downtime, Estimate, ExtraCost, Labour
 from plantroom_cloud.costs.sheet import Totals, totals
-from plantroom_cloud.costs.stock import MOST, Store
 from plantroom_cloud.errors import ConflictError, InvalidError, NotFoundError
+from plantroom_cloud.parts.models import Movement, Part
+from plantroom_cloud.parts.service import MOST, PartService
 from plantroom_cloud.workorders.models import WorkOrder
 from plantroom_cloud.workorders.service import WorkOrderService
 
@@ -35,18 +36,18 @@ class Sheet:
 class CostService:
     """Works in the session it is given."""
 
-    def __init__(self, work_orders: WorkOrderService, currency: str) -> None:
+    def __init__(self, work_orders: WorkOrderService, parts: PartService, currency: str) -> None:
         self._work_orders = work_orders
+        self._parts = parts
         self.currency = currency
         self.labour = LabourBook(work_orders)
-        self.store = Store(work_orders)
         self.downtimes = DowntimeBook(work_orders)
 
     def sheet(self, session: Session, order: WorkOrder, at: datetime) -> Sheet:
         """Added up until now."""
         assert order.id is not None
         labour = self.labour.of_order(session, order.id)
-        parts = self.store.of_order(session, order.id)
+        parts = self._parts.of_order(session, order.id)
         extra = repository.extra_costs(session, order.id)
         return Sheet(
             labour=labour,

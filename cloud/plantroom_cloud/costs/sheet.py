@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
-from plantroom_cloud.costs.models import ExtraCost, Labour, Movement
+from plantroom_cloud.costs.models import ExtraCost, Labour
+from plantroom_cloud.parts.models import Movement
 
 _HUNDREDTH = Decimal("0.01")
 

@@ -1,10 +1,13 @@
 """What a browser's form says, read into a model or told field by field."""
 
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
 from pydantic import BaseModel, ValidationError
+
+from plantroom_cloud.errors import InvalidError
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -34,6 +37,17 @@ class Submitted:
     def listed(self, name: str) -> list[str]:
         """A text with commas between."""
         return [part.strip() for part in self.text(name).split(",") if part.strip()]
+
+    def decimal(self, name: str) -> Decimal:
+        """A number as people write it, with a comma or a point; raises InvalidError."""
+        text = self.text(name).replace(",", ".")
+        try:
+            number = Decimal(text)
+        except InvalidOperation:
+            raise InvalidError(f"{name}: {text!r} is no number; write one like 2 or 2.5") from None
+        if not number.is_finite() or abs(number) > 10**12:
+            raise InvalidError(f"{name}: {text!r} is out of range")
+        return number
 
     def on(self, name: str) -> bool:
         """Whether a box was ticked."""

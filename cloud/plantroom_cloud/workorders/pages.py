@@ -151,7 +151,7 @@ def order_page(
         files=files_of(session, services, order_id),
         costs=services.costs.sheet(session, order, at),
         timer=services.costs.labour.running(session, user.name),
-        store=services.costs.store.list(session),
+        store=services.parts.list(session),
         at=at,
         sla_terms=services.sla.terms_of(session, order_id),
         sla_clocks=services.sla.clocks(session, order_id),

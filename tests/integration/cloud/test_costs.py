@@ -12,13 +12,15 @@ from sqlmodel import Session
 
 from plantroom_cloud.alarms.models import Alarm, AlarmRule, AlarmState, RuleKind, Severity
 from plantroom_cloud.assets.models import Asset, AssetDevice, AssetKind
-from plantroom_cloud.costs.models import Activity, DowntimeReason, ExtraCost, Labour, Movement, MovementKind, Part
+from plantroom_cloud.costs.models import Activity, DowntimeReason, ExtraCost, Labour
 from plantroom_cloud.costs.service import CostService
 from plantroom_cloud.costs.sheet import labour_amount, part_amount, totals
 from plantroom_cloud.database import Database
 from plantroom_cloud.devices.models import Device
 from plantroom_cloud.errors import ConflictError, InvalidError, NotFoundError
 from plantroom_cloud.gateways.models import Gateway
+from plantroom_cloud.parts.models import Movement, MovementKind, Part
+from plantroom_cloud.parts.service import PartService
 from plantroom_cloud.sites.models import Site
 from plantroom_cloud.users.models import Role, Team, User
 from plantroom_cloud.workorders.models import WorkOrder
@@ -32,7 +34,8 @@ class _Shop:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.orders = WorkOrderService()
-        self.costs = CostService(self.orders, "EUR")
+        self.parts = PartService(self.orders)
+        self.costs = CostService(self.orders, self.parts, "EUR")
         self.orders.listen(self.costs.labour.follow)
         with database.write() as session:
             session.add(Site(id="main", name="Main"))
@@ -57,10 +60,10 @@ class _Shop:
     def part(self, stock: str = "0") -> int:
         with self.database.write() as session:
             part = Part(code="BRG", name="Bearing", unit_cost=Decimal("4.15"), minimum=Decimal(2), stock=Decimal(0))
-            self.costs.store.save(session, part, NOW)
+            self.parts.save(session, part, NOW)
             assert part.id is not None
             if stock != "0":
-                self.costs.store.receive(session, part.id, Decimal(stock), "", "dan", NOW)
+                self.parts.receive(session, part.id, Decimal(stock), "", "dan", NOW)
             return part.id
 
 
@@ -72,7 +75,7 @@ def shop(database: Database) -> _Shop:
 def test_a_timer_survives_restarts_and_one_person_does_one_thing(shop: _Shop) -> None:
     with shop.database.write() as session:
         shop.costs.labour.start(session, shop.get(session, shop.first), "tom", Activity.TRAVEL, NOW)
-    again = CostService(shop.orders, "EUR")  # another process
+    again = CostService(shop.orders, shop.parts, "EUR")  # another process
     with shop.database.write() as session:
         running = again.labour.running(session, "tom")
         assert running is not None
@@ -170,7 +173,7 @@ def test_the_rate_of_the_person_then_the_team_then_everybody(shop: _Shop) -> Non
 
 
 def test_parts_come_from_the_stock_and_go_back_by_a_counter_movement(shop: _Shop) -> None:
-    part, store = shop.part("3"), shop.costs.store
+    part, store = shop.part("3"), shop.parts
     with shop.database.write() as session:
         order = shop.get(session, shop.first)
         used = store.use(session, order, part, Decimal(2), "", "tom", NOW)
@@ -201,7 +204,7 @@ def test_ten_take_the_same_part_at_once_and_the_count_is_right(shop: _Shop) -> N
         barrier.wait()
         try:
             with shop.database.write() as session:
-                shop.costs.store.use(session, shop.get(session, shop.first), part, Decimal(1), "", "tom", NOW)
+                shop.parts.use(session, shop.get(session, shop.first), part, Decimal(1), "", "tom", NOW)
         except ConflictError as error:
             refused.append(str(error))
 
@@ -211,8 +214,8 @@ def test_ten_take_the_same_part_at_once_and_the_count_is_right(shop: _Shop) -> N
     for thread in threads:
         thread.join()
     with shop.database.read() as session:
-        assert shop.costs.store.get(session, part).stock == 0
-        assert len(shop.costs.store.movements(session, part)) == 7
+        assert shop.parts.get(session, part).stock == 0
+        assert len(shop.parts.movements(session, part)) == 7
     assert len(refused) == 4
 
 

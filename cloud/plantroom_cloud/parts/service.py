@@ -6,9 +6,9 @@ from decimal import Decimal
 
 from sqlmodel import Session
 
-from plantroom_cloud.costs import repository
-from plantroom_cloud.costs.models import Movement, MovementKind, Part
 from plantroom_cloud.errors import ConflictError, InvalidError, NotFoundError
+from plantroom_cloud.parts import repository
+from plantroom_cloud.parts.models import Movement, MovementKind, Part
 from plantroom_cloud.stream.service import record_change
 from plantroom_cloud.workorders.models import WorkOrder
 from plantroom_cloud.workorders.service import WorkOrderService
@@ -17,7 +17,7 @@ from plantroom_cloud.workorders.service import WorkOrderService
 MOST = Decimal(10_000_000)
 
 
-class Store:
+class PartService:
     """Works in the session it is given."""
 
     def __init__(self, work_orders: WorkOrderService) -> None:
