@@ -43,6 +43,8 @@ from plantroom_cloud.plans import pages as plans_pages
 from plantroom_cloud.problems import PROBLEMS, add_error_handlers, describe
 from plantroom_cloud.quarantine import api as quarantine_api
 from plantroom_cloud.quarantine import pages as quarantine_pages
+from plantroom_cloud.reliability import api as reliability_api
+from plantroom_cloud.reliability import pages as reliability_pages
 from plantroom_cloud.services import Services
 from plantroom_cloud.sites import api as sites_api
 from plantroom_cloud.sla import api as sla_api
@@ -77,6 +79,7 @@ _API = (
     checklists_api,
     costs_api,
     parts_api,
+    reliability_api,
     patrols_api,
     access_api,
     walks_api,
@@ -106,6 +109,7 @@ PAGES = (
     tasks_pages,
     costs_pages,
     parts_pages,
+    reliability_pages,
     walks_pages,
     patrols_pages,
     departments_pages,

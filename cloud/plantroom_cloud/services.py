@@ -30,6 +30,7 @@ from plantroom_cloud.parts.service import PartService
 from plantroom_cloud.patrols.service import PatrolService
 from plantroom_cloud.photos.service import PhotoService
 from plantroom_cloud.plans.service import PlanService
+from plantroom_cloud.reliability.service import ReliabilityService
 from plantroom_cloud.sites.service import SiteService
 from plantroom_cloud.sla.service import SlaService
 from plantroom_cloud.sla.told import Escalation
@@ -99,6 +100,7 @@ class Services:
     access: AccessService
     costs: CostService
     parts: PartService
+    reliability: ReliabilityService
     tickers: Sequence[Ticker] = ()
 
     def now(self) -> datetime:
@@ -176,6 +178,7 @@ def build(config: CloudConfig, clock: Clock) -> Services:
         access=access,
         costs=costs,
         parts=parts,
+        reliability=ReliabilityService(plans),
         jobs=JobService(this_process()),
         changes=Changes(database),
         tickers=[
