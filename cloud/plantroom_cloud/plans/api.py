@@ -29,6 +29,7 @@ class PlanOut(PlanIn):
     title: str
     enabled: bool
     enabled_since: datetime
+    used: float | None = None
     counter_total: float
 
 
@@ -108,7 +109,7 @@ def list_plans(user: Viewer, session: ReadSession, services: ServicesDep) -> Pag
 def make(body: PlanIn, user: Manager, session: WriteSession, services: ServicesDep, at: At) -> PlanOut:
     """A new one; what is due at once is opened at once."""
     _check(session, services, user, body)
-    plan = services.plans.save(session, body.new(at), at)
+    plan = services.plans.save(session, body.new(at), at, body.used)
     services.users.audit(session, user.name, "plan.make", f"plan/{plan.id}", body.model_dump(mode="json"), at)
     return PlanOut.model_validate(plan)
 
@@ -208,7 +209,7 @@ def change(plan_id: Id, body: PlanIn, user: Manager, session: WriteSession, serv
     """Change it; what is open stays as it is."""
     plan = held_plan(session, services, user, plan_id)
     _check(session, services, user, body)
-    plan = services.plans.save(session, body.fill(plan), at)
+    plan = services.plans.save(session, body.fill(plan), at, body.used)
     services.users.audit(session, user.name, "plan.change", f"plan/{plan_id}", body.model_dump(mode="json"), at)
     return PlanOut.model_validate(plan)
 

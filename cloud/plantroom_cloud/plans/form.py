@@ -10,7 +10,8 @@ from plantroom_cloud.web.forms import Submitted
 
 
 class PlanIn(BaseModel):
-    """A plan; times of day are local to the site. `rule`: RFC 5545; `every`: in the counter's unit."""
+    """A plan; times of day are local to the site. `rule`: RFC 5545; `every`: in the counter's unit; `used`: of the
+    interval that counts now, null leaves it as it was counted."""
 
     title: str = Field(max_length=200)
     instructions: str = Field(default="", max_length=5000)
@@ -29,6 +30,7 @@ class PlanIn(BaseModel):
     avoid_holidays: bool = False
     metric: str = Field(default="", max_length=63)
     every: float | None = Field(default=None, gt=0, le=1e12)
+    used: float | None = Field(default=None, ge=0, le=1e12)
     limit: float | None = Field(default=None, ge=-1e12, le=1e12)
     above: bool = True
     held_s: float = Field(default=0.0, ge=0, le=30 * 86_400)
@@ -36,8 +38,8 @@ class PlanIn(BaseModel):
     checklist_id: int | None = Field(default=None, ge=1, le=2**31 - 1)
 
     def fill(self, plan: MaintenancePlan) -> MaintenancePlan:
-        """Into the plan."""
-        for name, value in self.model_dump().items():
+        """Into the plan, but for `used`."""
+        for name, value in self.model_dump(exclude={"used"}).items():
             setattr(plan, name, value)
         return plan
 

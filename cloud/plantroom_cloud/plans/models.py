@@ -68,6 +68,11 @@ class MaintenancePlan(SQLModel, table=True):
     condition_taken: bool = False  #: its order was opened; nothing more before it is over
     alarm_seen: int = 0  #: the newest alarm of the rule that was looked at
 
+    @property
+    def used(self) -> float:
+        """Of the counter's next interval; more than the interval when it is overdue."""
+        return max(self.counter_total - self.counter_base, 0.0)
+
 
 class PlanOccurrence(SQLModel, table=True):
     """One due time of a plan: made once, whoever looks first."""

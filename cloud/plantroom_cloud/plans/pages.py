@@ -136,7 +136,8 @@ def save(
         errors = check_place(session, services, user, wanted)
         errors |= services.plans.mistakes(session, wanted.new(at)) if "site_id" not in errors and not errors else {}
         if not errors:
-            saved = services.plans.save(session, wanted.fill(plan) if plan is not None else wanted.new(at), at)
+            filled = wanted.fill(plan) if plan is not None else wanted.new(at)
+            saved = services.plans.save(session, filled, at, wanted.used)
             what = wanted.model_dump(mode="json")
             services.users.audit(session, user.name, "plan.save", f"plan/{saved.id}", what, at)
             return RedirectResponse(f"/plans/{saved.id}", 303)

@@ -112,8 +112,9 @@ class PlanService:
                 found["alarm_rule_id"] = str(error)
         return found
 
-    def save(self, session: Session, plan: MaintenancePlan, at: datetime) -> MaintenancePlan:
-        """Make or change it; raises InvalidFieldsError with every mistake."""
+    def save(self, session: Session, plan: MaintenancePlan, at: datetime, used: float | None = None) -> MaintenancePlan:
+        """Make or change it, perhaps with what was used since the work was last done; raises InvalidFieldsError with
+        every mistake."""
         state = inspect(plan)
         changed = {name for name in _WHEN if plan.id is not None and state.attrs[name].history.has_changes()}
         if wrong := self.mistakes(session, plan):
@@ -127,6 +128,8 @@ class PlanService:
             self._opening.begin_anew(session, plan)
         if changed & {"trigger", "metric"}:  # another unit; another device of the same goes on counting
             plan.counter_total, plan.counter_base, plan.counter_days = 0.0, 0.0, []
+        if used is not None:
+            plan.counter_base = plan.counter_total - used
         session.add(plan)
         session.flush()
         if plan.enabled:

@@ -34,6 +34,10 @@ NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
+#: The kind of database decides nothing: one is enough.
+ONE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+
+
 class _House:
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -62,15 +66,15 @@ class _House:
     def make(self, at: datetime = NOW, **said: object) -> int:
         wanted = PlanIn.model_validate({"title": "Grease it", "site_id": "main", "starts": "2026-03-01T08:00"} | said)
         with self.database.write() as session:
-            plan = self.plans.save(session, wanted.new(at), at)
+            plan = self.plans.save(session, wanted.new(at), at, wanted.used)
             assert plan.id is not None
             return plan.id
 
     def change(self, plan_id: int, at: datetime, **said: object) -> None:
         with self.database.write() as session:
             plan = self.plans.held(session, plan_id)
-            now = PlanIn.model_validate(plan.model_dump()).model_dump()
-            self.plans.save(session, PlanIn.model_validate(now | said).fill(plan), at)
+            wanted = PlanIn.model_validate(plan.model_dump() | said)
+            self.plans.save(session, wanted.fill(plan), at, wanted.used)
 
     def raised(self, at: datetime, state: AlarmState = AlarmState.UNACKNOWLEDGED) -> None:
         """An alarm of the only rule, over at once."""
@@ -138,6 +142,7 @@ def test_what_nobody_could_follow_is_skipped_and_the_latest_is_open(house: _Hous
         assert len(house.orders.search(session)) == 1
 
 
+@ONE
 def test_a_floating_plan_waits_for_its_order_and_begins_anew(house: _House) -> None:
     plan = house.make(rule="FREQ=DAILY;INTERVAL=10", starts="2026-03-02T08:00", floating=True)
     assert house.came(plan) == [("03-02 07:00", Outcome.OPEN)]  # the day on which it was made counts
@@ -150,6 +155,7 @@ def test_a_floating_plan_waits_for_its_order_and_begins_anew(house: _House) -> N
     assert house.came(plan)[1] == ("04-12 06:00", Outcome.OPEN)
 
 
+@ONE
 def test_a_holiday_moves_it(house: _House) -> None:
     with house.database.write() as session:
         week = dict.fromkeys(("monday", "tuesday", "wednesday", "thursday", "friday"), "07:00-16:00")
@@ -164,6 +170,7 @@ def test_a_holiday_moves_it(house: _House) -> None:
     assert house.came(plan) == [("03-10 07:00", Outcome.OPEN)]
 
 
+@ONE
 def test_a_counter_makes_it_due_once_an_interval_and_not_while_the_last_is_open(house: _House) -> None:
     plan = house.make(trigger="counter", device_id="gw.pump", metric="running_hours", every=500)
     house.reads(NOW, running_hours=1200)
@@ -178,6 +185,7 @@ def test_a_counter_makes_it_due_once_an_interval_and_not_while_the_last_is_open(
     assert [outcome for _, outcome in house.came(plan)] == [Outcome.DONE, Outcome.OPEN]  # the third interval is full
 
 
+@ONE
 def test_a_floating_counter_counts_from_when_it_was_done(house: _House) -> None:
     plan = house.make(trigger="counter", device_id="gw.pump", metric="running_hours", every=500, floating=True)
     for day, hours in ((0, 0), (10, 240), (21, 504), (31, 744)):
@@ -194,6 +202,7 @@ def test_a_floating_counter_counts_from_when_it_was_done(house: _House) -> None:
     assert [outcome for _, outcome in house.came(plan)] == [Outcome.DONE, Outcome.OPEN]
 
 
+@ONE
 def test_a_counter_that_was_read_up_to_its_interval_goes_on_after_a_change_of_the_interval(house: _House) -> None:
     plan = house.make(trigger="counter", device_id="gw.pump", metric="running_hours", every=100)
     for day in range(21):
@@ -208,6 +217,21 @@ def test_a_counter_that_was_read_up_to_its_interval_goes_on_after_a_change_of_th
     assert len(house.came(plan)) == 5
 
 
+@ONE
+def test_what_was_used_before_the_plan_was_made_counts_when_it_is_told(house: _House) -> None:
+    plan = house.make(trigger="counter", device_id="gw.pump", metric="running_hours", every=500, used=300)
+    house.reads(NOW, running_hours=9000)
+    house.reads(NOW + 9 * DAY, running_hours=9199)
+    assert house.came(plan) == []
+    house.reads(NOW + 10 * DAY, running_hours=9201)
+    house.finish(plan, NOW + 10 * DAY)
+    house.change(plan, NOW + 10 * DAY, title="Oil it")
+    house.change(plan, NOW + 10 * DAY, used=490)
+    house.reads(NOW + 11 * DAY, running_hours=9212)
+    assert len(house.came(plan)) == 2
+
+
+@ONE
 def test_another_counter_or_another_value_of_it_makes_nothing_due_at_once(house: _House) -> None:
     plan = house.make(trigger="counter", device_id="gw.pump", metric="running_hours", every=100)
     house.reads(NOW, running_hours=50)
@@ -220,6 +244,7 @@ def test_another_counter_or_another_value_of_it_makes_nothing_due_at_once(house:
     assert len(house.came(plan)) == 1
 
 
+@ONE
 def test_a_plan_whose_trigger_is_changed_is_not_due_for_the_time_before(house: _House) -> None:
     plan = house.make(trigger="counter", device_id="gw.pump", metric="running_hours", every=100)
     house.reads(NOW, running_hours=0)
@@ -235,6 +260,7 @@ def test_a_plan_whose_trigger_is_changed_is_not_due_for_the_time_before(house: _
     assert [outcome for _, outcome in house.came(plan)] == [Outcome.DONE, Outcome.DONE, Outcome.OPEN]
 
 
+@ONE
 def test_a_floating_plan_that_is_done_ahead_is_due_again_after_its_day(house: _House) -> None:
     plan = house.make(rule="FREQ=WEEKLY;BYDAY=FR", lead_days=3, floating=True)
     house.tick(NOW + DAY)
@@ -244,6 +270,7 @@ def test_a_floating_plan_that_is_done_ahead_is_due_again_after_its_day(house: _H
     assert house.came(plan) == [("03-06 07:00", Outcome.DONE), ("03-13 07:00", Outcome.OPEN)]
 
 
+@ONE
 def test_the_time_zone_is_that_of_the_site_whatever_its_calendar_says(house: _House) -> None:
     with house.database.write() as session:
         said = {"name": "Head office", "timezone": "Asia/Shanghai", "monday": "00:00-24:00"}
@@ -254,6 +281,7 @@ def test_the_time_zone_is_that_of_the_site_whatever_its_calendar_says(house: _Ho
     assert house.came(plan) == [("03-09 07:00", Outcome.OPEN)]
 
 
+@ONE
 def test_a_condition_that_holds_makes_it_due_once(house: _House) -> None:
     plan = house.make(trigger="condition", device_id="gw.pump", metric="pressure", limit=200, held_s=3600)
     house.reads(NOW, pressure=250)
@@ -272,6 +300,7 @@ def test_a_condition_that_holds_makes_it_due_once(house: _House) -> None:
     assert [outcome for _, outcome in house.came(plan)] == [Outcome.DONE, Outcome.OPEN]
 
 
+@ONE
 def test_silence_is_no_time_above_the_limit(house: _House) -> None:
     plan = house.make(trigger="condition", device_id="gw.pump", metric="pressure", limit=200, held_s=3600)
     house.reads(NOW, pressure=250)
@@ -353,6 +382,7 @@ def test_what_is_due_is_read_for_the_figures(house: _House) -> None:
         assert found.id == plan
 
 
+@ONE
 def test_the_year_by_week_adds_up_by_team(house: _House) -> None:
     with house.database.write() as session:
         session.add(Team(id="hvac", name="HVAC"))
@@ -367,6 +397,7 @@ def test_the_year_by_week_adds_up_by_team(house: _House) -> None:
         assert {team: (load.count, load.hours) for team, load in week.teams.items()} == {"hvac": (1, 2), None: (1, 1)}
 
 
+@ONE
 def test_an_order_that_is_cancelled_or_reopened_says_so(house: _House) -> None:
     plan = house.make(rule="FREQ=DAILY", starts="2026-03-02T08:00")
     with house.database.write() as session:
@@ -376,6 +407,7 @@ def test_an_order_that_is_cancelled_or_reopened_says_so(house: _House) -> None:
     assert house.came(plan) == [("03-02 07:00", Outcome.CANCELLED)]
 
 
+@ONE
 def test_off_nothing_is_due_and_on_again_nothing_is_made_up_for(house: _House) -> None:
     plan_id = house.make(rule="FREQ=WEEKLY;BYDAY=FR")
     for enabled, at in ((False, NOW), (True, NOW + 30 * DAY)):
@@ -387,6 +419,7 @@ def test_off_nothing_is_due_and_on_again_nothing_is_made_up_for(house: _House) -
     assert len(house.came(plan_id)) == 1
 
 
+@ONE
 def test_every_mistake_is_told_by_field(house: _House) -> None:
     with pytest.raises(InvalidError) as told:
         house.make(title=" ", kind="magic", rule="often")
