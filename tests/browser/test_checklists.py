@@ -148,7 +148,8 @@ def test_a_checklist_is_answered_by_thumb(browser: Browser, building: Building) 
     steps.nth(4).locator("[data-photo]").set_input_files(
         [{"name": "more.jpg", "mimeType": "image/jpeg", "buffer": _picture("maroon")}]
     )
-    expect(steps.nth(4).locator("img")).to_have_count(2)
+    expect(steps.nth(4).locator(".check-answer > a img")).to_have_count(2)
+    expect(steps.nth(4).locator(".check-before")).to_contain_text("Answered 2 times")
     expect(steps.nth(5)).to_contain_text("Telemetry:")
     steps.nth(5).locator("[data-number]").fill("55")
     tom.check()

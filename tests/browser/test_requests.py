@@ -1,8 +1,10 @@
 """Somebody scans a label, reports without a login, follows it and says how it was; assets on their pages."""
 
 from collections.abc import Iterator
+from io import BytesIO
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, expect
 
 from plantroom_cloud.assets.table import read_table
@@ -15,6 +17,14 @@ B1,Main building,building,main,,,,,
 R1,Plant room,room,main,B1,,,,
 P1,Chilled-water pump 1,equipment,main,R1,pump,Acme,C200,2020-01-01
 """
+
+
+def _large_photo() -> bytes:
+    """As a phone takes it: far more than a request may have."""
+    out = BytesIO()
+    Image.effect_noise((2400, 1800), 60).convert("RGB").save(out, "JPEG", quality=95)
+    assert len(out.getvalue()) > 2_000_000
+    return out.getvalue()
 
 
 @pytest.fixture
@@ -46,6 +56,7 @@ def test_a_request_from_the_label_to_the_evaluation(
     expect(page.get_by_text("Main building · Plant room")).to_be_visible()
     page.fill("#what", "It drips on the floor")
     page.fill("#contact", "Zoe, 12 34")
+    page.set_input_files("#photo", [{"name": "a.jpg", "mimeType": "image/jpeg", "buffer": _large_photo()}])
     somebody.check()
     page.click("#send")
     page.wait_for_url("**/r/follow/**")
@@ -62,6 +73,9 @@ def test_a_request_from_the_label_to_the_evaluation(
     expect(staff.page.get_by_text("gw-a.pump-1").first).to_be_visible()
     staff.page.get_by_role("link", name="It drips on the floor").click()
     expect(staff.page.get_by_text("Asked for by Zoe, 12 34")).to_be_visible()
+    picture = staff.page.locator("#files").get_by_role("img", name="photo.jpg")
+    expect(picture).to_be_visible()
+    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 1600
     staff.page.click("#step-approve")
     staff.page.click("#step-claim")
     staff.page.click("#step-accept")

@@ -74,7 +74,9 @@ class StepAnswer(SQLModel, table=True):
     reason: str = ""  #: why it failed
     note: str = ""  #: what the person says of it
     person: str
-    at: datetime = Field(sa_type=UtcDateTime)  #: the client's time, never later than the server's
+    at: datetime = Field(
+        sa_type=UtcDateTime
+    )  #: the client's time, never after the server's nor before the checklist was there
     claimed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  #: the client's time as it came
     received_at: datetime = Field(sa_type=UtcDateTime)
     series: str = Field(default="", index=True)  #: meter: readings of one instrument over all orders

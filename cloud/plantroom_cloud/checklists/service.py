@@ -183,7 +183,9 @@ class ChecklistService:
             if known.step_id != step_id:
                 raise ConflictError(f"ref {ref!r} was an answer to another step; make a new one for each answer")
             return known
-        moment = min(claimed_at, at) if claimed_at is not None else at
+        attached = session.get(OrderChecklist, row.checklist_id)
+        assert attached is not None
+        moment = max(min(claimed_at, at), attached.attached_at) if claimed_at is not None else at
         _in_time(order, moment)
         asks = _asks(row)
         series, before, live = "", None, None

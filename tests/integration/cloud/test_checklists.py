@@ -161,13 +161,13 @@ def test_an_order_is_not_done_before_its_required_steps_are_answered(house: _Hou
     assert house.all_orders()[0].state is WorkOrderState.ASSIGNED
     house.answer(order, seal, "a-1", True)
     house.answer(order, noise, "a-2", verdict=Verdict.NOT_APPLICABLE, note="it stands still")
-    assert house.complete(order).state is WorkOrderState.CLOSED
+    assert house.complete(order, NOW + 2 * MINUTE).state is WorkOrderState.CLOSED
     with pytest.raises(ConflictError, match="takes no answers any more"):
-        house.answer(order, seal, "a-3", False, at=NOW + MINUTE)
+        house.answer(order, seal, "a-3", False, at=NOW + 3 * MINUTE)
     with house.database.write() as session:
         stored = house.photos.store(session, JPEG, "ann", NOW)
-    late = house.answer(order, photo, "a-4", [stored.id], claimed=NOW - MINUTE, at=NOW + 60 * MINUTE)
-    assert (late.at, late.received_at) == (NOW - MINUTE, NOW + 60 * MINUTE)  # it was in a phone without network
+    late = house.answer(order, photo, "a-4", [stored.id], claimed=NOW + MINUTE, at=NOW + 60 * MINUTE)
+    assert (late.at, late.received_at) == (NOW + MINUTE, NOW + 60 * MINUTE)  # it was in a phone without network
 
 
 def test_a_fail_opens_one_follow_up_and_says_when_it_was_corrected(house: _House) -> None:
@@ -216,6 +216,8 @@ def test_an_older_answer_that_comes_later_does_not_count(house: _House) -> None:
     assert shown.answer.ref == "a-2"
     assert len(house.all_orders()) == 1
     ahead = house.answer(order, step, "a-3", True, claimed=NOW + timedelta(days=400), at=NOW + 7 * MINUTE)
+    reset = house.answer(order, step, "a-4", True, claimed=datetime(1970, 1, 1, tzinfo=UTC), at=NOW + 8 * MINUTE)
+    assert reset.at == NOW  # no clock is right that is before the checklist
     assert (ahead.at, ahead.claimed_at) == (NOW + 7 * MINUTE, NOW + timedelta(days=400))
 
 

@@ -135,7 +135,7 @@ def test_an_order_goes_through_its_checklist(
     assert [step["verdict"] for step in shown["steps"]] == [
         "failed", "passed", "passed", None, "passed", "passed", "passed",
     ]  # fmt: skip
-    assert shown["steps"][0]["answers"][0]["at"] == "2026-03-01T11:00:00Z"
+    assert shown["steps"][0]["answers"][0]["claimed_at"] == "2026-03-01T11:00:00Z"
     follow_up = shown["steps"][0]["follow_up_order"]
     assert follow_up["state"] == "open"
     told = people["vera"].get(f"work-orders/{follow_up['work_order_id']}/checklists").json()

@@ -1,7 +1,7 @@
 // The checklist of a work order, answered by thumb. An answer keeps its ref until the control plane has taken it, so
 // that one whose reply was lost is sent again and counted once. Steps that others answer are shown as they come; what
 // one is about to say stays.
-const PHOTO_SIDE = 1600, PHOTO_QUALITY = 0.8, MOST_PHOTOS = 6, WAIT_MS = 30_000, BESIDE_MS = 10_000;
+const MOST_PHOTOS = 6, WAIT_MS = 30_000, BESIDE_MS = 10_000;
 const root = document.getElementById("checklists");
 const waiting = new Map(); // step → the answer that is not taken yet
 const pens = new WeakMap(); // canvas → whether something is drawn
@@ -97,16 +97,6 @@ async function renew(answered) {
   for (const bar of fresh.querySelectorAll("[data-bar]")) { const shown = root.querySelector(`[data-bar="${bar.dataset.bar}"]`); if (shown) shown.value = bar.value; }
   const missing = document.getElementById("checklist-missing"), now = fresh.getElementById("missing-now");
   if (missing && now) { missing.hidden = !now.textContent.trim(); missing.replaceChildren(...now.childNodes); }
-}
-
-async function smaller(file) { // phones take pictures far larger than anybody needs
-  const image = await createImageBitmap(file);
-  const scale = Math.min(1, PHOTO_SIDE / Math.max(image.width, image.height));
-  const canvas = document.createElement("canvas");
-  canvas.width = Math.round(image.width * scale);
-  canvas.height = Math.round(image.height * scale);
-  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
-  return new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", PHOTO_QUALITY));
 }
 
 function blank(canvas) {
