@@ -19,7 +19,7 @@ from plantroom_cloud.web.forms import Submitted
 from plantroom_cloud.web.nav import NavEntry
 from plantroom_cloud.web.render import render
 
-NAV = (NavEntry("assets", "/assets", "Assets", order=45, group="Maintenance"),)
+NAV = (NavEntry("assets", "/assets", "Assets", order=45, group="Equipment"),)
 router = APIRouter(include_in_schema=False)
 
 CALL = "Something wrong? Scan me."

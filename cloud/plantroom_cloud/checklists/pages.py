@@ -19,7 +19,7 @@ from plantroom_cloud.web.forms import Form
 from plantroom_cloud.web.nav import NavEntry
 from plantroom_cloud.web.render import render
 
-NAV = (NavEntry("checklists", "/checklists", "Checklists", order=49, group="Maintenance"),)
+NAV = (NavEntry("checklists", "/checklists", "Checklists", order=49, group="Work"),)
 router = APIRouter(include_in_schema=False)
 
 KINDS = {

@@ -16,7 +16,7 @@ from plantroom_cloud.devices.tile import key_values, tiles
 from plantroom_cloud.web.nav import NavEntry
 from plantroom_cloud.web.render import render
 
-NAV = (NavEntry("devices", "/devices", "Devices", order=40),)
+NAV = (NavEntry("devices", "/devices", "Devices", order=40, group="Equipment"),)
 router = APIRouter(include_in_schema=False)
 
 ON_A_PAGE = 50

@@ -11,7 +11,7 @@ from plantroom_cloud.web.forms import Form
 from plantroom_cloud.web.nav import NavEntry
 from plantroom_cloud.web.render import render
 
-NAV = (NavEntry("dispatch", "/dispatch", "Dispatch", order=49, group="Maintenance", role=Role.DISPATCHER),)
+NAV = (NavEntry("dispatch", "/dispatch", "Dispatch", order=49, group="Work", role=Role.DISPATCHER),)
 router = APIRouter(include_in_schema=False)
 
 #: Orders of the pool on the page.

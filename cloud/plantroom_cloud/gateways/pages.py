@@ -14,7 +14,7 @@ from plantroom_cloud.gateways.report import report
 from plantroom_cloud.web.nav import NavEntry
 from plantroom_cloud.web.render import render
 
-NAV = (NavEntry("gateways", "/gateways", "Gateways", order=50),)
+NAV = (NavEntry("gateways", "/gateways", "Gateways", order=50, group="Equipment"),)
 router = APIRouter(include_in_schema=False)
 
 LEDGER_HOURS = 24

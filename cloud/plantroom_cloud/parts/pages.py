@@ -14,7 +14,7 @@ from plantroom_cloud.web.forms import Form, Submitted
 from plantroom_cloud.web.nav import NavEntry
 from plantroom_cloud.web.render import render
 
-NAV = (NavEntry("parts", "/parts", "Parts", order=48, group="Maintenance"),)
+NAV = (NavEntry("parts", "/parts", "Parts", order=48, group="Work"),)
 router = APIRouter(include_in_schema=False)
 
 

@@ -21,8 +21,8 @@ from plantroom_cloud.web.nav import NavEntry
 from plantroom_cloud.web.render import render
 
 NAV = (
-    NavEntry("plans", "/plans", "Plans", order=46, group="Maintenance"),
-    NavEntry("plan-calendar", "/plans/calendar", "The year by week", order=47, group="Maintenance"),
+    NavEntry("plans", "/plans", "Plans", order=46, group="Work"),
+    NavEntry("plan-calendar", "/plans/calendar", "The year by week", order=47, group="Work"),
 )
 router = APIRouter(include_in_schema=False)
 

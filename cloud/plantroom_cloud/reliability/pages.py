@@ -19,7 +19,7 @@ from plantroom_cloud.spreadsheet import CsvResponse, csv_response
 from plantroom_cloud.web.nav import NavEntry
 from plantroom_cloud.web.render import render
 
-NAV = (NavEntry("reliability", "/reliability", "Reliability", order=49, group="Maintenance"),)
+NAV = (NavEntry("reliability", "/reliability", "Reliability", order=49, group="Work"),)
 router = APIRouter(include_in_schema=False)
 
 DAYS = (7, 30, 90, 365)

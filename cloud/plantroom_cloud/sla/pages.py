@@ -23,7 +23,7 @@ from plantroom_cloud.web.render import render
 from plantroom_cloud.workorders.service import HOLD_REASONS
 from plantroom_shared.errors import PlantroomError
 
-NAV = (NavEntry("sla", "/sla", "Service levels", order=48, group="Maintenance"),)
+NAV = (NavEntry("sla", "/sla", "Service levels", order=48, group="Work"),)
 router = APIRouter(include_in_schema=False)
 
 #: Clocks on the page; the list of work orders shows all.

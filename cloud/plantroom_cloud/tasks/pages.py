@@ -8,7 +8,7 @@ from plantroom_cloud.users.models import Role
 from plantroom_cloud.web.nav import NavEntry
 from plantroom_cloud.web.render import CAMERA_POLICY, STATIC, render
 
-NAV = (NavEntry("my", "/my", "My tasks", order=29, role=Role.TECHNICIAN),)
+NAV = (NavEntry("my", "/my", "My tasks", order=31, group="Work", role=Role.TECHNICIAN),)
 router = APIRouter(include_in_schema=False)
 
 

@@ -31,7 +31,7 @@ from plantroom_cloud.workorders.models import WorkOrder, WorkOrderState
 from plantroom_cloud.workorders.repository import OrderQuery
 from plantroom_cloud.workorders.transitions import steps
 
-NAV = (NavEntry("work-orders", "/work-orders", "Work orders", order=30),)
+NAV = (NavEntry("work-orders", "/work-orders", "Work orders", order=30, group="Work"),)
 router = APIRouter(include_in_schema=False)
 
 ON_A_PAGE = 50
