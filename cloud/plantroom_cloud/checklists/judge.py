@@ -46,6 +46,7 @@ class Judged:
     value: Any
     verdict: Verdict
     reason: str = ""
+    confirmed: bool = False  #: a counter went backwards, and the person says that this is so
 
 
 def judge(step: StepDefinition, given: Given, before: Reading | None = None, live: Reading | None = None) -> Judged:
@@ -62,7 +63,7 @@ def judge(step: StepDefinition, given: Given, before: Reading | None = None, liv
     value, reason = _read(step, given, before, live)
     if given.verdict is Verdict.FAILED and not reason:
         reason = given.note.strip() or "called failed"
-    return Judged(value, Verdict.FAILED if reason else Verdict.PASSED, reason)
+    return Judged(value, Verdict.FAILED if reason else Verdict.PASSED, reason, _goes_back(step, value, before))
 
 
 def _read(step: StepDefinition, given: Given, before: Reading | None, live: Reading | None) -> tuple[Any, str]:
@@ -77,7 +78,7 @@ def _read(step: StepDefinition, given: Given, before: Reading | None, live: Read
             return number, _beyond(step, number)
         case StepKind.METER:
             number = _number(given.value)
-            if step.counter and before is not None and number < before.value and not given.confirmed:
+            if before is not None and _goes_back(step, number, before) and not given.confirmed:
                 raise ConfirmError(
                     f"the counter goes backwards: {number:.10g} after {before.value:.10g} at "
                     f"{before.at:%Y-%m-%d %H:%M} UTC; read it again, and confirm it if the meter was replaced or reset"
@@ -108,6 +109,10 @@ def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value) or abs(value) > 1e15:
         raise InvalidError("value: a number")
     return float(value)
+
+
+def _goes_back(step: StepDefinition, value: Any, before: Reading | None) -> bool:
+    return step.kind is StepKind.METER and step.counter and before is not None and float(value) < before.value
 
 
 def _beyond(step: StepDefinition, number: float) -> str:

@@ -210,7 +210,7 @@ class ChecklistService:
             claimed_at=claimed_at,
             received_at=at,
             series=series if judged.value is not None else "",
-            confirmed=given.confirmed,
+            confirmed=judged.confirmed,
             live={"value": live.value, "unit": live.unit, "at": live.at.isoformat()} if live is not None else {},
         )
         session.add(answer)

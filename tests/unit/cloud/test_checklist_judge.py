@@ -92,8 +92,10 @@ def test_a_counter_goes_backwards_only_when_somebody_confirms_it() -> None:
     before = Reading(1_234_567, NOW)
     with pytest.raises(ConfirmError, match="3 after 1234567 at 2026-03-02 09:00 UTC"):
         judge(_step("meter", counter=True), Given(3), before)
-    assert judge(_step("meter", counter=True), Given(3, confirmed=True), before).verdict is Verdict.PASSED
-    assert judge(_step("meter", counter=True), Given(1_234_567), before).verdict is Verdict.PASSED
+    said = judge(_step("meter", counter=True), Given(3, confirmed=True), before)
+    assert (said.verdict, said.confirmed) == (Verdict.PASSED, True)
+    forward = judge(_step("meter", counter=True), Given(1_234_567, confirmed=True), before)
+    assert (forward.verdict, forward.confirmed) == (Verdict.PASSED, False)  # nothing was to confirm
     assert judge(_step("meter"), Given(3), before).verdict is Verdict.PASSED  # a gauge goes where it likes
 
 
