@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from plantroom_sim import kinds
+from plantroom_sim.cli import main
 from plantroom_sim.errors import ScenarioError
 from plantroom_sim.loader import load_scenario
 from plantroom_sim.registry import KINDS
@@ -34,3 +36,11 @@ def test_each_kind_has_the_same_files_and_a_sample_that_shows_it(folder: Path) -
 @pytest.mark.parametrize("path", OURS, ids=lambda path: path.name)
 def test_the_scenarios_that_come_with_us_are_right(path: Path) -> None:
     assert load_scenario(path).gateways
+
+
+@pytest.mark.parametrize("path", OURS, ids=lambda path: path.name)
+def test_a_check_leaves_nothing_behind(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = CliRunner().invoke(main, ["check", str(path)])
+    assert said.exit_code == 0, said.output
+    assert list(tmp_path.iterdir()) == []

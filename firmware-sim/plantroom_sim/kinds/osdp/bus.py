@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ class OsdpBus:
         self._path = place.folder / "lines" / f"{place.gateway}-{entry.id}"
         self._keys = {device.id: place.folder / "keys" / f"{place.gateway}-{device.id}.key" for device in devices}
         self._readers = {
-            device.id: CardReader(device.id, device.address, _key(self._keys[device.id]), self._wires)
+            device.id: CardReader(device.id, device.address, partial(_key, self._keys[device.id]), self._wires)
             for device in devices
         }
         self._described: list[dict[str, Any]] = [

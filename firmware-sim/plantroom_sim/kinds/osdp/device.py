@@ -1,7 +1,7 @@
 """A card reader: libosdp's peripheral device behind wires that can be cut."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from plantroom_shared.batch import DeviceRows
@@ -16,7 +16,7 @@ COUNTED = ("cards", "cards_while_cut", "keys", "granted_lights", "denied_lights"
 class CardReader:
     """One reader. libosdp runs a thread for each."""
 
-    def __init__(self, name: str, address: int, key: bytes, wires: Wires) -> None:
+    def __init__(self, name: str, address: int, key: Callable[[], bytes], wires: Wires) -> None:
         self.name = name
         self.address = address
         self._key = key
@@ -54,7 +54,8 @@ class CardReader:
                 (cap.Readers, 0, 1),
             ]
         )
-        key = bytes(byte ^ 0xFF for byte in self._key) if "wrong-key" in self._faults else self._key
+        right = self._key()
+        key = bytes(byte ^ 0xFF for byte in right) if "wrong-key" in self._faults else right
         info = osdp.PDInfo(address, Channel(), scbk=key, flags=[osdp.LibFlag.EnforceSecure])
         self._device = osdp.PeripheralDevice(
             info, capabilities, log_level=osdp.LogLevel.Emergency, command_handler=self._told
