@@ -1,7 +1,7 @@
 """Work orders: the list, and one with its steps."""
 
-from collections.abc import Sequence
-from typing import Annotated, Literal
+from dataclasses import replace
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Query, Request
@@ -27,15 +27,24 @@ from plantroom_cloud.users.models import RANK, Role, User
 from plantroom_cloud.web.forms import Form as Fields
 from plantroom_cloud.web.nav import NavEntry
 from plantroom_cloud.web.render import render
-from plantroom_cloud.workorders.models import WorkOrder, WorkOrderState
+from plantroom_cloud.workorders.board import columns
+from plantroom_cloud.workorders.models import WorkOrderState
+from plantroom_cloud.workorders.moves import moves
 from plantroom_cloud.workorders.repository import OrderQuery
+from plantroom_cloud.workorders.service import HOLD_REASONS
+from plantroom_cloud.workorders.shown import cards, equipment, workers
 from plantroom_cloud.workorders.transitions import steps
 
 NAV = (NavEntry("work-orders", "/work-orders", "Work orders", order=30, group="Work"),)
 router = APIRouter(include_in_schema=False)
 
 ON_A_PAGE = 50
-Shown = Literal["open", "mine", "team", "pool", "done", "closed", "all"]
+_STATES = {
+    "requested": WorkOrderState.REQUESTED,
+    "done": WorkOrderState.DONE,
+    "closed": WorkOrderState.CLOSED,
+}
+Shown = Literal["open", "mine", "offered", "team", "pool", "requested", "done", "closed", "all"]
 
 
 @router.get("/work-orders")
@@ -44,8 +53,12 @@ def orders_page(
     user: Viewer,
     session: ReadSession,
     services: ServicesDep,
+    at: At,
+    view: Literal["list", "board"] = "list",
     show: Shown = "open",
     q: str = "",
+    site: str = "",
+    team: str = "",
     priority: str = "",
     kind: str = "",
     level: Literal["", "running", "warned", "paused", "breached"] = "",
@@ -53,33 +66,69 @@ def orders_page(
     skip: Annotated[int, Query(ge=0, le=100_000)] = 0,
     before: Annotated[int | None, Query(ge=1)] = None,
 ) -> Response:
-    """The list."""
+    """The list, or the board."""
+    asked = {"view": view, "q": q, "site": site, "team": team, "priority": priority, "kind": kind}
     wanted = OrderQuery(
-        sites=user.sites,
-        open_only=show in ("open", "mine", "team", "pool"),
-        state={"done": WorkOrderState.DONE, "closed": WorkOrderState.CLOSED}.get(show),
-        assignee=user.name if show == "mine" else None,
-        nobody=show == "pool",
-        team_id=user.team_id if show == "team" else None,
+        sites=[site] if site and may_see(user, site) else user.sites,
+        team_id=team or None,
         priority=priority,
         kind=kind,
-        level=level,
-        by_due=sort == "due",
         text=q.strip(),
     )
+    shared: dict[str, Any] = {
+        "user": user,
+        "page": "work-orders",
+        "teams": {team.id: team.name for team in services.users.teams(session)},
+        "sites": services.sites.list(session, user.sites),
+        "links": {name: urlencode({**asked, "view": name}) for name in ("list", "board")},
+    }
+    if view == "board":
+        found, more = cards(session, services, user, wanted, at)
+        return render(request, "work_order_board.html", columns=columns(found), more=more, asked=asked, **shared)
+    wanted = replace(
+        wanted,
+        open_only=show in ("open", "mine", "offered", "team", "pool"),
+        state=_STATES.get(show),
+        assignee=user.name if show == "mine" else None,
+        offered_to=user.name if show == "offered" else None,
+        nobody=show == "pool",
+        team_id=user.team_id if show == "team" else wanted.team_id,
+        level=level,
+        by_due=sort == "due",
+    )
+    asked |= {"show": show, "level": level, "sort": sort}
     orders = services.work_orders.find(session, wanted, before, ON_A_PAGE + 1, skip)
-    asked = {"show": show, "q": q, "priority": priority, "kind": kind, "level": level, "sort": sort}
     rest = orders[ON_A_PAGE:]
     after = {"skip": skip + ON_A_PAGE} if sort else {"before": orders[ON_A_PAGE - 1].id if rest else None}
     return render(
         request,
         "work_orders.html",
-        user=user,
-        page="work-orders",
         orders=orders[:ON_A_PAGE],
+        equipment=equipment(session, services, orders),
         asked=asked,
-        teams={team.id: team.name for team in services.users.teams(session)},
         more=urlencode({**asked, **after}) if rest else "",
+        **shared,
+    )
+
+
+@router.get("/work-orders/{order_id}/moves")
+def moves_part(
+    request: Request,
+    order_id: int,
+    user: Technician,
+    session: ReadSession,
+    services: ServicesDep,
+    to: WorkOrderState | None = None,
+) -> Response:
+    """What the person may do with it, or how to bring it to one column: what the board's dialog holds."""
+    order = services.work_orders.get(session, order_id)
+    if not may_see(user, order.site_id):
+        raise NotFoundError(f"there is no work order {order_id}")
+    helps = user.name in services.work_orders.helpers(session, order_id)
+    found = [move for move in moves(order, user, helps=helps) if to in (None, move.to)]
+    people = workers(services.users.list(session), order) if any(move.step == "assign" for move in found) else []
+    return render(
+        request, "work_order_moves.html", user=user, order=order, moves=found, people=people, reasons=HOLD_REASONS
     )
 
 
@@ -140,7 +189,7 @@ def order_page(
         order=order,
         device=services.devices.get(session, order.device_id) if order.device_id else None,
         possible=[str(s) for s in steps(order.state)],
-        people=_workers(services.users.list(session), order),
+        people=workers(services.users.list(session), order),
         helpers=services.work_orders.helpers(session, order_id),
         needed=services.dispatch.needed(session, order),
         candidates=services.dispatch.candidates(session, order, at) if RANK[user.role] >= RANK[Role.DISPATCHER] else [],
@@ -270,9 +319,3 @@ def _new_form(
         devices=[device for device in services.devices.list(session, user.sites) if device.kind != "gateway"],
         teams=services.users.teams(session),
     )
-
-
-def _workers(people: Sequence[User], order: WorkOrder) -> list[User]:
-    """Who may be given it: those of its team first."""
-    able = [p for p in people if p.active and RANK[p.role] >= RANK[Role.TECHNICIAN] and may_see(p, order.site_id)]
-    return sorted(able, key=lambda person: (person.team_id != order.team_id, person.name))

@@ -33,6 +33,7 @@ class OrderQuery:
     kind: str = ""
     level: str = ""  #: of the service: `WorkOrder.sla_state`
     by_due: bool = False  #: what is due first comes first, then what has no time to keep
+    closed_since: datetime | None = None  #: closed then or later
     text: str = ""  #: in the title, the device or the number
 
 
@@ -50,6 +51,8 @@ def find(session: Session, wanted: OrderQuery, before_id: int | None, limit: int
         query = query.where(col(WorkOrder.state).not_in(FINISHED))
     if wanted.nobody:
         query = query.where(col(WorkOrder.assignee).is_(None))
+    if wanted.closed_since is not None:
+        query = query.where(col(WorkOrder.closed_at) >= wanted.closed_since)
     exact = (
         (WorkOrder.state, wanted.state),
         (WorkOrder.assignee, wanted.assignee),
@@ -179,6 +182,15 @@ def helpers(session: Session, order_id: int) -> list[str]:
     """In the order in which they joined."""
     query = select(WorkOrderHelper.user).where(WorkOrderHelper.work_order_id == order_id)
     return list(session.exec(query.order_by(col(WorkOrderHelper.since))))
+
+
+def helpers_of(session: Session, order_ids: Sequence[int]) -> dict[int, list[str]]:
+    """Order → who helps; orders without any are left out."""
+    query = select(WorkOrderHelper).where(col(WorkOrderHelper.work_order_id).in_(order_ids))
+    found: dict[int, list[str]] = {}
+    for helper in session.exec(query.order_by(col(WorkOrderHelper.since))):
+        found.setdefault(helper.work_order_id, []).append(helper.user)
+    return found
 
 
 def files(session: Session, order_id: int) -> list[WorkOrderFile]:

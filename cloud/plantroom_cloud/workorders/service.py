@@ -189,6 +189,10 @@ class WorkOrderService:
         """Login names of those who work on it beside the assignee."""
         return repository.helpers(session, order_id)
 
+    def helpers_of(self, session: Session, order_ids: Sequence[int]) -> dict[int, list[str]]:
+        """The same for several; orders without any are left out."""
+        return repository.helpers_of(session, order_ids)
+
     def add_file(
         self, session: Session, order_id: int, file_id: str, name: str, actor: str, at: datetime
     ) -> WorkOrderFile:

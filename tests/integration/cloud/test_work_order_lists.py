@@ -1,7 +1,7 @@
 """Lists of work orders, and giving them to a team, on both relational databases."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -27,6 +27,7 @@ def orders(database: Database) -> WorkOrderService:
         service.create(session, "Change filter 100%", "", "main", None, "low", "hvac", "anna", NOW)
         service.create(session, "Look at the lamp", "", "annex", None, "low", None, "anna", NOW)
         service.claim(session, 2, "tom", NOW)
+        service.offer(session, 2, "eva", "tom", NOW)
         service.complete(session, 3, "done", "tom", NOW)
     return service
 
@@ -42,6 +43,9 @@ def orders(database: Database) -> WorkOrderService:
         (OrderQuery(team_id="hvac"), [2]),
         (OrderQuery(priority="high"), [1]),
         (OrderQuery(state=WorkOrderState.CLOSED), [3]),
+        (OrderQuery(closed_since=NOW), [3]),
+        (OrderQuery(closed_since=NOW + timedelta(seconds=1)), []),
+        (OrderQuery(offered_to="eva"), [2]),
         (OrderQuery(text="PUMP"), [1]),
         (OrderQuery(text="100%"), [2]),
         (OrderQuery(text="#3"), [3]),
@@ -67,3 +71,10 @@ def test_work_is_given_to_a_team_until_it_is_finished(database: Database, orders
         assert orders.trail(session, 1)[-1].note == "to hvac"
         with pytest.raises(ConflictError):
             orders.dispatch(session, 3, "hvac", "dora", NOW)
+
+
+def test_helpers_of_several_are_told_at_once(database: Database, orders: WorkOrderService) -> None:
+    with database.write() as session:
+        orders.join(session, 1, "eva", "anna", NOW)
+        orders.join(session, 1, "bob", "anna", NOW + timedelta(minutes=1))
+        assert orders.helpers_of(session, [1, 2]) == {1: ["eva", "bob"]}

@@ -1,0 +1,54 @@
+"""What lists, board and page of work orders show beside the orders themselves."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from sqlmodel import Session
+
+from plantroom_cloud.dependencies import may_see
+from plantroom_cloud.services import Services
+from plantroom_cloud.users.models import RANK, Role, User
+from plantroom_cloud.workorders.board import CLOSED_SHOWN, Card
+from plantroom_cloud.workorders.models import WorkOrder, WorkOrderState
+from plantroom_cloud.workorders.moves import moves
+from plantroom_cloud.workorders.service import OrderQuery
+
+#: Cards of unfinished work, those that are due first, and of closed work.
+ON_THE_BOARD, CLOSED_ON_THE_BOARD = 400, 50
+
+
+def cards(
+    session: Session, services: Services, user: User, wanted: OrderQuery, at: datetime
+) -> tuple[list[Card], bool]:
+    """Of unfinished work and of what was closed just now; whether there are more than a board shows."""
+    orders = services.work_orders
+    unfinished = orders.find(session, replace(wanted, open_only=True, by_due=True), None, ON_THE_BOARD + 1)
+    recent = replace(wanted, state=WorkOrderState.CLOSED, closed_since=at - CLOSED_SHOWN)
+    found = [*unfinished[:ON_THE_BOARD], *orders.find(session, recent, None, CLOSED_ON_THE_BOARD)]
+    helpers = orders.helpers_of(session, [order.id for order in found if order.id is not None])
+    named = equipment(session, services, found)
+    shown = []
+    for order in found:
+        assert order.id is not None
+        helping = helpers.get(order.id, [])
+        possible = moves(order, user, helps=user.name in helping)
+        shown.append(Card(order, possible, named.get(order.id, ""), helping))
+    return shown, len(unfinished) > ON_THE_BOARD
+
+
+def equipment(session: Session, services: Services, orders: Sequence[WorkOrder]) -> dict[int, str]:
+    """Order → its asset, else its device, as people call it."""
+    wanted = {order.device_id for order in orders if order.device_id is not None}
+    devices = {device.id: device.label for device in services.devices.of_ids(session, sorted(wanted))}
+    assets = {}
+    if any(order.asset_id is not None for order in orders):
+        assets = {asset.id: asset.name for asset in services.assets.list(session, retired=True)}
+    named = {order.id: assets.get(order.asset_id) or devices.get(order.device_id or "") for order in orders}
+    return {order_id: name for order_id, name in named.items() if order_id is not None and name}
+
+
+def workers(people: Sequence[User], order: WorkOrder) -> list[User]:
+    """Who may be given it: those of its team first."""
+    able = [p for p in people if p.active and RANK[p.role] >= RANK[Role.TECHNICIAN] and may_see(p, order.site_id)]
+    return sorted(able, key=lambda person: (person.team_id != order.team_id, person.name))
