@@ -21,6 +21,9 @@ from plantroom_cloud.ingest.connection import Received
 from plantroom_cloud.plans.models import MaintenancePlan, PlanOccurrence, Trigger
 from plantroom_cloud.services import Services
 from plantroom_cloud.sites.models import Site
+from plantroom_cloud.sla.models import SlaClock
+from plantroom_cloud.sla.policy import PolicyIn
+from plantroom_cloud.sla.terms import ALWAYS
 from plantroom_cloud.users.models import Role, User
 from plantroom_cloud.workorders.models import WorkOrder
 from plantroom_shared.batch import Batch, DeviceRows
@@ -36,6 +39,8 @@ REPEAT_DAYS = 30
 #: Hours that a planned order is estimated at, and a technician works in a week.
 PLANNED_H, WEEKLY_H = 1.5, 38
 TECHNICIANS = 12
+#: Promised for repairs, by the clock round the day; the restoration waits for parts.
+RESPONSE_MIN, RESTORATION_MIN = 60, 240
 ON_A_GATEWAY = 20
 
 
@@ -49,6 +54,24 @@ class Repair:
 
     unit: int
     done: int | None = None  #: first said to be done
+
+
+@dataclass
+class Promise:
+    """How long somebody waited, in ms: for the response and the restoration of one opening of a work order."""
+
+    heard: int
+    first: bool  #: the order was opened, not reopened
+    begun: int | None = None
+    returned: int | None = None
+    held: list[list[int]] = field(default_factory=list)  #: from, to
+
+    def response(self, now: int) -> int:
+        return (now if self.begun is None else self.begun) - self.heard
+
+    def restoration(self, now: int) -> int:
+        end = now if self.returned is None else self.returned
+        return end - self.heard - sum((hold[1] if len(hold) > 1 else end) - hold[0] for hold in self.held)
 
 
 @dataclass
@@ -77,6 +100,25 @@ class Log:
     ended: dict[int, int] = field(default_factory=dict)  #: failure: when it was restored for good
     repairs: list[Repair] = field(default_factory=list)
     dues: list[tuple[int, int, int, int | None]] = field(default_factory=list)  #: (unit, due, interval, done)
+    promises: dict[int, Promise] = field(default_factory=dict)  #: by failure
+
+    def kept(self, now: int) -> dict[str, tuple[int, int]]:
+        """Met and breached, by clock; what runs within its time is neither."""
+        found = {}
+        for name, target, rows in (
+            ("response", RESPONSE_MIN, [row for row in self.promises.values() if row.first]),
+            ("restoration", RESTORATION_MIN, list(self.promises.values())),
+        ):
+            breached = met = 0
+            for row in rows:
+                took = row.response(now) if name == "response" else row.restoration(now)
+                over = row.begun if name == "response" else row.returned
+                if took >= target * MINUTE:
+                    breached += 1
+                elif over is not None:
+                    met += 1
+            found[name] = (met, breached)
+        return found
 
     def counts(self, start: int, end: int, now: int) -> list[Counts]:
         """By unit: the state at each moment, integrated over the window."""
@@ -146,6 +188,11 @@ class Year:
                 role = Role.MANAGER if name == "anna" else Role.TECHNICIAN
                 session.add(User(name=name, password_hash="", role=role, created_at=at))
             session.flush()
+            promise = PolicyIn(
+                name="Repairs", kind="corrective", response_min=RESPONSE_MIN, restoration_min=RESTORATION_MIN,
+                calendar=ALWAYS, pauses=["parts"],
+            )  # fmt: skip
+            services.sla.add(session, promise, at)
             services.costs.labour.set_rate(session, "", Decimal(40), Decimal(WEEKLY_H))
             for gateway in range((self.units + ON_A_GATEWAY - 1) // ON_A_GATEWAY):
                 services.gateways.enrol(session, f"gw-{gateway}", "main", "", "", at)
@@ -195,6 +242,15 @@ class Year:
         while self._queue:
             ms, _, what = heapq.heappop(self._queue)
             what(ms)
+        self.do(lambda session: self.services.sla.tick(session, moment(self.end)))
+        while self._late():
+            self.do(lambda session: self.services.sla.tick(session, moment(self.end)))
+
+    def _late(self) -> bool:
+        """Whether a clock is to be reckoned."""
+        with self.services.database.read() as session:
+            query = select(SlaClock).where(col(SlaClock.next_at) <= moment(self.end), ~col(SlaClock.final))
+            return session.exec(query).first() is not None
 
     def next_failure(self, unit: int, since: int) -> int:
         """Exponential: it forgets its age."""
@@ -244,6 +300,7 @@ class Year:
             assert found is not None
             assert found.id is not None
             order = found.id
+        self.log.promises[number] = Promise(ms, order not in self._orders)
         if order not in self._orders:
             self._orders[order] = Repair(unit)
             self.log.repairs.append(self._orders[order])
@@ -265,6 +322,7 @@ class Year:
 
         self.do(work)
         self.change(unit, number, "diagnose", ms)
+        self.log.promises[number].begun = ms
         known = ms + self._random.expovariate(1 / (30 * MINUTE)) + SECOND
         self.at(known, lambda at: self.repair(unit, number, order, who, at))
 
@@ -274,6 +332,7 @@ class Year:
         if self._random.random() < 0.3:
             self.do(lambda session: orders.hold(session, order, "parts", "", who, moment(ms)))
             self.change(unit, number, "wait", ms)
+            self.log.promises[number].held.append([ms])
             self._free.append(who)
             came = ms + self._random.expovariate(1 / (2 * DAY)) + MINUTE
             self.at(came, lambda at: self.go_on(unit, number, order, at))
@@ -296,6 +355,7 @@ class Year:
 
         self.do(work)
         self.change(unit, number, "repair", ms)
+        self.log.promises[number].held[-1].append(ms)
         self.finish(unit, number, order, who, ms)
 
     def finish(self, unit: int, number: int, order: int, who: str, ms: int) -> None:
@@ -324,6 +384,7 @@ class Year:
         self.send(unit, ms, 40.0, ms + 500)
         if for_good:
             self.log.ended[number] = ms
+            self.log.promises[number].returned = ms
         self.change(unit, None, "", ms)
 
     def flicker(self, unit: int, number: int, ms: int) -> None:

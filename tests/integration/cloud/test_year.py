@@ -75,7 +75,9 @@ def _compare(year: Year) -> None:
         assert sum(told.counted for told in one.failures) == counts[0].failures
         assert sum(told.restored for told in one.failures) == counts[0].restored
     with services.database.read() as session:
+        promises = services.sla.figures(session, ["main"], moment(0), moment(end), "site")
         unfinished = services.work_orders.search(session, open_only=True, limit=10_000)
+    assert {str(kept.kind): (kept.met, kept.breached) for kept in promises} == year.log.kept(end)
     waiting = sum(order.kind == "preventive" for order in unfinished)
     backlog = everything.figures["backlog"]
     if waiting:

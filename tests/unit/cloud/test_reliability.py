@@ -263,6 +263,11 @@ def test_an_alarm_that_flickers_before_the_repair_is_one_failure() -> None:
     assert (found.failures, found.down.total_seconds()) == (2, 20)
 
 
+def test_one_that_begins_when_another_ends_is_another() -> None:
+    faults = [Fault(at(0), at(10), at(0), 1), Fault(at(10), at(20), at(10), 2), Fault(at(19), at(30), at(19), 3)]
+    assert [len(failure.faults) for failure in failures(faults, at(99))] == [1, 2]
+
+
 def test_each_definition_names_its_formula_and_source() -> None:
     assert len({definition.key for definition in DEFINITIONS}) == len(DEFINITIONS) == 6
     for definition in DEFINITIONS:
