@@ -122,7 +122,7 @@ def asset_page(
             for alarm in services.alarms.search(session, sites=user.sites, device_id=device, open_only=True)
         ],
         orders=services.work_orders.of_asset(session, below, now),
-        plans=services.plans.all(session, user.sites, below),
+        plans=services.plans.of_asset(session, below, now),
         label=services.assets.label(session, asset),
         reliability=services.reliability.asset(session, asset, at - timedelta(days=365), at, at).row
         if asset.kind is AssetKind.EQUIPMENT

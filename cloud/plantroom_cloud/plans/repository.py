@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, func, or_, select
 
 from plantroom_cloud.plans.models import MaintenancePlan, Outcome, PlanOccurrence
 
@@ -13,7 +13,6 @@ def plans(
     sites: Sequence[str],
     *,
     enabled: bool = False,
-    asset_ids: Sequence[int] | None = None,
     device_id: str | None = None,
 ) -> list[MaintenancePlan]:
     """By title."""
@@ -22,11 +21,16 @@ def plans(
         query = query.where(col(MaintenancePlan.site_id).in_(sites))
     if enabled:
         query = query.where(col(MaintenancePlan.enabled).is_(True))
-    if asset_ids is not None:
-        query = query.where(col(MaintenancePlan.asset_id).in_(asset_ids))
     if device_id is not None:
         query = query.where(MaintenancePlan.device_id == device_id)
     return list(session.exec(query))
+
+
+def of_asset(session: Session, asset_ids: Sequence[int], device_ids: Sequence[str]) -> list[MaintenancePlan]:
+    """On these assets, or by what measures them; by title."""
+    mine = or_(col(MaintenancePlan.asset_id).in_(asset_ids), col(MaintenancePlan.device_id).in_(device_ids))
+    query = select(MaintenancePlan).where(mine)
+    return list(session.exec(query.order_by(col(MaintenancePlan.title), col(MaintenancePlan.id))))
 
 
 def enabled_ids(session: Session) -> list[int]:

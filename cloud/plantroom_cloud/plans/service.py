@@ -80,11 +80,14 @@ class PlanService:
         self,
         session: Session,
         sites: Sequence[str] = (),
-        asset_ids: Sequence[int] | None = None,
         device_id: str | None = None,
     ) -> list[MaintenancePlan]:
         """By title."""
-        return repository.plans(session, sites, asset_ids=asset_ids, device_id=device_id)
+        return repository.plans(session, sites, device_id=device_id)
+
+    def of_asset(self, session: Session, asset_ids: Sequence[int], device_ids: Sequence[str]) -> list[MaintenancePlan]:
+        """On these assets, or by what measures them; by title."""
+        return repository.of_asset(session, asset_ids, device_ids)
 
     def held(self, session: Session, plan_id: int) -> MaintenancePlan:
         """To change it: its row is locked until the transaction ends. Raises NotFoundError."""

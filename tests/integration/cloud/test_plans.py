@@ -494,6 +494,31 @@ def test_two_schedulers_at_once_open_one_order_by_any_trigger(house: _House, tri
         assert len(house.orders.search(session)) == 1
 
 
+def test_a_scheduler_that_looks_while_a_plan_is_changed_goes_by_what_was_saved(house: _House) -> None:
+    plan_id = house.make(trigger="counter", device_id="gw.pump", metric="running_hours", every=100)
+    house.reads(NOW, running_hours=5000, pressure=3)
+    with ThreadPoolExecutor(1) as pool:
+        with house.database.write() as session:
+            plan = house.plans.held(session, plan_id)
+            looking = pool.submit(house.tick, NOW + DAY)  # it waits for the row
+            wanted = PlanIn.model_validate(plan.model_dump() | {"metric": "pressure", "title": "Another"})
+            house.plans.save(session, wanted.fill(plan), NOW + DAY)
+        looking.result()
+    with house.database.read() as session:
+        plan = house.plans.get(session, plan_id)
+        assert (plan.title, plan.counter_last, plan.counter_total) == ("Another", 3, 0)
+    assert house.came(plan_id) == []
+
+
+@ONE
+def test_plans_of_an_asset_are_those_of_what_measures_it_too(house: _House) -> None:
+    house.make(title="By its device", trigger="condition", device_id="gw.pump", metric="pressure", limit=5)
+    house.make(title="Of the house", rule="FREQ=YEARLY")
+    with house.database.read() as session:
+        assert [plan.title for plan in house.plans.of_asset(session, [7], ["gw.pump"])] == ["By its device"]
+        assert house.plans.of_asset(session, [], []) == []
+
+
 def test_what_died_in_the_middle_is_done_once_by_the_next(house: _House) -> None:
     plans = [house.make(title=f"Plan {number}", rule="FREQ=WEEKLY;BYDAY=FR") for number in range(3)]
     at = NOW + 5 * DAY
