@@ -35,6 +35,10 @@ class AccountService:
     def __init__(self, users: UserService) -> None:
         self._users = users
 
+    def choose_language(self, session: Session, name: str, language: str) -> None:
+        """BCP 47; empty is what each browser prefers."""
+        self._users.get(session, name).language = language[:20]
+
     def add(self, session: Session, name: str, password: str, account: Account, at: datetime) -> User:
         """A new person; raises ConflictError, InvalidError, InvalidFieldsError."""
         self._check(session, account)

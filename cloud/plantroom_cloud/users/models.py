@@ -44,6 +44,7 @@ class User(SQLModel, table=True):
     team_id: str | None = Field(default=None, foreign_key="team.id")
     sites: list[str] = Field(default_factory=list, sa_column=Column(Document, nullable=False))  #: empty: all sites
     active: bool = True
+    language: str = Field(default="", max_length=20)  #: BCP 47, e.g. "zh-Hans-CN"; empty: what the browser prefers
     created_at: datetime = Field(sa_type=UtcDateTime)
     skills: list[str] = Field(default_factory=list, sa_column=Column(Document, nullable=False))
     shift: str = ""  #: id of the calendar by which the person works; empty: that of the site

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
@@ -246,6 +247,15 @@ def change_password(
     except InvalidFieldsError as error:
         return _account(request, session, services, user, at, errors=error.fields)
     return RedirectResponse("/account?told=password", 303)
+
+
+@router.post("/account/language")
+def choose_language(
+    request: Request, form: Fields, user: CurrentUser, session: WriteSession, services: ServicesDep
+) -> Response:
+    """For pages, notifications and e-mails; back to where the person was."""
+    services.accounts.choose_language(session, user.name, form.text("language"))
+    return RedirectResponse(_own(urlsplit(request.headers.get("referer", "")).path) or "/", 303)
 
 
 @router.post("/account/tokens")

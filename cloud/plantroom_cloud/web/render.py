@@ -12,6 +12,10 @@ from starlette.responses import Response
 
 from plantroom_cloud.alarms.form import comparison
 from plantroom_cloud.columns import utc_from_ms
+from plantroom_cloud.users.models import User
+from plantroom_cloud.web import language
+from plantroom_cloud.web.language import Reader, decimal, gettext, span
+from plantroom_cloud.web.marking import Marking
 from plantroom_cloud.web.nav import navigation
 
 STATIC = Path(__file__).parent / "static"
@@ -32,11 +36,11 @@ def when(value: datetime | None) -> str:
 def number(value: Any) -> str:
     """A value for people: four significant digits, thousands apart."""
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return gettext("yes") if value else gettext("no")
     if not isinstance(value, (int, float)):
         return "–" if value is None else str(value)
     if abs(value) >= 1000:
-        return f"{value:,.0f}".replace(",", " ")
+        return decimal(value)
     return f"{value:.4g}"
 
 
@@ -44,29 +48,30 @@ def duration(seconds: float) -> str:
     """For people: "45 s", "10 min", "2 h"."""
     for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
         if seconds >= size and seconds % size == 0:
-            return f"{seconds / size:g} {unit}"
-    return f"{seconds:g} s"
+            return span(seconds / size, unit)
+    return span(seconds, "s")
 
 
 def hours(seconds: float) -> str:
     """A span for people, to the minute; to the second below an hour: "26 h 05 min", "4 min 07 s"."""
     whole = round(seconds)
     if whole >= 3600:
-        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-    return f"{whole // 60} min {whole % 60:02d} s" if whole >= 60 else f"{whole} s"
+        return f"{span(whole // 3600, 'h')} {span(whole % 3600 // 60, 'min', '02d')}"
+    return f"{span(whole // 60, 'min')} {span(whole % 60, 's', '02d')}" if whole >= 60 else span(whole, "s")
 
 
 def money(amount: Decimal) -> str:
     """Hundredths, thousands apart."""
-    return f"{amount:,.2f}".replace(",", " ")
+    return decimal(float(amount), 2)
 
 
 def working(seconds: float) -> str:
     """Working time for people, to the minute: "45 min", "3 h 20 min"; less than a minute in seconds."""
     if seconds < 60:
-        return f"{seconds:.0f} s"
+        return span(seconds, "s", ".0f")
     hours, minutes = divmod(int(seconds) // 60, 60)
-    return f"{hours} h {minutes} min" if hours and minutes else f"{hours} h" if hours else f"{minutes} min"
+    parts = ([span(hours, "h")] if hours else []) + ([span(minutes, "min")] if minutes or not hours else [])
+    return " ".join(parts)
 
 
 def condition(rule: Any) -> str:
@@ -126,6 +131,21 @@ def said(value: Any) -> str:
     return "none" if value in (None, "") else number(value)
 
 
+def worded(value: Any) -> Any:
+    """What an expression of a template says by itself, translated where it is a text of the program."""
+    return language.worded(str(value)) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _moment(value: datetime | None) -> str:
+    return language.moment(value) if value is not None else ""
+
+
+_templates.env.add_extension("jinja2.ext.i18n")
+_templates.env.add_extension(Marking)
+_templates.env.install_gettext_callables(gettext, language.ngettext, newstyle=True)  # type: ignore[attr-defined]
+_templates.env.globals["languages"] = language.LANGUAGES
+_templates.env.filters["worded"] = worded
+_templates.env.filters["moment"] = _moment
 _templates.env.filters["duration"] = duration
 _templates.env.filters["hours"] = hours
 _templates.env.filters["money"] = money
@@ -142,9 +162,25 @@ _templates.env.filters["number"] = number
 
 
 def render(request: Request, name: str, *, status_code: int = 200, **context: Any) -> Response:
-    """One page."""
+    """One page, in the language and the time zone of who asked."""
     user = context.setdefault("user", getattr(request.state, "user", None))
     context["nav"] = navigation(request.app.state.nav, user) if user is not None else []
     token = context["csrf_token"] = getattr(request.state, "csrf_token", "")
     context["csrf"] = lambda: Markup('<input type="hidden" name="csrf_token" value="{}">').format(token)
-    return _templates.TemplateResponse(request, name, context, status_code=status_code)
+    who = reader_of(request, user)
+    context["reader"], context["script_texts"] = who, language.script_texts(who.language)
+    with language.written_for(who):
+        return _templates.TemplateResponse(request, name, context, status_code=status_code)
+
+
+def reader_of(request: Request, user: User | None) -> Reader:
+    """The language that the person chose, else the browser's; the time zone that the sites of the person share, if they
+    do: else each browser shows its own."""
+    chosen = user.language if user is not None and user.language in language.LANGUAGES else ""
+    spoken = chosen or language.preferred(request.headers.get("accept-language", ""))
+    if user is None:
+        return Reader(spoken, "")
+    services = request.app.state.services
+    with services.database.read() as session:
+        zones = {site.timezone for site in services.sites.list(session, user.sites)}
+    return Reader(spoken, zones.pop() if len(zones) == 1 else "")

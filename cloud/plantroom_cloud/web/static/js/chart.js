@@ -2,7 +2,7 @@
 // chosen by the range (the API says which), so zooming in asks for finer ones. Limits are lines, events are marks.
 const WIDEST_MS = 5 * 366 * 86400e3, NARROWEST_MS = 20e3;
 const clamp = (value, least, most) => Math.min(Math.max(value, least), most);
-const short = (value) => Number(value).toLocaleString([], {maximumSignificantDigits: 5});
+const short = (value) => Number(value).toLocaleString(locale, {maximumSignificantDigits: 5});
 
 function chartColours() {
   const dark = document.documentElement.getAttribute("data-bs-theme") === "dark";
@@ -37,7 +37,7 @@ class TimeChart {
     } catch (error) {
       if (asked !== this.asked) return;
       this.series = {every: null, points: []};
-      this.failed = `The chart could not be loaded: ${error.message}. `;
+      this.failed = tr("The chart could not be loaded: %(why)s.", {why: error.message}) + " ";
     }
     this.element.removeAttribute("aria-busy");
     this.paint();
@@ -51,8 +51,8 @@ class TimeChart {
     if (points.length) {
       const least = Math.min(...points.map((p) => p.min)), most = Math.max(...points.map((p) => p.max));
       text += `Lowest ${short(least)}, highest ${short(most)} ${this.unit}. `;
-      text += this.series.every ? `One point is ${this.window()}: its mean, with least and greatest as a band.` : "Every value.";
-    } else if (!text) text = "Nothing was recorded in this range.";
+      text += this.series.every ? tr("One point is %(window)s: its mean, with least and greatest as a band.", {window: this.window()}) : tr("Every value.");
+    } else if (!text) text = tr("Nothing was recorded in this range.");
     this.note.textContent = text;
   }
 
@@ -80,7 +80,7 @@ class TimeChart {
     if (!this.series) return;
     const colour = chartColours();
     if (!this.chart) {
-      this.chart = echarts.init(this.element, null, {renderer: "canvas"});
+      this.chart = echarts.init(this.element, null, {renderer: "canvas", locale: document.documentElement.lang.startsWith("zh") ? "ZH" : "EN"});
       this.chart.on("datazoom", () => this.zoomed());
     }
     const limits = (this.limits[this.metric] || []).map((l) => ({yAxis: l.limit, name: l.name}));
@@ -134,7 +134,7 @@ class TimeChart {
     const row = rows.find((r) => r.seriesName === "value" && r.data[2]);
     if (!row) return "";
     const p = row.data[2];
-    const when = new Date(p.at).toLocaleString();
+    const when = new Date(p.at).toLocaleString(locale, {timeZone});
     return this.series.every
       ? `${when}\nmean ${short(p.mean)} ${this.unit}\n${short(p.min)} to ${short(p.max)}, ${p.count} values`
       : `${when}\n${short(p.mean)} ${this.unit}`;
@@ -184,7 +184,7 @@ for (const element of document.querySelectorAll(".chart[data-device]")) {
   const fill = (start, end) => { if (custom) { custom.elements.start.value = local(start); custom.elements.end.value = local(end); } };
   const draw = () => {
     const [metric, unit] = chosen();
-    if (!metric) { chart.note.textContent = "This device has no numbers to chart."; return; }
+    if (!metric) { chart.note.textContent = tr("This device has no numbers to chart."); return; }
     const end = hours ? Date.now() : chart.end ?? Number(element.dataset.end);
     const start = hours ? end - hours * 3600e3 : chart.start ?? Number(element.dataset.start);
     if (hours) fill(start, end);
@@ -195,7 +195,7 @@ for (const element of document.querySelectorAll(".chart[data-device]")) {
   custom?.addEventListener("submit", (event) => {
     event.preventDefault();
     const start = Date.parse(custom.elements.start.value), end = Date.parse(custom.elements.end.value);
-    if (!(start < end)) { chart.note.textContent = "The beginning must be before the end."; return; }
+    if (!(start < end)) { chart.note.textContent = tr("The beginning must be before the end."); return; }
     chart.move(start, end);
   });
   element.addEventListener("moved", (event) => { hours = 0; press(null); fill(event.detail.start, event.detail.end); });

@@ -93,7 +93,7 @@ function show(lost) {
   const since = new Date(live.heard);
   live.banner = setTimeout(() => {
     banner.hidden = false;
-    banner.textContent = `Offline, last update ${since.toLocaleTimeString()}. Trying to reconnect …`;
+    banner.textContent = tr("Offline, last update %(time)s. Trying to reconnect …", {time: since.toLocaleTimeString(locale, {timeZone})});
   }, 2500);
 }
 

@@ -1,26 +1,25 @@
-// Times in the reader's own zone and language; forms that are sent once; questions before what cannot be undone.
-const language = document.documentElement.lang;
+// Times in the zone of the site (the reader's own where there are several) and in the reader's language; forms that are sent once; questions before what cannot be undone.
 function ago(moment) {
   const seconds = Math.round((Date.now() - moment) / 1000);
-  if (seconds < 5) return "now";
+  if (seconds < 5) return tr("now");
   for (const [unit, size] of [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]])
-    if (seconds >= size) return new Intl.RelativeTimeFormat(language).format(-Math.floor(seconds / size), unit);
-  return moment.toLocaleTimeString();
+    if (seconds >= size) return new Intl.RelativeTimeFormat(locale).format(-Math.floor(seconds / size), unit);
+  return moment.toLocaleTimeString(locale, {timeZone});
 }
 function due(moment) { // ahead or past
   const seconds = Math.round((moment - Date.now()) / 1000);
   const [unit, size] = [["day", 86400], ["hour", 3600], ["minute", 60]].find(([, size]) => Math.abs(seconds) >= size) ?? ["second", 1];
-  return new Intl.RelativeTimeFormat(language).format(Math.trunc(seconds / size), unit);
+  return new Intl.RelativeTimeFormat(locale).format(Math.trunc(seconds / size), unit);
 }
 function stamp(root) {
   for (const element of root.querySelectorAll("time[datetime]")) {
     const moment = new Date(element.dateTime);
     if (Number.isNaN(moment.getTime())) continue;
-    const today = moment.toDateString() === new Date().toDateString();
-    element.title = moment.toLocaleString();
+    const today = moment.toLocaleDateString(locale, {timeZone}) === new Date().toLocaleDateString(locale, {timeZone});
+    element.title = moment.toLocaleString(locale, {timeZone, dateStyle: "medium", timeStyle: "long"});
     if ("due" in element.dataset) element.textContent = due(moment);
     else if ("ago" in element.dataset) element.textContent = ago(moment);
-    else element.textContent = today ? moment.toLocaleTimeString() : moment.toLocaleString([], {dateStyle: "short", timeStyle: "short"});
+    else element.textContent = today ? moment.toLocaleTimeString(locale, {timeZone}) : moment.toLocaleString(locale, {timeZone, dateStyle: "short", timeStyle: "short"});
   }
 }
 stamp(document);
@@ -57,5 +56,5 @@ document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;
   const text = document.getElementById(button.dataset.copy).textContent;
-  try { await navigator.clipboard.writeText(text); button.textContent = "Copied"; } catch { button.textContent = "Select it and copy"; }
+  try { await navigator.clipboard.writeText(text); button.textContent = tr("Copied"); } catch { button.textContent = tr("Select it and copy"); }
 });

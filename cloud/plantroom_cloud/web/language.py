@@ -1,0 +1,188 @@
+"""The language of who reads: texts by their English, dates, numbers and spans by locale and time zone.
+
+All of Babel stays behind this module. Catalogues are read as they were written (.po): nothing has to be compiled.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from babel.dates import format_datetime
+from babel.messages.catalog import Catalog
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
+from babel.units import format_unit
+
+ENGLISH = "en"
+CHINESE = "zh-Hans-CN"
+#: As BCP 47 writes them, with the name that their own readers know.
+LANGUAGES = {ENGLISH: "English", CHINESE: "简体中文"}
+CATALOGUES = Path(__file__).parents[1] / "locale"
+_PLACEHOLDER = re.compile(r"%\((\w+)\)s")
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Who reads: the language as BCP 47 writes it, and the time zone of what is read."""
+
+    language: str = ENGLISH
+    zone: str = ""  #: empty: nobody knows, it is UTC here and the browser's own there
+
+
+_NOBODY = Reader()
+_reader: ContextVar[Reader] = ContextVar("reader", default=_NOBODY)
+
+
+def reader() -> Reader:
+    """For whom this task writes; English and UTC where nobody said."""
+    return _reader.get()
+
+
+@contextmanager
+def written_for(who: Reader) -> Iterator[None]:
+    """Within it all texts are for this reader."""
+    token = _reader.set(who)
+    try:
+        yield
+    finally:
+        _reader.reset(token)
+
+
+def preferred(accept: str) -> str:
+    """The first language of an Accept-Language header (RFC 9110 §12.5.4) that there are texts in; else English."""
+    wanted: list[tuple[float, int, str]] = []
+    for place, part in enumerate(accept.split(",")):
+        tag, _, weight = part.strip().partition(";q=")
+        try:
+            wanted.append((-float(weight or 1), place, tag.lower()))
+        except ValueError:
+            continue
+    for weighed, _, tag in sorted(wanted):
+        if weighed and tag.split("-")[0] == "zh":
+            return CHINESE
+        if weighed and tag.split("-")[0] == "en":
+            return ENGLISH
+    return ENGLISH
+
+
+def path(language: str) -> Path:
+    """Where its catalogue stands."""
+    return CATALOGUES / language.replace("-", "_") / "LC_MESSAGES" / "plantroom.po"
+
+
+@lru_cache
+def _read(language: str) -> Catalog:
+    name = language.replace("-", "_")
+    if language == ENGLISH:
+        return Catalog(locale=name)  # the source is English
+    with path(language).open("rb") as file:
+        return read_po(file, locale=name)
+
+
+@lru_cache
+def catalogue(language: str) -> dict[str, str]:
+    """Texts by their English."""
+    return {str(m.id): str(m.string) for m in _read(language) if m.id and m.string and not m.fuzzy}
+
+
+@lru_cache
+def script_texts(language: str) -> dict[str, str]:
+    """Those that a page's scripts say, by their English."""
+    known = catalogue(language)
+    return {str(m.id): known[str(m.id)] for m in _read(language) if m.id in known and _in_script(m.locations)}
+
+
+def _in_script(places: list[tuple[str, int]]) -> bool:
+    return any(place.endswith(".js") for place, _ in places)
+
+
+@lru_cache
+def _patterns(language: str) -> list[tuple[re.Pattern[str], str]]:
+    """Texts that were put together before they came here, by what they are made of; the longest first."""
+    found = [text for text in catalogue(language) if _PLACEHOLDER.search(text)]
+    return [(_pattern(text), catalogue(language)[text]) for text in sorted(found, key=_words, reverse=True)]
+
+
+def _words(text: str) -> int:
+    return len(_PLACEHOLDER.sub("", text))
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    out, seen = "", set()
+    for number, part in enumerate(_PLACEHOLDER.split(text)):
+        if number % 2 == 0:
+            out += re.escape(part.replace("%%", "%"))
+        elif part in seen:
+            out += f"(?P={part})"
+        else:
+            seen.add(part)
+            out += f"(?P<{part}>.+?)"
+    return re.compile(out, re.DOTALL)
+
+
+def gettext(text: str) -> str:
+    """A text as the reader reads it; the English where there is none."""
+    return catalogue(reader().language).get(text, text)
+
+
+def ngettext(one: str, many: str, count: int) -> str:
+    """As gettext: Chinese has one form."""
+    return gettext(one if count == 1 else many)
+
+
+def worded(text: str) -> str:
+    """A text of the program that was put together before: a state, an error, a step of the trail. People's own words
+    stay."""
+    language = reader().language
+    return text if language == ENGLISH or not text.strip() else _worded(language, text)
+
+
+@lru_cache(maxsize=20_000)
+def _worded(language: str, text: str) -> str:
+    known = catalogue(language)
+    if text in known and not _PLACEHOLDER.search(text):
+        return known[text].replace("%%", "%")
+    if " " not in text or len(text) > 500:
+        return text
+    for pattern, said in _patterns(language):
+        if _words(said) and (found := pattern.fullmatch(text)) is not None:
+            return said % {name: _worded(language, value) for name, value in found.groupdict().items()}
+    return text
+
+
+def moment(at: datetime) -> str:
+    """Date and time in the reader's time zone: "Nov 25, 2026, 9:05 AM", "2026年11月25日 09:05"."""
+    who = reader()
+    local = at.astimezone(ZoneInfo(who.zone) if who.zone else UTC)
+    return format_datetime(local, "medium", locale=_locale(who.language))
+
+
+def decimal(value: float, places: int = 0) -> str:
+    """A number with so many places, thousands apart as the locale does it (SI's space in English)."""
+    if reader().language == ENGLISH:
+        return f"{value:,.{places}f}".replace(",", " ")
+    shape = "#,##0." + "0" * places if places else "#,##0"
+    return str(format_decimal(value, shape, locale=_locale(reader().language)))
+
+
+_UNITS = {"d": "duration-day", "h": "duration-hour", "min": "duration-minute", "s": "duration-second"}
+
+
+def span(value: float, unit: str, digits: str = "g") -> str:
+    """So many d, h, min or s."""
+    if reader().language == ENGLISH:
+        return f"{value:{digits}} {unit}"
+    said = format_unit(value, _UNITS[unit], "short", locale=_locale(reader().language))
+    return str(said).replace("\u00a0", "").replace(" ", "")
+
+
+@lru_cache
+def _locale(language: str) -> Locale:
+    return Locale.parse(language, sep="-")

@@ -1,0 +1,101 @@
+"""No text of a page is without its Chinese, and none of a page can be forgotten."""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from babel.messages.pofile import read_po
+
+import plantroom_cloud
+from plantroom_cloud.web import language
+from plantroom_cloud.web.language import CHINESE, ENGLISH, Reader, preferred, worded, written_for
+from plantroom_cloud.web.marking import mark, pieces
+from plantroom_cloud.web.messages import messages, of_program, of_script, of_template
+
+PACKAGE = Path(plantroom_cloud.__file__).parent
+TEMPLATES = sorted((PACKAGE / "web/templates").glob("*.html"))
+_PLACEHOLDER = re.compile(r"%\((\w+)\)s")
+
+
+def test_every_text_of_pages_and_scripts_is_translated() -> None:
+    known = language.catalogue(CHINESE)
+    wanted = {
+        text: places
+        for text, places in messages(PACKAGE).items()
+        if any(p.startswith(("web/templates", "web/static")) for p in places)
+    }
+    missing = [f"{', '.join(places)}: {text}" for text, places in wanted.items() if text not in known]
+    assert not missing, "say these in zh_Hans_CN/LC_MESSAGES/plantroom.po:\n" + "\n".join(missing)
+
+
+def test_no_translation_is_fuzzy_and_placeholders_are_the_same() -> None:
+    with language.path(CHINESE).open("rb") as file:
+        found = [message for message in read_po(file) if message.id and message.string]
+    assert found
+    assert not [message.id for message in found if message.fuzzy]
+    for message in found:  # `s` is an English plural's ending
+        said, english = (set(_PLACEHOLDER.findall(str(text))) - {"s"} for text in (message.string, message.id))
+        assert said == english, message.id
+        assert "%" not in _PLACEHOLDER.sub("", str(message.string)).replace("%%", "") or "%(" not in str(message.id)
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.stem)
+def test_templates_come_apart_and_together_again(template: Path) -> None:
+    source = template.read_text()
+    assert "".join(piece.source for piece in pieces(source)) == source
+    bare = [text for text in of_template(source) if not text.strip()]
+    assert not bare
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("<p>{{ n }} open alarm{{ 's' if n > 1 }}, none urgent</p>", ["%(n)s open alarm%(s)s, none urgent"]),
+        ('<b aria-label="Revoke {{ t.name }}" class="btn">x</b>', ["Revoke %(name)s"]),
+        ("{{ m.field('old', 'Present password', hint='At least 10.') }}", ["Present password", "At least 10."]),
+        ("<p>{{ name or 'nobody yet' }} · {{ place }}</p>", ["nobody yet"]),
+        ("<code>plantroom-cloud gateway add</code><script>let a = 1</script>", []),
+        ("<p>At 100 % of it</p>", ["At 100 %% of it"]),
+    ],
+)
+def test_texts_of_a_template_are_found_without_a_mark(source: str, found: list[str]) -> None:
+    assert list(of_template(source)) == found
+
+
+def test_what_people_typed_into_a_field_stays() -> None:
+    source = '<input value="{{ value }}"><textarea>{{ note or "" }}</textarea>'
+    assert mark(source) == source
+
+
+def test_texts_of_the_program_and_its_scripts_are_found() -> None:
+    assert list(of_program('raise NotFoundError(f"there is no site {site_id!r}")')) == ["there is no site %(site_id)s"]
+    assert list(of_program('"""A docstring here."""\nlog.info("not for people")')) == []
+    assert list(of_script('note.textContent = tr("No %(what)s came.", {what})')) == ["No %(what)s came."]
+
+
+def test_states_and_what_was_put_together_are_translated_and_words_of_people_stay() -> None:
+    with written_for(Reader(CHINESE)):
+        assert worded("in-progress") == "处理中"
+        assert worded("name or password is wrong") == "用户名或密码错误"
+        assert worded("Pump 3, Haus B") == "Pump 3, Haus B"
+    assert worded("in-progress") == "in-progress"
+
+
+def test_the_browser_says_which_language_is_preferred() -> None:
+    assert preferred("zh-CN,zh;q=0.9,en;q=0.8") == CHINESE
+    assert preferred("de, en;q=0.7, zh;q=0.3") == ENGLISH
+    assert preferred("en;q=0.1, zh;q=0.9") == CHINESE
+    assert preferred("") == preferred("zh;q=nonsense") == preferred("zh;q=0") == ENGLISH
+
+
+def test_dates_numbers_and_spans_are_those_of_the_locale_and_the_zone() -> None:
+    at = datetime(2026, 11, 25, 18, 5, tzinfo=UTC)
+    with written_for(Reader(CHINESE, "Asia/Shanghai")):
+        assert language.moment(at) == "2026年11月26日 02:05:00"
+        assert language.span(5, "min") == "5分钟"
+        assert language.decimal(12345.5, 2) == "12,345.50"
+    with written_for(Reader(ENGLISH, "Europe/Berlin")):
+        assert "7:05" in language.moment(at)
+        assert language.span(5, "min") == "5 min"
+        assert language.decimal(12345) == "12 345"
