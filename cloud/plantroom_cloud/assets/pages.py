@@ -1,6 +1,6 @@
 """The tree of assets, one asset, its label; and what somebody of the house sees who scanned it, without login."""
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, File, Form, Request
@@ -124,9 +124,6 @@ def asset_page(
         orders=services.work_orders.of_asset(session, below, now),
         plans=services.plans.of_asset(session, below, now),
         label=services.assets.label(session, asset),
-        reliability=services.reliability.asset(session, asset, at - timedelta(days=365), at, at).row
-        if asset.kind is AssetKind.EQUIPMENT
-        else None,
         at=at,
     )
 

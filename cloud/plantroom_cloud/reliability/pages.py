@@ -169,6 +169,18 @@ def asset_page(
     )
 
 
+@router.get("/reliability/assets/{asset_id}/summary")
+def summary(
+    request: Request, asset_id: int, user: Viewer, session: ReadSession, services: ServicesDep, at: At
+) -> Response:
+    """A part of the asset's page."""
+    asset = services.assets.get(session, asset_id)
+    if not may_see(user, asset.site_id):
+        raise NotFoundError(f"there is no asset {asset_id}")
+    row = services.reliability.asset(session, asset, at - timedelta(days=365), at, at).row
+    return render(request, "reliability_summary.html", user=user, asset=asset, row=row)
+
+
 def _cells(row: Row, when: Period) -> list[object]:
     total = row.tally
     hours = [total.observed, total.down, total.planned_down]

@@ -1,10 +1,13 @@
 """Maintenance plans on both databases: each due time opens one order, whoever looks, however often."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from threading import Barrier
+from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlmodel import Session, select
 
 from plantroom_cloud.alarms.models import Alarm, AlarmRule, AlarmState, RuleKind, Severity
@@ -517,6 +520,36 @@ def test_plans_of_an_asset_are_those_of_what_measures_it_too(house: _House) -> N
     with house.database.read() as session:
         assert [plan.title for plan in house.plans.of_asset(session, [7], ["gw.pump"])] == ["By its device"]
         assert house.plans.of_asset(session, [], []) == []
+
+
+@ONE
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.tuples(st.integers(0, 40 * 24), st.booleans()), min_size=1, max_size=12),
+    st.integers(0, 20),
+    st.booleans(),
+)
+def test_whenever_somebody_looks_each_due_time_is_kept_once_and_none_is_forgotten(
+    house: _House, looks: list[tuple[int, bool]], lead_days: int, restart: bool
+) -> None:
+    wanted = PlanIn(title="Grease", site_id="main", starts="2026-03-01T08:00", rule="FREQ=WEEKLY;BYDAY=FR")
+    at = NOW
+    with Session(house.database.engine) as session:  # never committed: quick, and nothing is left for the next
+        plan = house.plans.save(session, wanted.model_copy(update={"lead_days": lead_days}).new(at), at)
+        assert plan.id is not None
+        for hours, done in looks:
+            at += timedelta(hours=hours)
+            if restart:
+                house.start()
+            house.plans.tick(session, at)
+            for found in house.plans.occurrences_of(session, plan.id, 1 if done else 0):
+                if found.outcome is Outcome.OPEN and found.order_id is not None:
+                    house.orders.complete(session, found.order_id, "", "anna", at)
+        kept = house.plans.occurrences_of(session, plan.id, 1000)
+    days = (date(2026, 3, 2) + timedelta(days=number) for number in range(600))
+    fridays = [datetime.combine(day, time(8), ZoneInfo("Europe/Berlin")) for day in days if day.weekday() == 4]
+    assert [o.due_at for o in reversed(kept)] == [due for due in fridays if due <= at + lead_days * DAY]
+    assert all((o.order_id is None) is (o.outcome is Outcome.SKIPPED) for o in kept)
 
 
 def test_what_died_in_the_middle_is_done_once_by_the_next(house: _House) -> None:
