@@ -145,7 +145,7 @@ def reverse_use(
     """Back into the store, by a counter-movement."""
     visible(session, services, user, order_id)
     note = body.note if body is not None else ""
-    movement = services.parts.reverse(session, movement_id, note, user.name, at, order_id)
+    movement = services.parts.reverse(session, movement_id, note, user.name, at, order_id=order_id)
     return MovementOut.model_validate(movement)
 
 
@@ -229,5 +229,5 @@ def reverse_movement(
 ) -> MovementOut:
     """It was wrong: a counter-movement."""
     services.parts.get(session, part_id)
-    movement = services.parts.reverse(session, movement_id, body.note, user.name, at)
+    movement = services.parts.reverse(session, movement_id, body.note, user.name, at, part_id=part_id)
     return MovementOut.model_validate(movement)

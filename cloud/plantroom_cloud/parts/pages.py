@@ -8,8 +8,9 @@ from fastapi.responses import RedirectResponse, Response
 
 from plantroom_cloud.costs.api import visible
 from plantroom_cloud.dependencies import At, Manager, ReadSession, ServicesDep, Technician, Viewer, WriteSession
-from plantroom_cloud.errors import NotFoundError
+from plantroom_cloud.errors import ForbiddenError, NotFoundError
 from plantroom_cloud.parts.models import Part
+from plantroom_cloud.users.models import RANK, Role
 from plantroom_cloud.web.forms import Form, Submitted
 from plantroom_cloud.web.nav import NavEntry
 from plantroom_cloud.web.render import render
@@ -30,7 +31,7 @@ def parts_of_order(
             assert part.id is not None
             store.use(session, order, part.id, form.decimal("quantity"), form.text("note"), user.name, at)
         case "reverse":
-            store.reverse(session, int(form.decimal("movement")), form.text("note"), user.name, at, order_id)
+            store.reverse(session, int(form.decimal("movement")), form.text("note"), user.name, at, order_id=order_id)
         case _:
             raise NotFoundError(f"there is no step {what!r}")
     return RedirectResponse(f"/work-orders/{order_id}#costs", 303)
@@ -102,7 +103,10 @@ def part_step(
         case "count":
             store.count(session, part_id, form.decimal("quantity"), form.text("note"), user.name, at)
         case "reverse":
-            store.reverse(session, int(form.decimal("movement")), form.text("note"), user.name, at)
+            if RANK[user.role] < RANK[Role.MANAGER]:
+                raise ForbiddenError(f"this needs the role manager; yours is {user.role}")
+            number = int(form.decimal("movement"))
+            store.reverse(session, number, form.text("note"), user.name, at, part_id=part_id)
         case _:
             raise NotFoundError(f"there is no step {what!r}")
     return RedirectResponse(f"/parts/{part_id}", 303)

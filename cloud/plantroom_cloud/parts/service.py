@@ -102,11 +102,19 @@ class PartService:
         return movement
 
     def reverse(
-        self, session: Session, movement_id: int, note: str, actor: str, at: datetime, order_id: int | None = None
+        self,
+        session: Session,
+        movement_id: int,
+        note: str,
+        actor: str,
+        at: datetime,
+        *,
+        order_id: int | None = None,
+        part_id: int | None = None,
     ) -> Movement:
         """A counter-movement: what was wrong stays readable. Raises NotFoundError, ConflictError."""
         wrong = session.get(Movement, movement_id)
-        if wrong is None or order_id not in (None, wrong.work_order_id):
+        if wrong is None or order_id not in (None, wrong.work_order_id) or part_id not in (None, wrong.part_id):
             raise NotFoundError(f"there is no movement {movement_id}")
         part = self._lock(session, wrong.part_id)
         if wrong.kind is MovementKind.REVERSAL or repository.is_reversed(session, movement_id):

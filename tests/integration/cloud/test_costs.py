@@ -182,12 +182,14 @@ def test_parts_come_from_the_stock_and_go_back_by_a_counter_movement(shop: _Shop
         store.use(session, order, part, Decimal("1.5"), "one was in the van", "tom", NOW)
         assert store.get(session, part).stock == Decimal("-0.5")
         assert used.id is not None
-        back = store.reverse(session, used.id, "", "tom", NOW, shop.first)
+        back = store.reverse(session, used.id, "", "tom", NOW, order_id=shop.first)
         assert (back.quantity, back.kind, back.reverses) == (Decimal(2), MovementKind.REVERSAL, used.id)
         with pytest.raises(ConflictError, match="taken back already"):
             store.reverse(session, used.id, "", "tom", NOW)
         with pytest.raises(NotFoundError):
-            store.reverse(session, used.id, "", "tom", NOW, shop.second)
+            store.reverse(session, used.id, "", "tom", NOW, order_id=shop.second)
+        with pytest.raises(NotFoundError):
+            store.reverse(session, used.id, "", "tom", NOW, part_id=part + 1)
         store.count(session, part, Decimal(10), "stock-taking", "dan", NOW)
         found = store.movements(session, part)
         assert [row.quantity for row in reversed(found)] == [Decimal(n) for n in ("3", "-2", "-1.5", "2", "8.5")]

@@ -89,6 +89,9 @@ def test_time_parts_and_costs_of_a_work_order(api: _Api) -> None:
     }
     api.call("tom", "POST", f"{path}/parts/{used['id']}/reverse", None, 201)
     assert api.call("tom", "GET", f"{path}/costs")["parts"] == "0.00"
+    headers = {"Authorization": f"Bearer {api.tokens['tom']}"}
+    body = {"movement": "1", "note": "was wrong"}
+    assert api.client.post(f"/parts/{part['id']}/reverse", data=body, headers=headers).status_code == 403
     assert api.call("tom", "GET", f"/parts/{part['id']}")["stock"] == "4"
     actions = [entry["note"] for entry in api.call("tom", "GET", path)["trail"]]
     assert "used 3 pcs of Seal" in actions
