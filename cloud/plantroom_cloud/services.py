@@ -140,6 +140,8 @@ def build(config: CloudConfig, clock: Clock) -> Services:
     sla = SlaService(work_orders, calendars, sites, Escalation(users, notifications))
     work_orders.follow(sla.follow)
     dispatch = DispatchService(work_orders, users, calendars, notifications)
+    calendars.ask(sla.calendar_uses)
+    calendars.ask(dispatch.calendar_uses)
     waste = WasteService(sites, users, alarms, weighings, departments)
     access = AccessService(gateways, devices, timedelta(days=config.access.log_days))
     consumers: list[EventConsumer] = [gateways, devices, patrols, weighings, access]

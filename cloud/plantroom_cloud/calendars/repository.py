@@ -17,4 +17,4 @@ def of_sites(session: Session) -> dict[str, str]:
 
 def sites_of(session: Session, calendar_id: str) -> list[str]:
     """Where it holds."""
-    return list(session.exec(select(SiteCalendar.site_id).where(SiteCalendar.calendar_id == calendar_id)))
+    return sorted(session.exec(select(SiteCalendar.site_id).where(SiteCalendar.calendar_id == calendar_id)))

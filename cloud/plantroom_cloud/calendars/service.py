@@ -1,6 +1,6 @@
 """Business calendars: by name, and of a site."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date
 from zoneinfo import ZoneInfo
 
@@ -15,12 +15,20 @@ from plantroom_cloud.errors import ConflictError, InvalidFieldsError, NotFoundEr
 from plantroom_cloud.sites.service import SiteService
 from plantroom_shared.ids import check_id
 
+#: What goes by a calendar, in words.
+Use = Callable[[Session, str], Sequence[str]]
+
 
 class CalendarService:
     """Works in the session it is given."""
 
     def __init__(self, sites: SiteService) -> None:
         self._sites = sites
+        self._users: list[Use] = []
+
+    def ask(self, use: Use) -> None:
+        """A domain that is asked who goes by a calendar before it is removed; at build time."""
+        self._users.append(use)
 
     def list(self, session: Session) -> Sequence[Calendar]:
         """By name."""
@@ -66,10 +74,12 @@ class CalendarService:
         return self._fill(session, self.get(session, calendar_id), plan)
 
     def remove(self, session: Session, calendar_id: str) -> None:
-        """Raises ConflictError where it holds at a site."""
+        """Raises ConflictError while anything goes by it."""
         calendar = self.get(session, calendar_id)
-        if sites := self.sites_of(session, calendar_id):
-            raise ConflictError(f"calendar {calendar_id!r} holds at {', '.join(sites)}; give them another one first")
+        uses = [f"site {site}" for site in self.sites_of(session, calendar_id)]
+        uses += [what for use in self._users for what in use(session, calendar_id)]
+        if uses:
+            raise ConflictError(f"calendar {calendar_id!r} holds for {', '.join(uses)}; give them another one first")
         session.delete(calendar)
         session.flush()
 

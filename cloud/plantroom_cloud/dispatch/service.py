@@ -146,6 +146,10 @@ class DispatchService:
         session.merge(TeamDispatch(team_id=team_id, automatic=automatic))
         session.flush()
 
+    def calendar_uses(self, session: Session, calendar_id: str) -> Sequence[str]:
+        """People who work by a calendar, in words."""
+        return [f"the hours of {user.name}" for user in self._users.list(session) if user.shift == calendar_id]
+
     def _on_call(self, session: Session, team_id: str | None, at: datetime) -> Sequence[str]:
         return () if team_id is None else self._notifications.on_call.now(session, team_id, at)
 

@@ -75,7 +75,7 @@ class SlaClock(SQLModel, table=True):
     breached_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     troubled: bool = False  #: the alarm was active when it was reckoned
-    final: bool = False  #: never reckoned again
+    final: bool = Field(default=False, index=True)  #: never reckoned again
 
 
 class SlaMark(SQLModel, table=True):

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlmodel import Session, and_, col, or_, select
+from sqlalchemy import false
+from sqlmodel import Session, col, or_, select
 
 from plantroom_cloud.alarms.models import Alarm
 from plantroom_cloud.database import insert_unless_there
@@ -26,24 +27,20 @@ def policy_for(session: Session, site_id: str, priority: str, kind: str) -> SlaP
 
 
 def orders_due(session: Session, at: datetime, limit: int) -> list[int]:
-    """Orders with a clock that is to be reckoned: its next mark is due, or its alarm came or went."""
+    """Orders with a clock that is to be reckoned: its next mark is due, or its alarm came or went; lowest first."""
     active = (
         select(Alarm.id)
         .where(Alarm.rule_id == WorkOrder.rule_id, Alarm.source == WorkOrder.source, col(Alarm.active))
         .exists()
     )
-    changed = and_(
-        col(SlaClock.final).is_(False), col(WorkOrder.rule_id).is_not(None), col(SlaClock.troubled) != active
-    )
-    query = (
+    due = select(SlaClock.work_order_id).where(col(SlaClock.next_at) <= at)
+    changed = (
         select(SlaClock.work_order_id)
         .join(WorkOrder, col(WorkOrder.id) == col(SlaClock.work_order_id))
-        .where(or_(col(SlaClock.next_at) <= at, changed))
-        .order_by(col(SlaClock.work_order_id))
-        .distinct()
-        .limit(limit)
+        .where(col(SlaClock.final) == false(), col(WorkOrder.rule_id).is_not(None), col(SlaClock.troubled) != active)
     )
-    return list(session.exec(query))
+    found = [session.exec(query.distinct().limit(limit)).all() for query in (due, changed)]
+    return sorted({*found[0], *found[1]})
 
 
 def hold_order(session: Session, order_id: int, *, skip: bool) -> WorkOrder | None:

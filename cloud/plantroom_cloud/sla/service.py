@@ -175,6 +175,11 @@ class SlaService:
         session.delete(self.policy(session, policy_id))
         session.flush()
 
+    def calendar_uses(self, session: Session, calendar_id: str) -> Sequence[str]:
+        """Policies that go by a calendar, in words."""
+        found = (policy.terms for policy in repository.policies(session))
+        return [f"policy {terms['name']}" for terms in found if terms.get("calendar") == calendar_id]
+
     def _agree(self, session: Session, order: WorkOrder) -> None:
         policy = holding(repository.policies(session), order.site_id, order.priority, order.kind)
         if policy is not None:
@@ -185,10 +190,11 @@ class SlaService:
 
     def _courses(self, session: Session, order: WorkOrder, terms: Terms) -> list[Course]:
         assert order.id is not None
-        trail = [
-            Line(entry.at, entry.action, entry.to_state, entry.note.partition(":")[0])
-            for entry in self._work_orders.trail(session, order.id)
-        ]
+        trail: list[Line] = []
+        for entry in self._work_orders.trail(session, order.id):
+            if entry.from_state != entry.to_state:  # what is told late by a phone comes after what was done meanwhile
+                moment = max(entry.at, trail[-1].at) if trail else entry.at
+                trail.append(Line(moment, entry.action, entry.to_state, entry.note.partition(":")[0]))
         spells = [
             Spell(alarm.raised_at, None if alarm.active else alarm.returned_at or alarm.raised_at)
             for alarm in repository.spells(session, order)
@@ -206,6 +212,7 @@ class SlaService:
         at: datetime,
     ) -> None:
         ahead: list[datetime] = []
+        row.warned_at = row.breached_at = None  # a phone may tell late what was done in time
         for mark in marks(terms, course.kind):
             moment = course.reached(calendar, mark.after)
             if moment is not None and moment > at:
@@ -231,9 +238,9 @@ class SlaService:
         at: datetime,
     ) -> None:
         if mark.name == WARNING:
-            row.warned_at = row.warned_at or moment
+            row.warned_at = moment
         if mark.name == BREACH:
-            row.breached_at = row.breached_at or moment
+            row.breached_at = moment
         noted = SlaMark(
             work_order_id=row.work_order_id,
             kind=course.kind,

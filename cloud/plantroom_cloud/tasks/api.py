@@ -182,7 +182,12 @@ def _tasks(session: Session, services: Services, user: User, orders: list[WorkOr
         where = [device.location if device else "", asset.name if asset else "", device.label if device else ""]
         found.append(
             Task(
-                **{name: getattr(order, name) for name in Task.model_fields if hasattr(order, name)},
+                **{
+                    name: getattr(order, name)
+                    for name in Task.model_fields
+                    if hasattr(order, name) and name != "due_at"
+                },
+                due_at=order.next_due_at,
                 where=" · ".join(dict.fromkeys(filter(None, where))),
                 checklist=bool(services.checklists.of_order(session, order.id or 0, at)),
                 possible=possible(order, user.name),

@@ -181,4 +181,4 @@ def possible(order: WorkOrder, user: str) -> list[str]:
 
 def _urgency(order: WorkOrder) -> tuple[int, bool, datetime, int]:
     rank = ("critical", "high", "medium", "low").index(order.priority)
-    return rank, order.due_at is None, order.due_at or order.opened_at, order.id or 0
+    return rank, order.next_due_at is None, order.next_due_at or order.opened_at, order.id or 0

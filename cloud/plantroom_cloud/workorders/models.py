@@ -72,6 +72,11 @@ class WorkOrder(SQLModel, table=True):
     rating_note: str = ""
     out_of_service: bool = False  #: the equipment's alarms are set aside while it is worked on
 
+    @property
+    def next_due_at(self) -> datetime | None:
+        """The earlier of what a plan says and what a service level promises."""
+        return min((moment for moment in (self.due_at, self.sla_due_at) if moment is not None), default=None)
+
 
 class WorkOrderEntry(SQLModel, table=True):
     """One line of the audit trail."""

@@ -171,6 +171,20 @@ def test_a_breach_that_nobody_noted_in_time_counts_and_a_late_warning_bothers_no
     ]
 
 
+def test_what_a_phone_tells_late_was_in_time(process: _Process) -> None:
+    order = process.open()
+    process.tick(16)
+    assert process.state(order) == ("breached", 15)
+    with process.database.write() as session:
+        process.orders.note(session, order, "who is there?", "max", at(17))
+        process.orders.start(session, order, "ann", at(10))
+    assert process.marks(order)[:2] == [("response", "warning", 12), ("response", "breach", 15)]  # it was told
+    assert process.state(order) == ("running", 60)
+    with process.database.read() as session:
+        figures = process.sla.figures(session, (), at(-1), at(1), "site")
+    assert [(row.kind, row.met, row.breached) for row in figures] == [(ClockKind.RESPONSE, 1, 0)]
+
+
 def test_two_schedulers_and_a_step_at_once_tell_it_once(process: _Process) -> None:
     orders = [process.open() for _ in range(4)]
     together = Barrier(3)
