@@ -49,25 +49,22 @@ class DispatchService:
         loads = repository.loads(session)
         gave_back = repository.gave_back(session, order.id)
         on_call = self._on_call(session, order.team_id, at)
+        able = [user for user in self.workers(session) if not user.sites or order.site_id in user.sites]
+        shifts = {name: self._shift(session, name, order.site_id).is_working(at) for name in {u.shift for u in able}}
         people = [
             Person(
                 user.name,
                 user.display_name,
                 user.team_id,
                 frozenset(user.skills),
-                self.is_on_shift(session, user, order.site_id, at),
+                shifts[user.shift],
                 user.name in on_call,
                 loads.get(user.name, 0),
                 user.name in gave_back,
             )
-            for user in self.workers(session)
-            if not user.sites or order.site_id in user.sites
+            for user in able
         ]
         return candidates(people, Need(order.team_id, frozenset(self.needed(session, order))))
-
-    def is_on_shift(self, session: Session, user: User, site_id: str, at: datetime) -> bool:
-        """By the person's own calendar, else by the site's."""
-        return self._shift(session, user, site_id).is_working(at)
 
     def workers(self, session: Session) -> Sequence[User]:
         """Those who may be given work."""
@@ -153,10 +150,11 @@ class DispatchService:
     def _on_call(self, session: Session, team_id: str | None, at: datetime) -> Sequence[str]:
         return () if team_id is None else self._notifications.on_call.now(session, team_id, at)
 
-    def _shift(self, session: Session, user: User, site_id: str) -> BusinessCalendar:
-        if user.shift:
+    def _shift(self, session: Session, shift: str, site_id: str) -> BusinessCalendar:
+        """Of who works by this calendar, else by the site's."""
+        if shift:
             try:
-                return self._calendars.named(session, user.shift, site_id)
-            except NotFoundError:  # it was removed
+                return self._calendars.named(session, shift, site_id)
+            except NotFoundError:  # removed while somebody was given it
                 pass
         return self._calendars.of_site(session, site_id)
