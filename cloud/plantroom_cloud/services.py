@@ -142,7 +142,7 @@ def build(config: CloudConfig, clock: Clock) -> Services:
     dispatch = DispatchService(work_orders, users, calendars, notifications)
     calendars.ask(sla.calendar_uses)
     calendars.ask(dispatch.calendar_uses)
-    waste = WasteService(sites, users, alarms, weighings, departments)
+    waste = WasteService(sites, users, alarms, weighings, departments, devices)
     access = AccessService(gateways, devices, timedelta(days=config.access.log_days))
     consumers: list[EventConsumer] = [gateways, devices, patrols, weighings, access]
     ingest = IngestService(database, gateways, devices, alarms, telemetry, consumers)

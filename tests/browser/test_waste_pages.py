@@ -4,13 +4,14 @@ import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from plantroom_cloud.waste.label import label_text
-from plantroom_shared.batch import Batch, Event
-from plantroom_shared.messages import VERSION, BirthDevice
+from plantroom_shared.batch import Batch, DeviceRows, Event
+from plantroom_shared.messages import VERSION, BirthDevice, Metric
 from tests.browser.building import GATEWAY, PASSWORD, Building, ms_of
 
 PIN = "4711"
@@ -29,6 +30,8 @@ class Hospital:
                 for where, station in (("ward", "ward-3"), ("store", "waste-store"))
                 for what in ("scale", "scanner")
             ]
+            + [BirthDevice(device="store-climate", label="Store climate", profile="c", kind="sensor",
+                           metrics=[Metric(name="temperature", label="Temperature", unit="°C")])]
         )  # fmt: skip
         self._seq = 0
         services, at = self.building.services, self.building.now()
@@ -159,6 +162,33 @@ def test_a_bags_life(hospital: Hospital, browser: Browser, width: int, departmen
     expect(page.locator("#error")).to_contain_text("'wait' is no record")
     assert [error for error in errors if "422" not in error and "401" not in error] == []
     context.close()
+
+
+def test_a_forgotten_ward_and_a_warm_store_are_seen(hospital: Hospital, browser: Browser) -> None:
+    services, at = hospital.building.services, hospital.building.now()
+    climate = {"device": f"{GATEWAY}.store-climate", "metric": "temperature", "above": 20}
+    with services.database.write() as session:
+        services.departments.add(session, "dialysis", "main", "Dialysis", [])
+        services.waste.print_labels(session, "dialysis", "sharps", 1, "tom", at - timedelta(hours=60))
+        _version, document = services.waste.rules.document(session)
+        document["stages"][2]["climates"] = [climate]
+        services.waste.put_in_force(session, document, "root", at)
+    for width in (360, 1920):
+        page = browser.new_page(
+            viewport={"width": width, "height": 900}, color_scheme="dark" if width < 500 else "light"
+        )
+        _log_in(page, hospital.building.url, "vera")
+        page.goto(f"{hospital.building.url}/waste")
+        expect(page.locator("#wards .tile-alarm")).to_contain_text("Dialysis")
+        expect(page.locator("#wards .tile-alarm")).to_contain_text("No pickup for 48 h")
+        for degrees, told in ((18.5, "Store climate: 18.5 °C"), (21.5, "▲ Store climate: 21.5 °C, at most 20")):
+            values: dict[str, list[Any]] = {"temperature": [degrees]}
+            hospital.building.readings(
+                [DeviceRows(device="store-climate", times=[ms_of(hospital.building.now())], values=values)]
+            )
+            expect(page.get_by_text(told, exact=True)).to_be_visible(timeout=20_000)  # arrives without reload
+        _look(page, width, "waste-wards")
+        page.close()
 
 
 def test_a_viewer_signs_nothing(hospital: Hospital, browser: Browser) -> None:

@@ -39,6 +39,7 @@ from plantroom_cloud.waste.shapes import (
     SignatureIn,
     StageIn,
     StageOut,
+    WardOut,
 )
 
 router = APIRouter(prefix="/api/v1/waste", tags=["medical waste"])
@@ -58,7 +59,7 @@ def replace_rules(
     body: dict[str, Any], user: Admin, session: WriteSession, services: ServicesDep, at: At
 ) -> dict[str, Any]:
     """Put others in force; checked in full before."""
-    version = services.waste.rules.replace(session, body, user.name, at)
+    version = services.waste.put_in_force(session, body, user.name, at)
     services.users.audit(session, user.name, "waste-rules.replace", f"waste-rules/{version.id}", {}, at)
     return {"version": version.id, "rules": version.document}
 
@@ -86,6 +87,23 @@ def print_labels(
     see_site(user, services.departments.get(session, body.department).site_id)
     bags = services.waste.print_labels(session, body.department, body.type, body.count, user.name, at)
     return Page(items=[LabelOut(code=bag.code, label=label_text(bag.code)) for bag in bags])
+
+
+@router.get("/wards")
+def list_wards(user: Viewer, session: ReadSession, services: ServicesDep, at: At) -> Page[WardOut]:
+    """Departments and their last pickup, the one that waits longest first."""
+    return Page(
+        items=[
+            WardOut(
+                department_id=ward.department.id,
+                name=ward.department.name,
+                served_at=ward.served_at,
+                due_at=ward.due(),
+                overdue=ward.is_overdue(at),
+            )
+            for ward in services.waste.pickups.wards(session, user.sites)
+        ]
+    )
 
 
 @router.get("/bags")

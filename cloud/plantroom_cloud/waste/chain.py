@@ -8,6 +8,7 @@ from plantroom_cloud.waste.rules import ISSUED, SIGNATURE, Stage, WasteRules
 
 WEIGHT_DIFFERS, LABEL_REUSED = "waste.weight-differs", "waste.label-reused"
 HANDOVER_INCOMPLETE, BAG_MISSING = "waste.handover-incomplete", "waste.bag-missing"
+WARD_UNSERVED = "waste.ward-unserved"
 STAY_WARNING, STAY_LIMIT = "waste.stay-warning", "waste.stay-limit"
 
 

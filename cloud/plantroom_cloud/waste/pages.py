@@ -54,7 +54,9 @@ def waste_page(
         return RedirectResponse(f"/waste/bags/{see_bag(session, services, user, code).code}", 303)
     bags = services.waste.bags(session, sites=user.sites, stage=stage or None, open_only=not stage, limit=SHOWN)
     return _page(request, session, services, user, "waste.html", page="waste", bags=bags, stage=stage, at=at,
-                 stock=services.waste.stock(session, user.sites), shown=SHOWN)  # fmt: skip
+                 stock=services.waste.stock(session, user.sites), shown=SHOWN,
+                 climates=services.waste.climates.readings(session, user.sites),
+                 wards=services.waste.pickups.wards(session, user.sites))  # fmt: skip
 
 
 @router.get("/waste/bags/{code}")
@@ -250,7 +252,7 @@ def replace_rules(
     """Put other rules in force; what is wrong is said beside the text."""
     text = form.text("text")
     try:
-        version = services.waste.rules.replace(session, yaml.safe_load(text), user.name, at)
+        version = services.waste.put_in_force(session, yaml.safe_load(text), user.name, at)
     except (InvalidError, yaml.YAMLError) as error:
         return _settings(request, session, services, user, text, str(error), 422)
     services.users.audit(session, user.name, "waste-rules.replace", f"waste-rules/{version.id}", {}, at)

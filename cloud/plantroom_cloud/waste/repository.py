@@ -101,6 +101,31 @@ def count_by_stage(session: Session, sites: Sequence[str]) -> dict[str, tuple[in
     return {stage: (number, float(kg or 0.0)) for stage, number, kg in session.exec(query)}
 
 
+def last_completed(session: Session, stage: str, departments: Sequence[str]) -> dict[str, datetime]:
+    """When a bag of each department reached a stage last; without those of which none did."""
+    query = (
+        select(WasteBag.department_id, func.max(BagRecord.completed_at))
+        .join(BagRecord)
+        .where(
+            BagRecord.stage == stage,
+            col(BagRecord.completed_at).is_not(None),
+            col(WasteBag.department_id).in_(departments),
+        )
+        .group_by(col(WasteBag.department_id))
+    )
+    return {department: moment for department, moment in session.exec(query) if moment is not None}
+
+
+def first_printed(session: Session, departments: Sequence[str]) -> dict[str, datetime]:
+    """When the first label of each department was printed; without those that have none."""
+    query = (
+        select(WasteBag.department_id, func.min(WasteBag.printed_at))
+        .where(col(WasteBag.department_id).in_(departments))
+        .group_by(col(WasteBag.department_id))
+    )
+    return dict(session.exec(query).all())
+
+
 def completed(
     session: Session, sites: Sequence[str], since: datetime, until: datetime
 ) -> list[tuple[BagRecord, WasteBag]]:

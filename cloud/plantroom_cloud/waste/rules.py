@@ -59,6 +59,28 @@ class Stay(_Strict):
     alarm: Literal["warning", "limit"]
 
 
+class Climate(_Strict):
+    """A measurement in a store that may not be above a limit for long."""
+
+    device: str = Field(min_length=1, max_length=127)
+    metric: str = "temperature"
+    above: float = Field(allow_inf_nan=False)
+    for_min: float = Field(default=30.0, ge=0, le=1440)
+
+
+class Pickup(_Strict):
+    """Wards are served: each has a bag reach the stage at least this often."""
+
+    stage: Key
+    within_h: float = Field(gt=0)
+    #: by department: another limit, or null where none is expected
+    departments: dict[str, Annotated[float, Field(gt=0)] | None] = {}
+
+    def limit_h(self, department: str) -> float | None:
+        """Hours; None where no pickup is expected."""
+        return self.departments.get(department, self.within_h)
+
+
 class Stage(_Strict):
     """A step of the chain; it is complete when all it requires is there."""
 
@@ -71,6 +93,7 @@ class Stage(_Strict):
     tolerance: Tolerance | None = None
     next_within_h: float | None = Field(default=None, gt=0)  #: else the bag counts as missing
     stays: tuple[Stay, ...] = ()
+    climates: tuple[Climate, ...] = ()  #: of the rooms where bags of this stage stand
 
     @property
     def signers(self) -> list[str]:
@@ -84,6 +107,7 @@ class WasteRules(_Strict):
     types: tuple[WasteType, ...] = Field(min_length=1)
     roles: tuple[SignerRole, ...] = ()
     stages: tuple[Stage, ...] = Field(min_length=1)
+    pickup: Pickup | None = None
     repeat_within_min: float = Field(default=15.0, ge=0)
     retention_years: float = Field(default=3.0, ge=LEAST_RETENTION_YEARS)
 
@@ -125,6 +149,12 @@ class WasteRules(_Strict):
             if stage.stations and "weight" not in stage.requires:
                 yield f"stage {stage.key}: stations are for stages that require weight"
             before.append(stage.key)
+        watched = [(climate.device, climate.metric) for _stage, climate in self.climates()]
+        for device, metric in {each for each in watched if watched.count(each) > 1}:
+            yield f"climates: {metric} of {device} is there twice; once is enough"
+        if self.pickup is not None and self.pickup.stage not in before[1:]:
+            known = ", ".join(before[1:])
+            yield f"pickup: there is no stage {self.pickup.stage!r}; there are: {known}"
         for index, stage in enumerate(self.stages):
             for other in self.stages[index + 1 :]:
                 for pattern in set(stage.stations) & set(other.stations):
@@ -133,6 +163,12 @@ class WasteRules(_Strict):
     def stage(self, key: str) -> Stage | None:
         """By key; None for "issued" and what is no stage any more."""
         return next((stage for stage in self.stages if stage.key == key), None)
+
+    def climates(self) -> Iterator[tuple[Stage, Climate]]:
+        """All of them, with their stages."""
+        for stage in self.stages:
+            for climate in stage.climates:
+                yield stage, climate
 
     def stage_at(self, station: str) -> Stage | None:
         """The stage that a weighing at a station belongs to."""

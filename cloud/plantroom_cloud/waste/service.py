@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
@@ -11,16 +12,20 @@ from plantroom_cloud.alarms.reported import ReportedRule
 from plantroom_cloud.alarms.service import AlarmService
 from plantroom_cloud.departments.models import Department
 from plantroom_cloud.departments.service import DepartmentService
+from plantroom_cloud.devices.service import DeviceService
 from plantroom_cloud.errors import InvalidError
 from plantroom_cloud.sites.service import SiteService
 from plantroom_cloud.users.service import UserService
 from plantroom_cloud.waste import chain, repository
 from plantroom_cloud.waste.balance import BalanceRow, Passage, balance
+from plantroom_cloud.waste.climates import Climates
 from plantroom_cloud.waste.custody import Custody
 from plantroom_cloud.waste.label import new_code, read_typed
 from plantroom_cloud.waste.manifests import Manifests
-from plantroom_cloud.waste.models import BagEntry, BagRecord, BagSignature, WasteBag
+from plantroom_cloud.waste.models import BagEntry, BagRecord, BagSignature, WasteBag, WasteRulesVersion
+from plantroom_cloud.waste.pickups import Pickups
 from plantroom_cloud.waste.rulebook import RuleBook
+from plantroom_cloud.waste.rules import read_rules
 from plantroom_cloud.waste.signing import Signing
 from plantroom_cloud.weighings.models import Weighing
 from plantroom_cloud.weighings.service import WeighingService
@@ -79,6 +84,14 @@ ALARMS = (
         "Let the missing person sign on the collection page, or record what is missing.",
         work_order=False,
     ),
+    ReportedRule(
+        chain.WARD_UNSERVED,
+        "Ward without pickup",
+        "medium",
+        "The round left the ward out, or its bags were taken without being recorded.",
+        "Medical waste piles up in the ward.",
+        "Collect its bags. Where it makes no waste, say so in the waste rules, or close the department.",
+    ),
 )
 ALARM_NAMES = {rule.key: rule.name for rule in ALARMS}
 
@@ -114,6 +127,7 @@ class WasteService:
         alarms: AlarmService,
         weighings: WeighingService,
         departments: DepartmentService,
+        devices: DeviceService,
     ) -> None:
         for rule in ALARMS:
             alarms.declare(rule)
@@ -124,20 +138,28 @@ class WasteService:
         self.signing = Signing(users)
         self.custody = Custody(self.rules, alarms, weighings)
         self.manifests = Manifests(self.rules, self.custody)
+        self.climates = Climates(self.rules, alarms, devices)
+        self.pickups = Pickups(self.rules, departments, alarms)
         weighings.follow(self.custody)
         self._looked_at: datetime | None = None
+
+    def put_in_force(self, session: Session, document: Any, actor: str, at: datetime) -> WasteRulesVersion:
+        """Other rules, with the alarm rules that they make; raises InvalidError with every mistake."""
+        self.climates.watch(session, read_rules(document), at)
+        return self.rules.replace(session, document, actor, at)
 
     def read_label(self, typed: str) -> str | None:
         """The bag code in what was scanned or typed."""
         return read_typed(typed)
 
     def tick(self, session: Session, at: datetime) -> None:
-        """The clocks of all bags that are on their way."""
+        """The clocks of all bags that are on their way, and of the wards."""
         if self._looked_at is not None and 0 <= (at - self._looked_at).total_seconds() < LOOK_EVERY_S:
             return
         self._looked_at = at
         for bag in repository.open_bags(session):
             self.custody.look(session, bag, at)
+        self.pickups.look(session, at)
 
     def print_labels(
         self, session: Session, department_id: str, waste_type: str, count: int, actor: str, at: datetime

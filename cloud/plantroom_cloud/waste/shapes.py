@@ -34,6 +34,16 @@ class BagOut(_Out):
     alarms: list[str]
 
 
+class WardOut(BaseModel):
+    """A department that has labels: when it was served last, and until when it must be again (null: not expected)."""
+
+    department_id: str
+    name: str
+    served_at: datetime | None
+    due_at: datetime | None
+    overdue: bool
+
+
 class LabelOut(BaseModel):
     """A printed label: its code and what its QR code says."""
 

@@ -5,13 +5,14 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from plantroom_cloud.alarms.models import Alarm
 from plantroom_cloud.alarms.service import AlarmService
 from plantroom_cloud.columns import ms_from_utc
 from plantroom_cloud.database import Database
 from plantroom_cloud.departments.service import DepartmentService
+from plantroom_cloud.devices.service import DeviceService
 from plantroom_cloud.errors import (
     ConflictError,
     InvalidError,
@@ -29,7 +30,8 @@ from plantroom_cloud.waste.service import Life, WasteService
 from plantroom_cloud.weighings.models import LabelScan, Order, ScanState, Weighing, WeighingState
 from plantroom_cloud.weighings.service import WeighingService
 from plantroom_cloud.workorders.service import WorkOrderService
-from plantroom_shared.batch import Event
+from plantroom_shared.batch import Batch, DeviceRows, Event
+from plantroom_shared.messages import Birth, BirthDevice, Metric
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 _numbers = itertools.count(1)
@@ -43,8 +45,9 @@ class House:
         self.users = UserService()
         self.alarms = AlarmService(WorkOrderService())
         self.weighings = WeighingService(read_scan)
-        departments = DepartmentService(SiteService())
-        self.waste = WasteService(SiteService(), self.users, self.alarms, self.weighings, departments)
+        self.devices = DeviceService()
+        self.departments = departments = DepartmentService(SiteService())
+        self.waste = WasteService(SiteService(), self.users, self.alarms, self.weighings, departments, self.devices)
         with database.write() as session:
             session.add(Site(id="main", name="Main", timezone="Europe/Berlin"))
             session.flush()
@@ -110,6 +113,10 @@ class House:
     def active(self) -> set[tuple[str, str]]:
         with self.database.read() as session:
             return {(alarm.name, alarm.source) for alarm in session.exec(select(Alarm)) if alarm.active}
+
+    def rows_of_alarms(self) -> list[Alarm]:
+        with self.database.read() as session:
+            return list(session.exec(select(Alarm).order_by(col(Alarm.id))))
 
     def rows(self, table: type[Any]) -> list[Any]:
         with self.database.read() as session:
@@ -262,7 +269,9 @@ def test_missing_long_and_too_long_in_store(house: House) -> None:
         (48.6, {("Bag is missing", lost), ("Bag is long in store", bag), ("Bag is too long in store", bag)}),
     ):
         house.tick(hours)
-        assert house.active() == {(name, f"bag:{code}") for name, code in expected}, hours
+        assert house.active() - {("Ward without pickup", "department:ward-3")} == {
+            (name, f"bag:{code}") for name, code in expected
+        }, hours
     with house.database.write() as session:
         at = NOON + timedelta(hours=49)
         manifest = house.waste.manifests.make(session, "main", "EcoMed", "", "", [bag], "otto", at)
@@ -270,7 +279,58 @@ def test_missing_long_and_too_long_in_store(house: House) -> None:
         house.waste.manifests.ship(session, manifest.id, "D. River", "otto", at)
         house.waste.custody.write_off(session, lost, "burst and repacked", "nora", at)
     house.tick(50)
+    assert house.active() == {("Ward without pickup", "department:ward-3")}
+
+
+def test_a_ward_without_pickup_raises_one_alarm_until_its_bags_are_collected(house: House) -> None:
+    first, second = house.label(2)
+    unserved = {("Ward without pickup", "department:ward-3")}
+    house.tick(47.9)
+    assert house.active() == set(), "its first label is not that old"
+    house.tick(48)
+    house.tick(49)
+    assert house.active() == unserved
+    [alarm] = house.rows_of_alarms()
+    assert alarm.raised_at == NOON + timedelta(hours=48)
+    assert alarm.detail == "Ward 3: no pickup for more than 48 h; none since its first label"
+    house.collect(first, seconds=49.5 * 3600)
+    house.tick(50)
     assert house.active() == set()
+    house.scan(51 * 3600, second)
+    house.weigh(51 * 3600 + 5, 4.0)  # weighed and not signed: nobody has taken it
+    house.tick(97.6)
+    assert unserved <= house.active()
+    with house.database.read() as session:
+        [ward] = house.waste.pickups.wards(session)
+    assert ward.served_at == NOON + timedelta(hours=49.5, seconds=30)
+
+
+def test_how_often_a_ward_is_served_is_data(house: House) -> None:
+    house.label()
+
+    def rule(pickup: dict[str, Any] | None) -> None:
+        with house.database.write() as session:
+            _version, document = house.waste.rules.document(session)
+            house.waste.rules.replace(session, {**document, "pickup": pickup}, "admin", NOON)
+
+    unserved = {("Ward without pickup", "department:ward-3")}
+    rule({"stage": "collected", "within_h": 48, "departments": {"ward-3": 12}})
+    house.tick(12)
+    assert house.active() == unserved
+    rule({"stage": "collected", "within_h": 48, "departments": {"ward-3": None}})
+    house.tick(60)
+    assert house.active() == set(), "this ward expects none"
+    rule({"stage": "collected", "within_h": 48})
+    house.tick(61)
+    assert house.active() == unserved
+    rule(None)
+    house.tick(62)
+    assert house.active() == set()
+    rule({"stage": "collected", "within_h": 48})
+    with house.database.write() as session:
+        house.departments.change(session, "ward-3", "Ward 3", ["nora"], False)
+    house.tick(63)
+    assert house.active() == set(), "the department is closed"
 
 
 def test_a_forgotten_signature_is_an_incomplete_handover_until_it_comes(house: House) -> None:
@@ -353,6 +413,52 @@ def test_rules_are_data(house: House) -> None:
     assert house.active() == set()
     with house.database.write() as session:
         house.weighings.set_station(session, "main", "ward-3", "Ward 3", 30, Order.WEIGHT_FIRST)
+
+
+def test_a_store_that_is_too_warm_for_long_raises_an_alarm(house: House) -> None:
+    climate = {"device": "gw-a.store", "metric": "temperature", "above": 20, "for_min": 1}
+    metric = Metric(name="temperature", label="Temperature", unit="°C")
+    with house.database.write() as session:
+        store = BirthDevice(device="store", label="Waste store", profile="p", metrics=[metric])
+        birth = Birth(v=1, gateway="gw-a", boot="b", at=0, config_version="1", devices=[store])
+        house.devices.register(session, birth, NOON)
+        _version, document = house.waste.rules.document(session)
+
+    def limit(second: float, *climates: dict[str, Any]) -> None:
+        document["stages"][2]["climates"] = list(climates)
+        with house.database.write() as session:
+            house.waste.put_in_force(session, document, "admin", NOON + timedelta(seconds=second))
+
+    def measure(second: float, value: float) -> None:
+        at = NOON + timedelta(seconds=second)
+        rows = DeviceRows(device="store", times=[ms_from_utc(at)], values={"temperature": [value]})
+        batch = Batch(v=1, gateway="gw-a", outbox="o", stream="telemetry", seq=next(_numbers), boot="b",
+                      sent_at=ms_from_utc(at), complete_until=ms_from_utc(at), telemetry=[rows])  # fmt: skip
+        with house.database.write() as session:
+            house.devices.merge_latest(session, {"gw-a.store": [rows]}, at)
+            house.alarms.process(session, "gw-a", [batch], at)
+
+    limit(0, climate)
+    warm = {("Waste store too warm (in store)", "gw-a.store")}
+    for second in range(0, 131, 10):  # a longer gap would be one in which nobody saw it
+        measure(second, 21.0 if 10 <= second < 60 or second >= 70 else 18.0)
+        assert house.active() == (warm if second == 130 else set()), second
+    measure(140, 18.0)
+    assert house.active() == set()
+    with house.database.read() as session:
+        [reading] = house.waste.climates.readings(session, ["main"])["stored"]
+        assert (reading.label, reading.value, reading.unit, reading.exceeds) == ("Waste store", 18.0, "°C", False)
+        assert house.waste.climates.readings(session, ["elsewhere"]) == {}
+    limit(145, {**climate, "above": 15, "for_min": 0})  # the same rule, changed
+    measure(150, 18.0)
+    assert house.active() == warm
+    limit(155)  # none any more: neither the rule nor its alarm
+    assert house.active() == set()
+    with pytest.raises(InvalidError, match=r"stage stored: climates: gw-a\.attic: there is no device"):
+        limit(160, {**climate, "device": "gw-a.attic"})
+    with house.database.read() as session:
+        assert house.waste.rules.document(session)[1]["stages"][2]["climates"] == []
+        assert [rule for rule in house.alarms.rules(session) if rule.created_by == "waste-rules"] == []
 
 
 def test_a_label_that_nobody_printed_is_shown_and_breaks_nothing(house: House) -> None:

@@ -145,6 +145,12 @@ def test_each_role_does_its_part(house: House) -> None:
     rules["stages"][2]["stays"][0]["over_h"] = 24
     assert house.people["root"].put("/api/v1/waste/rules", json=rules).status_code == 200
     assert house.people["vera"].get("/api/v1/waste/rules").json()["rules"]["stages"][2]["stays"][0]["over_h"] == 24
+    [ward] = house.people["vera"].get("/api/v1/waste/wards").json()["items"]
+    assert (ward["department_id"], ward["served_at"], ward["overdue"]) == ("ward-east", None, False)
+    assert house.people["west"].get("/api/v1/waste/wards").json()["items"] == []
+    rules["stages"][2]["climates"] = [{"device": "gw-a.attic", "above": 20}]
+    refused = house.people["root"].put("/api/v1/waste/rules", json=rules)
+    assert (refused.status_code, "there is no device" in refused.text) == (422, True)
     rules["stages"][2]["requires"] = ["wait"]
     refused = house.people["root"].put("/api/v1/waste/rules", json=rules)
     assert refused.status_code == 422

@@ -52,6 +52,12 @@ COLLECTED = _known("collected", 1, 5.0, *SIGNED)
         (lambda d: d["stages"][2].update(follows=[]), "only the first stage follows nothing"),
         (lambda d: d.update(retention_years=1), "retention_years: .*greater than or equal to 3"),
         (lambda d: d["stages"][2].update(stays=[{"over_h": 36, "alarm": "siren"}]), "stages.2.stays.0.alarm"),
+        (lambda d: d.update(pickup={"stage": "fetched", "within_h": 48}), "pickup: there is no stage 'fetched'"),
+        (lambda d: d.update(pickup={"stage": "collected", "within_h": 0}), "pickup.within_h"),
+        (
+            lambda d: d["stages"][2].update(climates=[{"device": "a", "above": 20}] * 2),
+            "temperature of a is there twice",
+        ),
         (lambda d: d.update(types=[]), "types"),
         (lambda d: d.update(colour="red"), "colour"),
     ],
