@@ -142,8 +142,9 @@ class Condition:
             return abs(value - other) if self.operator is None else value - other
         return value
 
-    def remember(self, points: list[tuple[int, Value]], moment: int, value: Value, was: Value) -> None:
-        """Keep what the window needs of a new reading of its own metric; `was`: the one before."""
+    def remember(self, points: list[tuple[int, Value]], moment: int, value: Value, was: Value) -> bool:
+        """Keep what the window needs of a new reading of its own metric; `was`: the one before. Whether the window is
+        another now, so that a restart may not forget it."""
         match self.kind:
             case "rate":
                 points.append((moment, value))
@@ -151,9 +152,11 @@ class Condition:
                     points.pop(0)
                 if len(points) > MOST_POINTS:
                     del points[1]
+                return True
             case "stuck":
                 if not points or _moved(points[0][1], value, self.deadband):
                     points[:] = [(moment, value)]
+                    return True
             case "counter-reset":
                 points[:] = [*points[-1:], (moment, value)]
             case "repeated":
@@ -162,8 +165,10 @@ class Condition:
                 if begins:
                     points.append((moment, value))
                 points[:] = [point for point in points if point[0] > moment - self.window_ms][-max(self.count, 1) :]
+                return begins
             case _:
                 pass
+        return False
 
     def _combined(self, known: Mapping[str, Value]) -> Verdict:
         found = [part.holds(known) for part in self.parts]

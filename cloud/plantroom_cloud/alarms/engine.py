@@ -7,7 +7,7 @@ falls silent inside a delay the value has ended and the delay with it.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 from plantroom_cloud.alarms.conditions import Condition, Verdict, as_text
@@ -15,8 +15,6 @@ from plantroom_shared.batch import DeviceRows, Value
 
 #: Readings kept for the alarm that they may raise.
 EVIDENCE = 60
-#: The window of a condition is written to the database this often, so that a restart loses little of it.
-KEPT_EACH_MS = 60_000
 #: Blocks of rows before those that cross a limit, for the same purpose.
 RECENT = 4
 
@@ -53,7 +51,6 @@ class Standing:
     evidence: list[tuple[int, Value]] = field(default_factory=list)
     known: dict[str, Value] = field(default_factory=dict)  #: of a condition: the last value of each of its metrics
     points: list[tuple[int, Value]] = field(default_factory=list)  #: of a condition: its window
-    kept_at: int = 0  #: of a condition: when it was last written to the database
 
     def dump(self) -> dict[str, Any]:
         """To JSON."""
@@ -62,7 +59,8 @@ class Standing:
     @staticmethod
     def load(data: dict[str, Any]) -> "Standing":
         """From JSON."""
-        standing = Standing(**data)
+        known = {item.name for item in fields(Standing)}  # what an older release kept besides is not needed
+        standing = Standing(**{name: value for name, value in data.items() if name in known})
         standing.evidence = [(time, value) for time, value in standing.evidence]
         standing.points = [(time, value) for time, value in standing.points]
         return standing
@@ -77,7 +75,6 @@ def set_back(standing: Standing, to: int) -> bool:
     if standing.pending_since is not None:
         standing.pending_since = min(standing.pending_since, to)
     standing.points = [(min(time, to), value) for time, value in standing.points]
-    standing.kept_at = min(standing.kept_at, to)
     return bool(later)
 
 
@@ -137,7 +134,8 @@ def judge_rows(
         _step(rule, standing, moment, value)
         crossings += _due(rule, standing, moment)
         changed |= before != (standing.active, standing.pending_since)
-    return crossings, changed or bool(crossings)
+    # while a delay runs its newest value is kept too: it is what the alarm will show
+    return crossings, changed or bool(crossings) or standing.pending_since is not None
 
 
 def judge_watermark(rule: Rule, standing: Standing, until: int) -> list[Crossing]:
@@ -175,6 +173,7 @@ def _judge_condition(
         return [], False
     crossings: list[Crossing] = []
     before = (standing.active, standing.pending_since)
+    windowed = False
     for index, moment in enumerate(rows.times):
         if standing.last_time is not None and moment < standing.last_time:
             continue
@@ -190,7 +189,7 @@ def _judge_condition(
             was = standing.known.get(name)
             standing.known[name] = value
             if name == condition.metric:
-                condition.remember(standing.points, moment, value, was)
+                windowed |= condition.remember(standing.points, moment, value, was)
                 standing.evidence = [*standing.evidence[1 - EVIDENCE :], (moment, value)]
         standing.last_time = moment
         crossings += _due(rule, standing, moment)
@@ -198,12 +197,8 @@ def _judge_condition(
         figure = condition.figure(standing.known, standing.points)
         standing.value = figure if figure is not None else standing.known.get(condition.metric)
         crossings += _due(rule, standing, moment)
-    changed = before != (standing.active, standing.pending_since) or bool(crossings)
-    if not changed and condition.window_ms and (standing.last_time or 0) - standing.kept_at >= KEPT_EACH_MS:
-        changed = True
-    if changed:
-        standing.kept_at = standing.last_time or 0
-    return crossings, changed
+    changed = windowed or before != (standing.active, standing.pending_since) or bool(crossings)
+    return crossings, changed or standing.pending_since is not None
 
 
 def _follow(standing: Standing, verdict: Verdict, moment: int) -> None:

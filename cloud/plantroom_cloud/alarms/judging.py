@@ -57,6 +57,7 @@ class Judging:
         self._devices_of: dict[str, list[str]] = {}  # gateway → device ids
         self._watches: dict[str, _Watch] = {}  # gateway →
         self._until: dict[str, int] = {}  # gateway → watermark, kept when rules change
+        self._left: dict[str, int] = {}  # gateway → watermark that the database has by us
         self._loaded_at: datetime | None = None
         self._fingerprint: tuple[Any, ...] = ()
 
@@ -95,6 +96,18 @@ class Judging:
     def is_judged(self, rule_id: int, device_id: str) -> bool:
         """Whether a rule is judged on a device: not when a nearer one stands in for it there."""
         return any(rule.id == rule_id for rule in self._rules.get(device_id, ()))
+
+    def seen(self, gateway_id: str, until: int) -> None:
+        """All up to `until` (ms) was judged, be it by another process: what comes next is no return from a gap. Where
+        it was another, what is in memory may not be so."""
+        if gateway_id in self._watches and self._left.get(gateway_id) != until:
+            del self._watches[gateway_id]
+        if gateway_id not in self._watches:
+            self._until[gateway_id] = max(until, self._until.get(gateway_id, 0))
+
+    def leave(self, gateway_id: str, until: int) -> None:
+        """The watermark (ms) that the database has when this process is done with a group."""
+        self._left[gateway_id] = until
 
     def look_again(self) -> None:
         """Rules changed: look at them with the next batch."""
@@ -208,7 +221,11 @@ class Judging:
                     standing.last_time = max(standing.last_time or 0, ms_from_utc(heard[source]))
                 watched.pairs.append((rule, standing))
                 if rule.condition is not None:
-                    standing.known = repository.latest_values(session, source, rule.condition.metrics) | standing.known
+                    # kept with each change of the standing; what was heard since stands with the latest values
+                    held = repository.latest_values(session, source, rule.condition.metrics)
+                    standing.known = standing.known if held is None else held
+                    if rule.condition.kind == "counter-reset" and rule.condition.metric in standing.known:
+                        standing.points = [(standing.last_time or 0, standing.known[rule.condition.metric])]
                     if rule.condition.timed:
                         watch.timed.append((source, (rule, standing)))
                 if standing.pending_since is not None:

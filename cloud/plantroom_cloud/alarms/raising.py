@@ -120,17 +120,18 @@ class Raising:
         session.add(event)
         record_change(session, "rule-event", str(event.id), at)
 
-    def annunciate(self, session: Session, alarm: Alarm, at: datetime) -> None:
-        """Bring it to the people: a work order by its rule, a notification to its team."""
+    def annunciate(self, session: Session, alarm: Alarm, at: datetime, what: str = "raised") -> None:
+        """Bring it to the people: a work order by its rule, a notification to its team; `what` happened, told once."""
         rule = session.get(AlarmRule, alarm.rule_id)
         if rule is not None and rule.work_order:
             self._work_orders.open_for_alarm(session, alarm, rule.proving_s, at)
-        self._announce(session, alarm, "raised", at)
+        self._announce(session, alarm, what, at)
 
     def realarm(self, session: Session, alarm: Alarm, at: datetime) -> None:
         """Acknowledged, and nothing came of it in the rule's time."""
+        seen = alarm.acknowledged_at or at
         self.move(session, alarm, AlarmEvent.REALARM, "system", "still active", at)
-        self._announce(session, alarm, f"re-alarm/{at.isoformat()}", at)
+        self._announce(session, alarm, f"re-alarm/{seen.isoformat()}", at)
 
     def _first_out(self, session: Session, alarm: Alarm, rule: AlarmRule, at: datetime) -> Suppression | None:
         """The first alarm of a group on a gateway tells what happened; the others follow from it."""
@@ -174,7 +175,10 @@ class Raising:
         if event is not None:
             self.end_event(session, event, moment, at)
         alarm = repository.active_alarm(session, rule_id, source)
-        if alarm is None:
+        if alarm is None or alarm.id is None:
+            return
+        alarm = repository.held(session, alarm.id)
+        if alarm is None or not alarm.active:  # another process was first
             return
         alarm.active, alarm.returned_at = False, moment
         rule = session.get(AlarmRule, rule_id)

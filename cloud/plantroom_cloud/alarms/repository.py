@@ -87,6 +87,12 @@ def active_alarm(session: Session, rule_id: int, source: str) -> Alarm | None:
     return session.exec(query).first()
 
 
+def held(session: Session, alarm_id: int) -> Alarm | None:
+    """As it is now; nobody else moves it until the commit."""
+    query = select(Alarm).where(Alarm.id == alarm_id).with_for_update(key_share=True)
+    return session.exec(query.execution_options(populate_existing=True)).first()
+
+
 def is_active(session: Session, rule_id: int, source: str) -> bool:
     """Whether the condition holds now, be it an alarm or an event."""
     query = select(Alarm.id).where(Alarm.rule_id == rule_id, Alarm.source == source, col(Alarm.active).is_(True))
@@ -201,11 +207,13 @@ def metrics_of_site(session: Session, site_id: str) -> list[dict[str, Any]] | No
     return [metric for device in found for metric in device.metrics] if found else None
 
 
-def latest_values(session: Session, device_id: str, names: Collection[str]) -> dict[str, Any]:
-    """The last known value of each of these metrics; an ended one has none."""
+def latest_values(session: Session, device_id: str, names: Collection[str]) -> dict[str, Any] | None:
+    """The last known value of each of these metrics; an ended or doubtful one has none. None: never heard."""
     row = session.get(DeviceLatest, device_id)
-    held = row.values if row is not None else {}
-    return {name: held[name]["v"] for name in names if held.get(name, {}).get("v") is not None}
+    if row is None:
+        return None
+    known = {name: row.values[name] for name in names if name in row.values}
+    return {name: held["v"] for name, held in known.items() if held["v"] is not None and held["q"] == "good"}
 
 
 def rule_by_key(session: Session, profile: str, key: str) -> AlarmRule | None:
@@ -293,12 +301,22 @@ def rule_state(session: Session, rule_id: int, source: str) -> RuleState | None:
 
 def suppressions_of(session: Session, rule_id: int, source: str) -> list[Suppression]:
     """What sets aside the alarms of a rule on a source now; the strongest first."""
-    query = select(Suppression).where(
+    query = _suppressions_of(rule_id, source)
+    return sorted(session.exec(query), key=lambda item: SET_ASIDE.index(item.kind), reverse=True)
+
+
+def held_suppressions_of(session: Session, rule_id: int, source: str) -> list[Suppression]:
+    """As they are now; nobody else ends them until the commit."""
+    query = _suppressions_of(rule_id, source).order_by(col(Suppression.id)).with_for_update(key_share=True)
+    return list(session.exec(query.execution_options(populate_existing=True)))
+
+
+def _suppressions_of(rule_id: int, source: str) -> SelectOfScalar[Suppression]:
+    return select(Suppression).where(
         Suppression.source == source,
         or_(col(Suppression.rule_id).is_(None), col(Suppression.rule_id) == rule_id),
         col(Suppression.ended_at).is_(None),
     )
-    return sorted(session.exec(query), key=lambda item: SET_ASIDE.index(item.kind), reverse=True)
 
 
 def suppression_of(session: Session, rule_id: int, source: str) -> Suppression | None:
@@ -318,38 +336,39 @@ def out_of_service(session: Session, source: str, work_order_id: int | None) -> 
 
 
 def suppressions_over(session: Session, at: datetime) -> list[Suppression]:
-    """Those whose time is over."""
+    """Those whose time is over; of two processes one gets them."""
     query = select(Suppression).where(col(Suppression.ended_at).is_(None), col(Suppression.until) <= at)
-    return list(session.exec(query))
+    return list(session.exec(query.with_for_update(of=Suppression, key_share=True, skip_locked=True)))
 
 
 def shelved_once_and_normal(session: Session) -> list[Suppression]:
-    """Shelved until the alarm returns, and it has."""
+    """Shelved until the alarm returns, and it has; of two processes one gets them."""
     active = select(Alarm.id).where(
         Alarm.source == Suppression.source, Alarm.rule_id == Suppression.rule_id, col(Alarm.active).is_(True)
     )
     query = select(Suppression).where(
         col(Suppression.ended_at).is_(None), col(Suppression.once).is_(True), ~active.exists()
     )
-    return list(session.exec(query))
+    return list(session.exec(query.with_for_update(of=Suppression, key_share=True, skip_locked=True)))
 
 
 def first_out_over(session: Session) -> list[Suppression]:
-    """Suppressed by an alarm that is over."""
+    """Suppressed by an alarm that is over; of two processes one gets them."""
     query = (
         select(Suppression)
         .join(Alarm, col(Alarm.id) == Suppression.first_alarm_id)
         .where(col(Suppression.ended_at).is_(None), col(Alarm.active).is_(False))
     )
-    return list(session.exec(query))
+    return list(session.exec(query.with_for_update(of=Suppression, key_share=True, skip_locked=True)))
 
 
 def open_alarms_of(session: Session, source: str, rule_id: int | None = None) -> list[Alarm]:
-    """Not normal; of one rule, or of all."""
+    """Not normal; of one rule, or of all. Nobody else moves them until the commit."""
     query = select(Alarm).where(Alarm.source == source, Alarm.state != AlarmState.NORMAL)
     if rule_id is not None:
         query = query.where(Alarm.rule_id == rule_id)
-    return list(session.exec(query.order_by(col(Alarm.id))))
+    query = query.order_by(col(Alarm.id)).with_for_update(key_share=True)
+    return list(session.exec(query.execution_options(populate_existing=True)))
 
 
 def first_of_group(session: Session, group: str, gateway_id: str | None, but_rule: int) -> Alarm | None:
@@ -370,11 +389,12 @@ def first_of_group(session: Session, group: str, gateway_id: str | None, but_rul
 
 
 def realarms_due(session: Session, at: datetime) -> list[Alarm]:
-    """Acknowledged, still active, and the rule's time to tell again is over."""
+    """Acknowledged, still active, and the rule's time to tell again is over; of two processes one gets them."""
     query = (
         select(Alarm, AlarmRule)
         .join(AlarmRule, col(AlarmRule.id) == Alarm.rule_id)
         .where(Alarm.state == AlarmState.ACKNOWLEDGED, col(AlarmRule.realarm_s) > 0)
+        .with_for_update(of=Alarm, key_share=True, skip_locked=True)
     )
     return [
         alarm

@@ -27,6 +27,7 @@ from plantroom_cloud.alarms.suppressing import Suppressing
 from plantroom_cloud.alarms.transitions import AlarmEvent, next_state
 from plantroom_cloud.columns import ms_from_utc, utc_from_ms
 from plantroom_cloud.errors import NotFoundError
+from plantroom_cloud.gateways.models import Gateway
 from plantroom_cloud.notifications.service import NotificationService
 from plantroom_cloud.workorders.models import WorkOrder
 from plantroom_cloud.workorders.service import WorkOrderService
@@ -117,8 +118,18 @@ class AlarmService:
         )
         return self._raising.open(session, alarm, rule, at)
 
-    def process(self, session: Session, gateway_id: str, batches: Sequence[Batch], at: datetime) -> None:
-        """Judge live batches of one gateway, in order; historical ones make history, not noise."""
+    def process(
+        self,
+        session: Session,
+        gateway_id: str,
+        batches: Sequence[Batch],
+        at: datetime,
+        seen_until: datetime | None = None,
+    ) -> None:
+        """Judge live batches of one gateway, in order; historical ones make history, not noise. `seen_until`: its
+        watermark before them, which a process that has just begun does not know."""
+        if seen_until is not None:
+            self._judging.seen(gateway_id, ms_from_utc(seen_until))
         self._reload(session, at)
         for batch in batches:
             for event in batch.events:
@@ -128,6 +139,9 @@ class AlarmService:
                     self._judging.set_back(session, gateway_id, event.time)
             if not batch.historical:
                 self._judging.judge_batch(session, gateway_id, batch, at)
+        gateway = session.get(Gateway, gateway_id)
+        if gateway is not None and gateway.complete_until is not None:
+            self._judging.leave(gateway_id, ms_from_utc(gateway.complete_until))
 
     def process_direct(self, session: Session, gateway_id: str, rows: DeviceRows, at: datetime) -> None:
         """A device that speaks MQTT itself: our clock is its watermark."""
@@ -156,7 +170,7 @@ class AlarmService:
 
     def acknowledge(self, session: Session, alarm_id: int, actor: str, note: str, at: datetime) -> Alarm:
         """Somebody has seen it; raises NotFoundError, ConflictError."""
-        alarm = self.get(session, alarm_id)
+        alarm = self._held(session, alarm_id)
         rule = session.get(AlarmRule, alarm.rule_id)
         latches = rule is not None and rule.latching and alarm.state is AlarmState.RETURNED
         self._raising.move(session, alarm, AlarmEvent.LATCH if latches else AlarmEvent.ACKNOWLEDGE, actor, note, at)
@@ -165,7 +179,7 @@ class AlarmService:
 
     def reset(self, session: Session, alarm_id: int, actor: str, note: str, at: datetime) -> Alarm:
         """A latched alarm is over; raises ConflictError."""
-        alarm = self.get(session, alarm_id)
+        alarm = self._held(session, alarm_id)
         self._raising.move(session, alarm, AlarmEvent.RESET, actor, note, at)
         return alarm
 
@@ -181,7 +195,7 @@ class AlarmService:
         once: bool = False,
     ) -> Alarm:
         """Put aside for a time; raises InvalidError, ConflictError."""
-        alarm = self.get(session, alarm_id)
+        alarm = self._held(session, alarm_id)
         self._suppressing.shelve(session, alarm, reason, minutes, actor, at, once=once)
         return alarm
 
@@ -236,6 +250,13 @@ class AlarmService:
     def get(self, session: Session, alarm_id: int) -> Alarm:
         """Raises NotFoundError."""
         alarm = session.get(Alarm, alarm_id)
+        if alarm is None:
+            raise NotFoundError(f"there is no alarm {alarm_id}")
+        return alarm
+
+    def _held(self, session: Session, alarm_id: int) -> Alarm:
+        """Nobody else moves it until the commit; raises NotFoundError."""
+        alarm = repository.held(session, alarm_id)
         if alarm is None:
             raise NotFoundError(f"there is no alarm {alarm_id}")
         return alarm

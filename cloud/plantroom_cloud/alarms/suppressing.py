@@ -75,7 +75,7 @@ class Suppressing:
         """Raises ConflictError for one that is not shelved."""
         found = [
             item
-            for item in repository.suppressions_of(session, alarm.rule_id, alarm.source)
+            for item in repository.held_suppressions_of(session, alarm.rule_id, alarm.source)
             if item.kind is AlarmState.SHELVED
         ]
         if alarm.state is not AlarmState.SHELVED or not found:
@@ -134,7 +134,7 @@ class Suppressing:
             if left is not None and alarm.active and left.kind in SET_ASIDE:
                 self._raising.move(session, alarm, INTO[left.kind], left.by, _told(left), at)
             elif alarm.active:
-                self._raising.annunciate(session, alarm, at)
+                self._raising.annunciate(session, alarm, at, f"released/{suppression.id}")
 
 
 def _told(suppression: Suppression) -> str:

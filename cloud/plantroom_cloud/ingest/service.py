@@ -178,7 +178,7 @@ class IngestService:
         """Batches of one gateway that wait: its events, its telemetry, its alarms."""
         fresh = [batch for batch in group.waiting.pop(gateway_id, []) if self._is_new(group, batch)]
         gateway = group.gateways[gateway_id]
-        gateway.last_batch_at = group.at
+        gateway.last_batch_at, seen_until = group.at, gateway.complete_until
         for batch in fresh:
             for event in batch.events:
                 for consumer in self._consumers:
@@ -195,7 +195,7 @@ class IngestService:
             for rows in batch.telemetry:
                 if rows.times:
                     group.rows.setdefault(device_key(gateway_id, rows.device), []).append(rows)
-        self._alarms.process(group.session, gateway_id, fresh, group.at)
+        self._alarms.process(group.session, gateway_id, fresh, group.at, seen_until)
 
     def _is_new(self, group: _Group, batch: Batch) -> bool:
         """De-duplicates; a batch that is held is not acknowledged, and comes again."""

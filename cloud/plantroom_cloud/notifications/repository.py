@@ -65,7 +65,9 @@ def deliveries_due(session: Session, at: datetime, limit: int) -> list[tuple[Del
 
 
 def deliveries(session: Session, ids: Sequence[int]) -> list[Delivery]:
-    return list(session.exec(select(Delivery).where(col(Delivery.id).in_(ids))))
+    """As they are now; nobody else settles them until the commit."""
+    query = select(Delivery).where(col(Delivery.id).in_(ids)).order_by(col(Delivery.id)).with_for_update()
+    return list(session.exec(query.execution_options(populate_existing=True)))
 
 
 def of_user(

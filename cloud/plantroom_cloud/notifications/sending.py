@@ -73,6 +73,8 @@ class Sending:
         session.add(channel)
         preference = repository.preference_of(session, channel.user_id)
         for delivery in repository.deliveries(session, outgoing.deliveries):
+            if delivery.state is not DeliveryState.QUEUED:
+                continue  # it took longer than the lease, and another process sent it meanwhile
             delivery.leased_until = None
             delivery.attempts += 1
             if error is None:
