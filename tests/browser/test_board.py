@@ -57,7 +57,7 @@ def test_by_keyboard_alone(browser: Browser, building: Building) -> None:
     page.locator("#move-user").press("Tab")
     page.keyboard.press("Enter")
     expect(page.locator("#column-assigned #card-2")).to_contain_text("tom")
-    expect(page.locator("#said")).to_contain_text("#2 is assigned now, tom's.")
+    expect(page.locator("#said")).to_contain_text("#2 was moved; it is tom's.")
     assert page.evaluate("document.activeElement.id") == "move-2"
 
     page.locator("#move-4").press("Enter")

@@ -32,7 +32,7 @@ from plantroom_cloud.workorders.models import WorkOrderState
 from plantroom_cloud.workorders.moves import moves
 from plantroom_cloud.workorders.repository import OrderQuery
 from plantroom_cloud.workorders.service import HOLD_REASONS
-from plantroom_cloud.workorders.shown import cards, equipment, workers
+from plantroom_cloud.workorders.shown import assets_of, cards, equipment, workers
 from plantroom_cloud.workorders.transitions import steps
 
 NAV = (NavEntry("work-orders", "/work-orders", "Work orders", order=30, group="Work"),)
@@ -188,6 +188,9 @@ def order_page(
         page="work-orders",
         order=order,
         device=services.devices.get(session, order.device_id) if order.device_id else None,
+        assets=assets_of(session, services, order),
+        site=services.sites.get(session, order.site_id),
+        hold_reasons=HOLD_REASONS,
         possible=[str(s) for s in steps(order.state)],
         people=workers(services.users.list(session), order),
         helpers=services.work_orders.helpers(session, order_id),
@@ -259,7 +262,7 @@ def order_step(
     services: ServicesDep,
     at: At,
     note: Annotated[str, Form()] = "",
-    reason: Annotated[str, Form()] = "parts",
+    reason: Annotated[str, Form()] = "",
     to: Annotated[str, Form()] = "",
     out_of_service: Annotated[str, Form()] = "",
 ) -> Response:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlmodel import Session
 
+from plantroom_cloud.assets.models import Asset
 from plantroom_cloud.dependencies import may_see
 from plantroom_cloud.services import Services
 from plantroom_cloud.users.models import RANK, Role, User
@@ -46,6 +47,15 @@ def equipment(session: Session, services: Services, orders: Sequence[WorkOrder])
         assets = {asset.id: asset.name for asset in services.assets.list(session, retired=True)}
     named = {order.id: assets.get(order.asset_id) or devices.get(order.device_id or "") for order in orders}
     return {order_id: name for order_id, name in named.items() if order_id is not None and name}
+
+
+def assets_of(session: Session, services: Services, order: WorkOrder) -> Sequence[Asset]:
+    """From the site down to what is worked on: the order's own asset, else what its device measures; perhaps none."""
+    if order.asset_id is not None:
+        asset: Asset | None = services.assets.get(session, order.asset_id)
+    else:
+        asset = services.assets.of_device(session, order.device_id) if order.device_id is not None else None
+    return services.assets.path(session, asset) if asset is not None else ()
 
 
 def workers(people: Sequence[User], order: WorkOrder) -> list[User]:

@@ -19,9 +19,9 @@ async function openMenu(order, to) {
   try {
     answer = await fetch(`/work-orders/${order}/moves${to ? `?to=${to}` : ""}`);
   } catch {
-    return say("No network: nothing was moved.", false);
+    return say(tr("No network: nothing was moved."), false);
   }
-  if (answer.redirected || !answer.ok) return say(`#${order}: the server says ${answer.redirected ? "log in again" : answer.status}.`, false);
+  if (answer.redirected || !answer.ok) return say(answer.redirected ? tr("Log in again: nothing was moved.") : tr("The server says %(status)s: nothing was moved.", {status: answer.status}), false);
   dialog.innerHTML = await answer.text();
   const forms = dialog.querySelectorAll("[data-step]");
   if (to && forms.length === 1 && !forms[0].dataset.asks) return take(forms[0]);
@@ -35,7 +35,7 @@ async function take(form) {
   if ("out_of_service" in told) told.out_of_service = true;
   const buttons = dialog.querySelectorAll("button");
   buttons.forEach((button) => { button.disabled = true; });
-  let problem = "No network: nothing was moved.";
+  let problem = tr("No network: nothing was moved.");
   try {
     const answer = await fetch(`/api/v1/work-orders/${order}/${form.dataset.step}`, {
       method: "POST",
@@ -44,7 +44,7 @@ async function take(form) {
     });
     const now = await answer.json();
     problem = answer.ok ? "" : now.detail;
-    if (answer.ok) say(`#${order} is ${now.state} now${now.assignee ? `, ${now.assignee}'s` : ""}.`, true);
+    if (answer.ok) say(now.assignee ? tr("#%(order)s was moved; it is %(who)s's.", {order, who: now.assignee}) : tr("#%(order)s was moved.", {order}), true);
   } catch { /* said below */ }
   buttons.forEach((button) => { button.disabled = false; });
   if (problem && dialog.open) {

@@ -58,3 +58,15 @@ document.addEventListener("click", async (event) => {
   const text = document.getElementById(button.dataset.copy).textContent;
   try { await navigator.clipboard.writeText(text); button.textContent = tr("Copied"); } catch { button.textContent = tr("Select it and copy"); }
 });
+
+// A part with forms is fetched again only when its version is another one, and never away from under what is typed.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const part = event.detail.target;
+  if (!part.matches?.("[data-typed]")) return;
+  const newest = new DOMParser().parseFromString(event.detail.serverResponse, "text/html").getElementById(part.id);
+  if (!newest || newest.dataset.version === part.dataset.version) { event.detail.shouldSwap = false; return; }
+  const typed = [...part.querySelectorAll("input[type=text], input:not([type]), textarea")].some((field) => field.value !== field.defaultValue);
+  if (!typed) return;
+  event.detail.shouldSwap = false;
+  part.querySelector("[data-changed]").hidden = false;
+});
