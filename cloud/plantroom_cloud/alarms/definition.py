@@ -105,6 +105,11 @@ def mistakes(rule: RuleDefinition, metrics: Mapping[str, Mapping[str, Any]] | No
     if rule.kind is RuleKind.NO_DATA:
         if rule.on_delay_s < 1:
             found["on_delay_s"] = "say the seconds of silence, at least 1"
+        for field in ("guard", "schedule"):
+            if getattr(rule.more, field) is not None:
+                found[field] = (
+                    "silence is watched at all times: a device that says nothing does not say its state either"
+                )
         return found
     if rule.kind is RuleKind.COMBINATION:
         if not rule.more.parts:

@@ -37,6 +37,14 @@ def test_a_right_rule_has_no_mistake(definition: RuleDefinition) -> None:
         ({"kind": "state", "metric": "state"}, {"states"}),
         ({"kind": "state", "metric": "state", "states": ["melted"]}, {"states"}),
         ({"kind": "no-data"}, {"on_delay_s"}),
+        (
+            {"kind": "no-data", "on_delay_s": 60, "more": {"schedule": {"begins": "06:00", "ends": "22:00"}}},
+            {"schedule"},
+        ),
+        (
+            {"kind": "no-data", "on_delay_s": 60, "more": {"guard": {"metric": "state", "states": ["fault"]}}},
+            {"guard"},
+        ),
         ({"kind": "no-data", "on_delay_s": 60, "profile": None}, {"target"}),
         ({"kind": "no-data", "on_delay_s": 60, "device_id": "gw.pump"}, {"target"}),
     ],
