@@ -106,8 +106,14 @@ def _in_script(places: list[tuple[str, int]]) -> bool:
 @lru_cache
 def _patterns(language: str) -> list[tuple[re.Pattern[str], str]]:
     """Texts that were put together before they came here, by what they are made of; the longest first."""
-    found = [text for text in catalogue(language) if _PLACEHOLDER.search(text)]
+    said = {str(m.id) for m in _read(language) if any(place.endswith(".py") for place, _ in m.locations)}
+    found = [text for text in catalogue(language) if text in said and _PLACEHOLDER.search(text) and _telling(text)]
     return [(_pattern(text), catalogue(language)[text]) for text in sorted(found, key=_words, reverse=True)]
+
+
+def _telling(text: str) -> bool:
+    """Has words enough of its own: "… of …" would fit what people wrote."""
+    return len(re.findall(r"[A-Za-z]{2,}", _PLACEHOLDER.sub("", text))) >= 2
 
 
 def _words(text: str) -> int:

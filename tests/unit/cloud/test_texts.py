@@ -75,7 +75,9 @@ def test_states_and_what_was_put_together_are_translated_and_words_of_people_sta
     with written_for(Reader(CHINESE)):
         assert worded("in-progress") == "处理中"
         assert worded("name or password is wrong") == "用户名或密码错误"
-        assert worded("Pump 3, Haus B") == "Pump 3, Haus B"
+        assert worded("there is no site 'x'") == "没有站点 'x'"
+        for own in ("Pump 3, Haus B", "Worn bearing or lack of grease.", "2 of 3 at the gate"):
+            assert worded(own) == own
     assert worded("in-progress") == "in-progress"
 
 

@@ -50,10 +50,15 @@ class TimeChart {
     let text = this.failed || "";
     if (points.length) {
       const least = Math.min(...points.map((p) => p.min)), most = Math.max(...points.map((p) => p.max));
-      text += `Lowest ${short(least)}, highest ${short(most)} ${this.unit}. `;
+      text += tr("Lowest %(least)s, highest %(most)s %(unit)s.", {least: short(least), most: short(most), unit: this.unit}) + " ";
       text += this.series.every ? tr("One point is %(window)s: its mean, with least and greatest as a band.", {window: this.window()}) : tr("Every value.");
     } else if (!text) text = tr("Nothing was recorded in this range.");
     this.note.textContent = text;
+  }
+
+  tick(at) { // in the zone that all other times of the page are in
+    const options = this.end - this.start > 36 * 3600_000 ? {month: "numeric", day: "numeric"} : {hour: "2-digit", minute: "2-digit"};
+    return new Date(at).toLocaleString(locale, {timeZone, ...options});
   }
 
   window() {
@@ -84,7 +89,7 @@ class TimeChart {
       this.chart.on("datazoom", () => this.zoomed());
     }
     const limits = (this.limits[this.metric] || []).map((l) => ({yAxis: l.limit, name: l.name}));
-    const marks = this.marks.filter((m) => m.time >= this.start && m.time <= this.end).map((m) => ({xAxis: m.time, name: m.text}));
+    const marks = this.marks.filter((m) => m.time >= this.start && m.time <= this.end).map((m) => ({xAxis: m.time, name: tr(m.text)}));
     const windows = Boolean(this.series.every);
     const few = this.series.points.length < 40;
     const label = {color: colour.ink, formatter: "{b}", position: "insideEndTop"};
@@ -97,7 +102,7 @@ class TimeChart {
         textStyle: {color: colour.ink, fontSize: 12}, formatter: (rows) => this.tip(rows),
       },
       dataZoom: [{type: "inside", zoomOnMouseWheel: "ctrl", moveOnMouseWheel: false, filterMode: "none", throttle: 80}],
-      xAxis: {type: "time", min: this.start, max: this.end, axisLabel: {color: colour.ink, hideOverlap: true}, axisLine: {lineStyle: {color: colour.grid}}},
+      xAxis: {type: "time", min: this.start, max: this.end, axisLabel: {color: colour.ink, hideOverlap: true, formatter: (at) => this.tick(at)}, axisLine: {lineStyle: {color: colour.grid}}},
       yAxis: {
         type: "value", scale: true, name: this.unit, nameTextStyle: {color: colour.ink}, axisLabel: {color: colour.ink},
         splitLine: {lineStyle: {color: colour.grid}},
