@@ -23,7 +23,7 @@ function problem(step, text) {
 
 async function refused(answer) {
   const told = await answer.json().catch(() => ({}));
-  return {title: told.title ?? "", detail: told.detail ?? `the server says ${answer.status}`};
+  return {title: told.title ?? "", detail: told.detail ?? tr("the server says %(status)s", {status: answer.status})};
 }
 
 async function say(step, answer) {
@@ -54,7 +54,7 @@ async function send(step) {
       return;
     }
     const why = await refused(taken);
-    if (taken.status === 409 && why.title === "Is this right?" && await ask(`${why.detail} Is ${answer.value} right?`)) {
+    if (taken.status === 409 && why.title === "Is this right?" && await ask(tr("%(why)s Is %(value)s right?", {why: why.detail, value: answer.value}))) {
       answer.confirmed = true;
       await send(step);
       return;
@@ -62,7 +62,7 @@ async function send(step) {
     if (taken.status < 500) waiting.delete(id);
     problem(step, why.detail);
   } catch { // the network is gone; the answer waits
-    problem(step, "Not sent yet: there is no network. It is sent again by itself.");
+    problem(step, tr("Not sent yet: there is no network. It is sent again by itself."));
   } finally {
     step.removeAttribute("aria-busy");
   }
@@ -116,13 +116,13 @@ async function sign(step) {
     pen.fillText(name, 24, 120, canvas.width - 48);
     pens.set(canvas, true);
   }
-  if (!pens.get(canvas)) { problem(step, "Sign in the field, or type your name."); return; }
+  if (!pens.get(canvas)) { problem(step, tr("Sign in the field, or type your name.")); return; }
   await say(step, {picture: await new Promise((resolve) => canvas.toBlob(resolve, "image/png"))});
 }
 
 function number(step) {
   const field = step.querySelector("[data-number]"), text = field.value.trim().replace(",", ".");
-  if (!/^[+-]?(\d+\.?\d*|\.\d+)$/.test(text)) { problem(step, "Write a number, like 80 or 2.5."); field.focus(); return; }
+  if (!/^[+-]?(\d+\.?\d*|\.\d+)$/.test(text)) { problem(step, tr("Write a number, like 80 or 2.5.")); field.focus(); return; }
   void say(step, {value: Number(text)});
 }
 
@@ -132,7 +132,7 @@ root.addEventListener("click", (event) => {
   if (button.dataset.say) void say(step, {value: button.dataset.say === "true"});
   else if (button.dataset.choice !== undefined) void say(step, {value: button.dataset.choice});
   else if (button.dataset.verdict) {
-    if (!step.querySelector("[data-note]").value.trim()) { problem(step, "Say why."); step.querySelector("[data-note]").focus(); } else void say(step, {verdict: button.dataset.verdict});
+    if (!step.querySelector("[data-note]").value.trim()) { problem(step, tr("Say why.")); step.querySelector("[data-note]").focus(); } else void say(step, {verdict: button.dataset.verdict});
   } else if ("clear" in button.dataset) { blank(step.querySelector("[data-sign]")); step.querySelector("[data-name]").value = ""; } else if ("save" in button.dataset) {
     if (step.dataset.kind === "signature") void sign(step);
     else if (step.dataset.kind === "text") void say(step, {value: step.querySelector("[data-text]").value});
@@ -151,7 +151,7 @@ root.addEventListener("change", async (event) => {
     const instead = step.querySelector("[data-instead]")?.checked ?? true;
     const before = instead ? [] : event.target.dataset.photo.split(" ").slice(1 - MOST_PHOTOS);
     await say(step, {picture: await smaller(event.target.files[0]), before});
-  } catch { problem(step, "This is no picture."); }
+  } catch { problem(step, tr("This is no picture.")); }
 });
 
 function draw(event) {

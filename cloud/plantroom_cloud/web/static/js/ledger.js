@@ -8,7 +8,7 @@ async function load() {
     const data = await answer.json();
     if (!answer.ok) throw new Error(data.detail);
     hours = data.hours;
-  } catch (error) { note.textContent = `The ledger could not be loaded: ${error.message}`; return; }
+  } catch (error) { note.textContent = tr("The ledger could not be loaded: %(why)s", {why: error.message}); return; }
   paint();
 }
 
@@ -27,14 +27,17 @@ function paint() {
     xAxis: {type: "category", data: slots.map((slot) => new Date(slot).toLocaleTimeString([], {hour: "2-digit", minute: "2-digit"})), axisLabel: {color: ink, hideOverlap: true}},
     yAxis: {type: "value", minInterval: 1, axisLabel: {color: ink}, splitLine: {lineStyle: {color: grid}}},
     series: [
-      bars("in time", (h) => h.received - h.late, "#2b8a3e"), bars("late", (h) => h.late, "#1098ad"),
-      bars("twice", (h) => h.duplicate, "#868e96"), bars("refused", (h) => h.rejected, "#c92a2a"),
+      bars(tr("in time"), (h) => h.received - h.late, "#2b8a3e"), bars(tr("late"), (h) => h.late, "#1098ad"),
+      bars(tr("twice"), (h) => h.duplicate, "#868e96"), bars(tr("refused"), (h) => h.rejected, "#c92a2a"),
     ],
   }, true);
   const sum = (key) => hours.reduce((total, hour) => total + hour[key], 0);
   note.textContent = hours.length
-    ? `${sum("values_received").toLocaleString()} values and ${sum("events_received").toLocaleString()} events in ${sum("received").toLocaleString()} batches; ${sum("values_thinned").toLocaleString()} values were thinned and ${sum("values_evicted").toLocaleString()} evicted by the gateway.`
-    : "Nothing came in the last 24 hours.";
+    ? tr("%(values)s values and %(events)s events in %(batches)s batches; %(thinned)s values were thinned and %(evicted)s evicted by the gateway.", {
+      values: sum("values_received").toLocaleString(locale), events: sum("events_received").toLocaleString(locale),
+      batches: sum("received").toLocaleString(locale), thinned: sum("values_thinned").toLocaleString(locale), evicted: sum("values_evicted").toLocaleString(locale),
+    })
+    : tr("Nothing came in the last 24 hours.");
 }
 
 addEventListener("resize", () => chart?.resize());
