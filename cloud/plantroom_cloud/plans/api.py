@@ -1,4 +1,4 @@
-"""/api/v1/plans."""
+"""/api/v1/maintenance-plans."""
 
 from datetime import date, datetime, timedelta
 from typing import Annotated
@@ -15,7 +15,7 @@ from plantroom_cloud.plans.models import MaintenancePlan, Outcome
 from plantroom_cloud.services import Services
 from plantroom_cloud.users.models import User
 
-router = APIRouter(prefix="/api/v1/plans", tags=["plans"])
+router = APIRouter(prefix="/api/v1/maintenance-plans", tags=["plans"])
 
 Id = Annotated[int, Path(ge=1, le=2**31 - 1)]
 MOST_TIME = timedelta(days=3660)

@@ -13,7 +13,7 @@ from plantroom_cloud.services import build
 from plantroom_cloud.users.models import Role
 from plantroom_shared.clock import SystemClock
 
-PLANS = "/api/v1/plans"
+PLANS = "/api/v1/maintenance-plans"
 WEEKLY = {"title": "Grease it", "site_id": "east", "rule": "FREQ=WEEKLY", "starts": "2026-01-01T08:00", "lead_days": 7}
 
 
