@@ -1,6 +1,7 @@
 // The board: a card is moved by dragging it, or by its menu; what a step needs to be told is asked in one dialog.
 const board = document.getElementById("board"), dialog = document.getElementById("move"), said = document.getElementById("said");
 let dragged = null; // the card
+let held = false, missed = false; // a finger or button is down on a card; the board changed meanwhile
 const columns = () => board.querySelectorAll("[data-state]");
 const refresh = () => document.getElementById("columns").dispatchEvent(new Event("live"));
 
@@ -94,8 +95,15 @@ board.addEventListener("dragend", () => {
   refresh(); // what changed meanwhile was kept off the board
 });
 
+board.addEventListener("pointerdown", ({target}) => { held = Boolean(target.closest("[data-order]")); });
+for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => { // a drag cancels the pointer once it has begun
+  held = false;
+  if (missed && !dragged) refresh();
+});
 document.addEventListener("htmx:beforeSwap", (event) => { // a card is not taken out of the hand
-  if (dragged && event.detail.target.id === "columns") event.detail.shouldSwap = false;
+  if (event.detail.target.id !== "columns") return;
+  missed = held || dragged !== null;
+  if (missed) event.detail.shouldSwap = false;
 });
 document.addEventListener("htmx:afterSwap", showColumn);
 showColumn();
