@@ -13,7 +13,7 @@ import click
 from plantroom_shared.library import library_path
 from plantroom_sim.available import leave_out_missing
 from plantroom_sim.building import Building
-from plantroom_sim.control import ask, serve_control
+from plantroom_sim.control import CONTROL, ask, serve_control
 from plantroom_sim.errors import SimError
 from plantroom_sim.lab.lab import Lab
 from plantroom_sim.loader import load_scenario
@@ -137,7 +137,7 @@ def counts(folder: Path) -> None:
 
 def _ask(folder: Path, request: dict[str, object]) -> None:
     try:
-        answer = asyncio.run(ask(folder.resolve() / "control.sock", request))
+        answer = asyncio.run(ask(folder.resolve() / CONTROL, request))
     except SimError as error:
         _fail(error)
     click.echo(answer if isinstance(answer, str) else json.dumps(answer, indent=2))
@@ -159,7 +159,7 @@ async def _run(building: Building, folder: Path) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(building.run(ready), name="building")
-        tasks.create_task(serve_control(building, folder / "control.sock"), name="control")
+        tasks.create_task(serve_control(building, folder / CONTROL), name="control")
         await ready.wait()
         tasks.create_task(building.live(), name="life")
         for (gateway, name), bus in building.buses.items():

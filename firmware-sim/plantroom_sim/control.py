@@ -2,15 +2,22 @@
 
 import asyncio
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from plantroom_sim.building import Building
 from plantroom_sim.errors import SimError
 
+#: Its name in the folder of the simulators.
+CONTROL = "control.sock"
+#: What the kernel takes of a Unix socket's path (unix(7): 108 bytes, the last is zero).
+MOST_PATH_BYTES = 107
+
 
 async def serve_control(building: Building, path: Path) -> None:
-    """Answer until cancelled."""
+    """Answer until cancelled. Raises SimError where no socket can stand."""
+    check_path(path)
 
     async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -29,6 +36,15 @@ async def serve_control(building: Building, path: Path) -> None:
     finally:
         server.close()
         path.unlink(missing_ok=True)
+
+
+def check_path(path: Path) -> None:
+    """Raises SimError with what would be right."""
+    if (length := len(os.fsencode(path))) > MOST_PATH_BYTES:
+        raise SimError(
+            f"{path.parent}: its path is {length - MOST_PATH_BYTES} bytes too long for a socket in it; "
+            "choose a shorter folder with --data"
+        )
 
 
 async def ask(path: Path, request: dict[str, Any]) -> Any:

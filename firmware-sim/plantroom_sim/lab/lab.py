@@ -15,7 +15,7 @@ import click
 import yaml
 
 from plantroom_sim.building import Building
-from plantroom_sim.control import serve_control
+from plantroom_sim.control import CONTROL, check_path, serve_control
 from plantroom_sim.errors import SimError
 from plantroom_sim.lab.broker import EMBEDDED, broker_command, is_embedded, make_certificates
 from plantroom_sim.lab.control_plane import ControlPlane
@@ -48,6 +48,7 @@ class Lab:
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        check_path(self._folder / CONTROL)
         self._folder.mkdir(parents=True, exist_ok=True)
         with only_one(self._folder):
             await self._run(stop, seconds)
@@ -89,7 +90,7 @@ class Lab:
         ready = asyncio.Event()
         workers.append(tasks.create_task(self._building.run(ready), name="building"))
         await ready.wait()
-        workers.append(tasks.create_task(serve_control(self._building, folder / "control.sock"), name="control"))
+        workers.append(tasks.create_task(serve_control(self._building, folder / CONTROL), name="control"))
         broker_dir = folder / "broker"
         ca_file = make_certificates(broker_dir)
         web_port, state.broker_port = usable_port(self._wanted_port), usable_port(state.broker_port)

@@ -1,5 +1,6 @@
 """Cards, keys, and whether a reader was heard without a gap."""
 
+import random
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,17 @@ def test_a_key_stands_in_a_file_of_its_own_that_others_cannot_read(
     assert found[0][0] == "key_file"
     assert said in found[0][1]
     assert "secret" not in found[0][1]
+
+
+def test_nobody_who_knows_the_clock_can_guess_a_key(tmp_path: Path) -> None:
+    """libosdp's own gen_key draws from `random`: who knows the seed has the key."""
+    keys = []
+    for number in range(2):
+        random.seed(7)
+        assert CliRunner().invoke(main, ["reader-key", str(tmp_path / f"{number}.key")]).exit_code == 0
+        keys.append(read_key(tmp_path / f"{number}.key"))
+    assert keys[0] != keys[1]
+    assert all(len(key) == 16 for key in keys)
 
 
 def test_a_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
