@@ -112,23 +112,33 @@ class TaskService:
         known = session.get(TaskStep, key)
         if known is not None:
             return known
+        try:
+            with session.begin_nested():
+                return self._opened(session, user, ref, asset, text, priority, photos, claimed_at, at)
+        except IntegrityError:  # the same one came twice at once: the other's order is the one, nothing of this stays
+            known = session.get(TaskStep, key)
+            if known is None:
+                raise
+            return known
+
+    def _opened(
+        self, session: Session, user: str, ref: str, asset: Asset, text: str, priority: str,
+        photos: Sequence[str], claimed_at: datetime, at: datetime,
+    ) -> TaskStep:  # fmt: skip
         title, _, rest = text.strip().partition("\n")
         order = self._orders.create(
             session, title[:120], f"{title[120:]}\n{rest}".strip(), asset.site_id, None, priority, asset.team_id,
             user, at, asset_id=asset.id,
         )  # fmt: skip
         assert order.id is not None
-        for number, photo in enumerate(photos, 1):
-            self._picture(session, user, Reported(ref, order.id, "report"), photo, number, at)
         step = TaskStep(
-            ref=key, work_order_id=order.id, step="report", applied=True, state=order.state.value,
+            ref=f"{user}:{ref}", work_order_id=order.id, step="report", applied=True, state=order.state.value,
             text=f"work order {order.id} opened", claimed_at=claimed_at, taken_at=at,
         )  # fmt: skip
         session.add(step)
-        try:
-            session.flush()
-        except IntegrityError as error:  # the same one came twice at once: nothing of this one stays
-            raise ConflictError("this report is being taken already; ask again") from error
+        session.flush()
+        for number, photo in enumerate(photos, 1):
+            self._picture(session, user, Reported(ref, order.id, "report"), photo, number, at)
         return step
 
     def _picture(self, session: Session, user: str, report: Reported, photo: str, number: int, at: datetime) -> None:

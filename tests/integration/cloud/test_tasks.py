@@ -8,6 +8,7 @@ from threading import Barrier
 import pytest
 from PIL import Image
 
+from plantroom_cloud.assets.models import Asset, AssetKind
 from plantroom_cloud.database import Database
 from plantroom_cloud.files.service import FileService
 from plantroom_cloud.photos.service import PhotoService
@@ -161,3 +162,30 @@ def test_my_tasks_and_the_pool_in_the_order_to_do_them(house: _House) -> None:
         assert possible(found[mine], "anna") == ["accept", "start", "complete", "decline"]
         assert possible(found[mine], "tom") == []
         assert found[mine].state is WorkOrderState.ASSIGNED
+
+
+def test_the_same_report_twice_at_once_opens_one_work_order(house: _House) -> None:
+    with house.database.write() as session:
+        asset = Asset(code="P1", name="Pump", kind=AssetKind.EQUIPMENT, site_id="main", created_at=NOW)
+        session.add(asset)
+        session.flush()
+        number = asset.id
+    photo, together = house.picture(), Barrier(2)
+
+    def report(_number: int) -> int:
+        with house.database.write() as session:
+            found = session.get(Asset, number)
+            assert found is not None
+            together.wait()
+            return house.tasks.open(
+                session, "tom", "tttttttt-9", found, "It rattles", "high", [photo], NOW, NOW
+            ).work_order_id
+
+    if house.database.engine.dialect.name == "sqlite":  # there writers follow one another anyway
+        together = Barrier(1)
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(report, range(2))
+    assert first == second
+    with house.database.read() as session:
+        assert [order.id for order in house.orders.search(session)] == [first]
+        assert len(house.orders.files(session, first)) == 1

@@ -222,6 +222,7 @@ async function act(task, step) {
     const said = await ask(question, "", text, fields);
     if (!said) return;
     image = await shrunk(said.photo);
+    if (said.photo && !image) return; // said already; nothing goes without the picture that was meant
     Object.assign(report, {note: said.note ?? "", reason: said.reason ?? ""});
   } else if (step === "start" && task.device_id) {
     const box = make("label", "form-check");
@@ -305,7 +306,9 @@ function showFound() {
     urgency.value = "medium";
     const said = await ask("What did you see?", found.name, "Report it", [field("text", "What", area({required: true})), field("priority", "How urgent", urgency), picture()]);
     if (!said) return;
-    await tell("report", {label: found.label, text: said.text, priority: said.priority}, await shrunk(said.photo));
+    const image = await shrunk(said.photo);
+    if (said.photo && !image) return;
+    await tell("report", {label: found.label, text: said.text, priority: said.priority}, image);
     say("Reported", true);
   };
   at("found").replaceChildren(head, report, ...found.orders.map(card));
