@@ -1,13 +1,17 @@
 """/api/v1/alarms and /api/v1/alarm-rules."""
 
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from plantroom_cloud.alarms.definition import RuleDefinition
 from plantroom_cloud.alarms.models import AlarmRule, AlarmState, Severity
+from plantroom_cloud.alarms.period import bounded, common
 from plantroom_cloud.alarms.rationalisation import Matrix, lacking
 from plantroom_cloud.columns import utc_from_ms
 from plantroom_cloud.dependencies import (
@@ -144,6 +148,25 @@ class FiguresOut(BaseModel):
     distribution: dict[int, int]
     bad_actors: list[BadActorOut]
     median_to_acknowledge: timedelta | None
+    slow_to_acknowledge: timedelta | None
+    peak_hour: int
+    share_busy_hours: float
+    by_day: list[tuple[date, int]]
+    by_hour: list[int]
+
+
+class PeriodFiguresOut(FiguresOut):
+    """With the time that they are told for; days are those of the time zone."""
+
+    start: datetime
+    end: datetime
+    timezone: str
+
+
+class TeamFiguresOut(PeriodFiguresOut):
+    """Of one team; null: of alarms that go to no team."""
+
+    team: str | None
 
 
 class AuditOut(BaseModel):
@@ -330,19 +353,64 @@ def preview_rule(
     )
 
 
-@router.get("/alarm-figures", tags=["alarms"])
-def alarm_figures(
+@dataclass(frozen=True)
+class _Asked:
+    """The time, the sites and the zone that figures are asked for."""
+
+    sites: Sequence[str]
+    start: datetime
+    end: datetime
+    zone: ZoneInfo
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        return {"start": self.start, "end": self.end, "timezone": self.zone.key}
+
+
+def _asked(
     user: Viewer,
     session: ReadSession,
     services: ServicesDep,
     at: At,
-    team: str | None = None,
+    site: str | None = None,
     days: Annotated[float, Query(gt=0, le=366)] = 30,
-) -> FiguresOut:
-    """Of a team, or of all that the person sees, over the last days."""
-    start = at - timedelta(days=days)
-    figures = services.alarms.figures(session, team, user.sites, start, at, all_teams=team is None)
-    return FiguresOut.model_validate(figures)
+    start: datetime | None = None,
+    end: datetime | None = None,
+) -> _Asked:
+    """From `start` to `end` (now, when it is left out), else the last days."""
+    if site is not None and (not may_see(user, site) or not services.sites.list(session, [site])):
+        raise NotFoundError(f"there is no site {site!r}")
+    sites = [site] if site is not None else user.sites
+    zone = common({found.timezone for found in services.sites.list(session, sites)})
+    until = end or at
+    begin, until = bounded(start or until - timedelta(days=days), until)
+    return _Asked(sites, begin, until, zone)
+
+
+Asked = Annotated[_Asked, Depends(_asked)]
+
+
+@router.get("/alarm-figures", tags=["alarms"])
+def alarm_figures(
+    asked: Asked, session: ReadSession, services: ServicesDep, team: str | None = None
+) -> PeriodFiguresOut:
+    """Of a team, or of all that the person sees, at one site or all of them, over any time."""
+    found = services.alarms.figures(
+        session, team, asked.sites, asked.start, asked.end, all_teams=team is None, zone=asked.zone
+    )
+    return PeriodFiguresOut(**FiguresOut.model_validate(found).model_dump(), **asked.shown)
+
+
+@router.get("/alarm-figures/teams", tags=["alarms"])
+def alarm_figures_by_team(asked: Asked, session: ReadSession, services: ServicesDep) -> Page[TeamFiguresOut]:
+    """Team by team: each is one operator position of the standard; the most loaded first."""
+    found = services.alarms.figures_by_team(session, asked.sites, asked.start, asked.end, asked.zone)
+    return Page(
+        items=[
+            TeamFiguresOut(**FiguresOut.model_validate(figures).model_dump(), **asked.shown, team=team)
+            for team, figures in found.items()
+        ]
+    )
 
 
 @router.get("/alarm-rules/{rule_id}", tags=["alarm rules"])

@@ -59,7 +59,9 @@ class More(BaseModel):
 
 class RuleDefinition(BaseModel):
     """A rule on one device, or on each device with a label, of a profile or of a site. With cause, consequence,
-    response, impact and respond_within_s it makes alarms, whose severity the matrix gives; else events."""
+    response, impact and respond_within_s it makes alarms, whose severity the matrix gives; else events. A no-data rule
+    with a metric watches that one on devices that live (its time must be longer than the device's heartbeat); without
+    one, that anything comes at all."""
 
     name: str = Field(min_length=1, max_length=200)
     kind: RuleKind
@@ -105,6 +107,8 @@ def mistakes(rule: RuleDefinition, metrics: Mapping[str, Mapping[str, Any]] | No
     if rule.kind is RuleKind.NO_DATA:
         if rule.on_delay_s < 1:
             found["on_delay_s"] = "say the seconds of silence, at least 1"
+        if rule.metric and metrics is not None and rule.metric not in metrics:
+            found["metric"] = _unknown(rule.metric, metrics)
         for field in ("guard", "schedule"):
             if getattr(rule.more, field) is not None:
                 found[field] = (

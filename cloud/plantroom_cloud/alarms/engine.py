@@ -7,84 +7,17 @@ falls silent inside a delay the value has ended and the delay with it.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal
+from typing import Literal
 
 from plantroom_cloud.alarms.conditions import Condition, Verdict, as_text
+from plantroom_cloud.alarms.judgement import Crossing, Rule, Standing
+from plantroom_cloud.alarms.silence import judge_missing, judge_silence
 from plantroom_shared.batch import DeviceRows, Value
 
 #: Readings kept for the alarm that they may raise.
 EVIDENCE = 60
 #: Blocks of rows before those that cross a limit, for the same purpose.
 RECENT = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """What the engine needs of an AlarmRule; delays in ms."""
-
-    id: int
-    kind: str
-    metric: str | None
-    operator: str | None
-    limit: float
-    deadband: float
-    states: frozenset[str]
-    on_delay_ms: int
-    off_delay_ms: int
-    condition: Condition | None = None  #: where more than one value of one metric is judged
-
-    @property
-    def timed(self) -> bool:
-        """Whether the watermark alone may change it."""
-        return self.kind == "no-data" or (self.condition is not None and self.condition.timed)
-
-
-@dataclass(slots=True)
-class Standing:
-    """Where a rule stands on a source; times in ms. Kept in the database, so that a restart forgets no delay."""
-
-    active: bool = False
-    pending_since: int | None = None  #: the condition holds (or is gone) since then, not yet long enough
-    last_time: int | None = None  #: newest reading seen
-    value: Value = None
-    evidence: list[tuple[int, Value]] = field(default_factory=list)
-    known: dict[str, Value] = field(default_factory=dict)  #: of a condition: the last value of each of its metrics
-    points: list[tuple[int, Value]] = field(default_factory=list)  #: of a condition: its window
-
-    def dump(self) -> dict[str, Any]:
-        """To JSON."""
-        return asdict(self)
-
-    @staticmethod
-    def load(data: dict[str, Any]) -> "Standing":
-        """From JSON."""
-        known = {item.name for item in fields(Standing)}  # what an older release kept besides is not needed
-        standing = Standing(**{name: value for name, value in data.items() if name in known})
-        standing.evidence = [(time, value) for time, value in standing.evidence]
-        standing.points = [(time, value) for time, value in standing.points]
-        return standing
-
-
-def set_back(standing: Standing, to: int) -> bool:
-    """The source's clock went back to `to` (ms): what was dated later would shut the present out. Whether anything
-    changed."""
-    later = [time for time in (standing.last_time, standing.pending_since) if time is not None and time > to]
-    if standing.last_time is not None:
-        standing.last_time = min(standing.last_time, to)
-    if standing.pending_since is not None:
-        standing.pending_since = min(standing.pending_since, to)
-    standing.points = [(min(time, to), value) for time, value in standing.points]
-    return bool(later)
-
-
-@dataclass(frozen=True, slots=True)
-class Crossing:
-    """The rule became active, or normal, at `at` (event time, ms)."""
-
-    kind: Literal["raise", "return"]
-    at: int
-    value: Value
 
 
 def is_quiet(rule: Rule, standing: Standing, moment: int, value: Value) -> bool:
@@ -104,7 +37,7 @@ def judge_rows(
     """One block of rows of the source, and those before it; the crossings, and whether the standing changed enough to
     be kept."""
     if rule.kind == "no-data":
-        return _judge_silence(standing, rows)
+        return judge_silence(rule, standing, rows) if rule.metric is None else judge_missing(rule, standing, rows)
     if rule.condition is not None:
         return _judge_condition(rule, rule.condition, standing, rows)
     assert rule.metric is not None
@@ -140,6 +73,8 @@ def judge_rows(
 
 def judge_watermark(rule: Rule, standing: Standing, until: int) -> list[Crossing]:
     """All readings up to `until` have been seen: delays that ended before it are over."""
+    if rule.kind == "no-data" and rule.metric is not None:
+        return []  # a row of the device without it proves that it did not come; time alone proves nothing
     if rule.kind == "no-data":
         quiet = standing.last_time is not None and until - standing.last_time >= rule.on_delay_ms
         if quiet and not standing.active:
@@ -207,23 +142,6 @@ def _follow(standing: Standing, verdict: Verdict, moment: int) -> None:
         standing.pending_since = None
     elif standing.pending_since is None:
         standing.pending_since = moment
-
-
-def _judge_silence(standing: Standing, rows: DeviceRows) -> tuple[list[Crossing], bool]:
-    silent = {row for row, metric, _ in rows.marks if metric is None}
-    heard = [moment for index, moment in enumerate(rows.times) if index not in silent]
-    if not heard:
-        return [], False
-    newest = max(heard)
-    if standing.last_time is not None and newest < standing.last_time:
-        return [], False
-    first = standing.last_time is None
-    crossings = []
-    if standing.active:
-        standing.active = False
-        crossings.append(Crossing("return", newest, None))
-    standing.last_time = newest
-    return crossings, first or bool(crossings)
 
 
 def _nothing_crosses(rule: Rule, column: Sequence[Value]) -> bool:

@@ -8,7 +8,9 @@ from typing import Any
 from sqlmodel import Session
 
 from plantroom_cloud.alarms import engine, repository
+from plantroom_cloud.alarms.judgement import Crossing, Rule, Standing, set_back
 from plantroom_cloud.alarms.models import AlarmRule, RuleState
+from plantroom_cloud.alarms.order import in_order
 from plantroom_cloud.alarms.precedence import Scope, choose, scope
 from plantroom_cloud.alarms.raising import Raising
 from plantroom_cloud.alarms.rules import compiled
@@ -21,7 +23,7 @@ RELOAD_S = 1.0
 #: A watermark that jumps by more (it comes every 5 s) means that the gateway was away in between.
 RESUMED_MS = 15_000
 
-_Pair = tuple[engine.Rule, engine.Standing]
+_Pair = tuple[Rule, Standing]
 
 
 @dataclass(slots=True)
@@ -53,7 +55,7 @@ class Judging:
 
     def __init__(self, raising: Raising) -> None:
         self._raising = raising
-        self._rules: dict[str, list[engine.Rule]] = {}  # device id → rules
+        self._rules: dict[str, list[Rule]] = {}  # device id → rules
         self._devices_of: dict[str, list[str]] = {}  # gateway → device ids
         self._watches: dict[str, _Watch] = {}  # gateway →
         self._until: dict[str, int] = {}  # gateway → watermark, kept when rules change
@@ -79,7 +81,7 @@ class Judging:
                 on.setdefault((where, rule.device_id or rule.label or rule.profile or rule.site_id or ""), []).append(
                     rule
                 )
-        ready: dict[int, engine.Rule] = {}
+        ready: dict[int, Rule] = {}
         for place, gateway_id in places:
             self._devices_of.setdefault(gateway_id, []).append(place.device_id)
             names = [(Scope.DEVICE, place.device_id), *((Scope.LABEL, label) for label in sorted(place.labels))]
@@ -122,7 +124,7 @@ class Judging:
         """A live batch: its rows, then what its watermark ends."""
         watch = self._watch(session, gateway_id)
         self._continue(session, watch, batch)
-        for rows in batch.telemetry:
+        for rows in in_order(batch.telemetry):
             self._judge(session, gateway_id, watch, rows, at)
         until = batch.complete_until
         if until is None:
@@ -134,7 +136,7 @@ class Judging:
         if until >= watch.silent_from:
             for watched in watch.devices.values():
                 for pair in watched.pairs:
-                    if pair[0].kind == "no-data":
+                    if pair[0].kind == "no-data" and pair[0].metric is None:
                         self._end(session, gateway_id, watch, watched.source, pair, until, at)
             watch.silent_from = _silent_from(watch)
 
@@ -143,7 +145,7 @@ class Judging:
         watch = self._watch(session, gateway_id)
         for watched in watch.devices.values():
             for pair in watched.pairs:
-                if engine.set_back(pair[1], to):
+                if set_back(pair[1], to):
                     self._keep(session, watch, watched.source, pair)
         watch.until = min(watch.until, to)
         watch.silent_from = _silent_from(watch)
@@ -213,10 +215,13 @@ class Judging:
             watched = _Watched(source, [])
             for rule in self._rules[source]:
                 state = states.get((rule.id, source))
-                standing = engine.Standing.load(state) if state is not None else engine.Standing()
+                standing = Standing.load(state) if state is not None else Standing()
                 if standing.active and not repository.is_active(session, rule.id, source):
-                    standing = engine.Standing()  # ended by a person, who changed or disabled the rule
-                if rule.kind == "no-data" and not standing.active and source in heard:
+                    standing = Standing()  # ended by a person, who changed or disabled the rule
+                if rule.kind == "no-data" and rule.metric is not None:
+                    came = repository.last_came(session, source, rule.metric)
+                    standing.last_time = max(standing.last_time or 0, came) if came is not None else standing.last_time
+                elif rule.kind == "no-data" and not standing.active and source in heard:
                     # not kept at each reading: what was heard last stands with the latest values
                     standing.last_time = max(standing.last_time or 0, ms_from_utc(heard[source]))
                 watched.pairs.append((rule, standing))
@@ -244,7 +249,7 @@ class Judging:
             watch.pending.pop((source, rule.id), None)
         else:
             watch.pending[source, rule.id] = pair
-        if rule.kind == "no-data" and standing.last_time is not None and not standing.active:
+        if _waits_for_silence(rule, standing) and standing.last_time is not None:
             watch.silent_from = min(watch.silent_from, standing.last_time + rule.on_delay_ms)
         row = repository.rule_state(session, rule.id, source) or RuleState(rule_id=rule.id, source=source)
         row.state = standing.dump()
@@ -256,8 +261,8 @@ class Judging:
         rule_id: int,
         gateway_id: str,
         source: str,
-        crossing: engine.Crossing,
-        standing: engine.Standing,
+        crossing: Crossing,
+        standing: Standing,
         at: datetime,
     ) -> None:
         if crossing.kind == "raise":
@@ -266,12 +271,17 @@ class Judging:
             self._raising.return_alarm(session, rule_id, source, utc_from_ms(crossing.at), at)
 
 
+def _waits_for_silence(rule: Rule, standing: Standing) -> bool:
+    """Whether time alone may find the device silent."""
+    return rule.kind == "no-data" and rule.metric is None and not standing.active
+
+
 def _silent_from(watch: _Watch) -> int:
     """Until then every device has still time to be heard; readings only move it on."""
     times = [
         standing.last_time + rule.on_delay_ms
         for watched in watch.devices.values()
         for rule, standing in watched.pairs
-        if rule.kind == "no-data" and standing.last_time is not None and not standing.active
+        if _waits_for_silence(rule, standing) and standing.last_time is not None
     ]
     return min(times, default=watch.until)

@@ -7,7 +7,7 @@ beginning to its end does not load an operator.
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 TEN_MINUTES = timedelta(minutes=10)
 #: A flood begins with more than so many activations in ten minutes and ends with fewer than FLOOD_ENDS.
@@ -18,6 +18,8 @@ CHATTERS, CHATTER_WITHIN = 3, timedelta(minutes=1)
 FLEETING = timedelta(seconds=10)
 STALE = timedelta(hours=24)
 TOP = 10
+#: An hour with more than so many is too much for one position.
+BUSY_HOUR = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +58,20 @@ class Figures:
     top_share: float  #: of the load, by the ten most frequent
     chattering: Sequence[str]
     fleeting: int
-    stale: int  #: active for more than a day at the end
+    stale: int  #: active for more than a day, the most at the end of any day
     priorities: dict[str, float]
     distribution: dict[int, int]  #: activations in a ten-minute period → how many such periods
     bad_actors: Sequence[BadActor]
     median_to_acknowledge: timedelta | None
+    slow_to_acknowledge: timedelta | None  #: nine of ten are acknowledged within it
+    peak_hour: int
+    share_busy_hours: float  #: of hours with more than BUSY_HOUR
+    by_day: Sequence[tuple[date, int]]  #: activations of each local day
+    by_hour: Sequence[int]  #: by the local hour of the day, 24
 
 
-def figures(activations: Sequence[Activation], start: datetime, end: datetime) -> Figures:
-    """Formulas as the standard's table has them."""
+def figures(activations: Sequence[Activation], start: datetime, end: datetime, zone: tzinfo = UTC) -> Figures:
+    """Formulas as the standard's table has them; days are those of `zone`."""
     ordered = sorted((item for item in activations if start <= item.raised < end), key=lambda item: item.raised)
     periods = max(1, round((end - start) / TEN_MINUTES))
     counts = Counter(int((item.raised - start) / TEN_MINUTES) for item in ordered)
@@ -76,6 +83,10 @@ def figures(activations: Sequence[Activation], start: datetime, end: datetime) -
     total = len(ordered)
     waits = sorted(item.acknowledged - item.raised for item in ordered if item.acknowledged)
     days = (end - start) / timedelta(days=1)
+    hours = max(1, round((end - start) / timedelta(hours=1)))
+    per_hour = Counter(int((item.raised - start) / timedelta(hours=1)) for item in ordered)
+    local = [item.raised.astimezone(zone) for item in ordered]
+    per_day, per_local_hour = Counter(moment.date() for moment in local), Counter(moment.hour for moment in local)
     return Figures(
         activations=total,
         per_day=total / days,
@@ -87,7 +98,7 @@ def figures(activations: Sequence[Activation], start: datetime, end: datetime) -
         top_share=sum(count for _, count in by_name.most_common(TOP)) / total if total else 0.0,
         chattering=sorted(chattering),
         fleeting=sum(fleeting.values()),
-        stale=sum(item.returned is None and end - item.raised > STALE for item in activations),
+        stale=_stale(activations, [*day_ends(start, end, zone), end]),
         priorities={name: count / total for name, count in Counter(item.severity for item in ordered).items()},
         distribution=dict(sorted(Counter(per_period).items())),
         bad_actors=[
@@ -95,6 +106,32 @@ def figures(activations: Sequence[Activation], start: datetime, end: datetime) -
             for name, count in by_name.most_common(TOP)
         ],
         median_to_acknowledge=waits[len(waits) // 2] if waits else None,
+        slow_to_acknowledge=waits[min(len(waits) * 9 // 10, len(waits) - 1)] if waits else None,
+        peak_hour=max(per_hour.values(), default=0),
+        share_busy_hours=sum(count > BUSY_HOUR for count in per_hour.values()) / hours,
+        by_day=[(day, per_day.get(day, 0)) for day in local_days(start, end, zone)],
+        by_hour=[per_local_hour.get(hour, 0) for hour in range(24)],
+    )
+
+
+def local_days(start: datetime, end: datetime, zone: tzinfo) -> list[date]:
+    """Those that [start, end) touches."""
+    first, last = start.astimezone(zone).date(), (end - timedelta(microseconds=1)).astimezone(zone).date()
+    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+
+
+def day_ends(start: datetime, end: datetime, zone: tzinfo) -> list[datetime]:
+    """The local midnights within."""
+    nights = (datetime.combine(day, time(), zone).astimezone(UTC) for day in local_days(start, end, zone))
+    return [night for night in nights if start < night <= end]
+
+
+def _stale(activations: Sequence[Activation], moments: Sequence[datetime]) -> int:
+    until = max(moments)
+    long = [item for item in activations if (item.returned or until) - item.raised > STALE]
+    return max(
+        sum(moment - item.raised > STALE and (item.returned is None or item.returned > moment) for item in long)
+        for moment in moments
     )
 
 

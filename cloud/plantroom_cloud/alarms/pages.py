@@ -1,6 +1,5 @@
 """Alarms, and the rules that raise them."""
 
-from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -14,6 +13,7 @@ from plantroom_cloud.alarms.chart import chart_around
 from plantroom_cloud.alarms.definition import RuleDefinition
 from plantroom_cloud.alarms.form import DAYS, comparison, rule_values, values_of
 from plantroom_cloud.alarms.models import SET_ASIDE, Alarm, AlarmRule, Impact
+from plantroom_cloud.alarms.period import common, period
 from plantroom_cloud.alarms.rationalisation import lacking
 from plantroom_cloud.alarms.suppressing import shelf
 from plantroom_cloud.alarms.targets import target_rows
@@ -60,7 +60,7 @@ RESPOND = (
     ("604800", "1 week"),
 )
 #: Days that the figures are told for.
-PERIODS = {"1": "1 day", "7": "7 days", "30": "30 days", "90": "90 days"}
+PERIODS = {1: "1 day", 7: "7 days", 30: "30 days", 90: "90 days", 365: "365 days"}
 ON_A_PAGE = 100
 #: Kinds of metrics that a chart can show.
 NUMBERS = ("gauge", "counter")
@@ -214,25 +214,45 @@ def figures_page(
     services: ServicesDep,
     at: At,
     team: str = "",
-    days: str = "30",
+    site: str = "",
+    days: Annotated[int, Query(ge=1, le=366)] = 30,
+    first: str = "",
+    last: str = "",
 ) -> Response:
-    """How the alarms compare with the standard, and which of them make the load."""
-    span = int(days) if days in PERIODS else 30
-    figures = services.alarms.figures(
-        session, team or None, user.sites, at - timedelta(days=span), at, all_teams=not team
-    )
+    """How the alarms compare with the standard, team by team, and which of them make the load."""
+    if site and not may_see(user, site):
+        raise NotFoundError(f"there is no site {site!r}")
+    sites = [site] if site else user.sites
+    seen = services.sites.list(session, user.sites)
+    zone = common({found.timezone for found in seen if not site or found.id == site})
+    problem = ""
+    try:
+        when = period(days, first, last, at, zone)
+    except InvalidError as error:
+        problem, when = str(error), period(days, "", "", at, zone)
+    figures = services.alarms.figures(session, team or None, sites, when.start, when.end, all_teams=not team, zone=zone)
     teams = services.users.teams(session)
+    by_team = services.alarms.figures_by_team(session, sites, when.start, when.end, zone) if not team else {}
     return render(
         request,
         "alarm_figures.html",
+        status_code=422 if problem else 200,
         user=user,
         page="alarm-figures",
         periods=PERIODS,
         figures=figures,
         rows=target_rows(figures),
+        by_team=by_team,
+        hours=list(enumerate(figures.by_hour)),
+        names={found.id: found.name for found in teams},
         teams=teams,
         team=team,
-        days=str(span),
+        site=site,
+        site_list=seen,
+        period=when,
+        problem=problem,
+        first=first,
+        last=last,
     )
 
 

@@ -8,12 +8,25 @@ from sqlmodel import Session
 
 from plantroom_cloud.alarms import repository
 from plantroom_cloud.alarms.definition import RuleDefinition
-from plantroom_cloud.alarms.models import AlarmRule, RuleKind, Severity
+from plantroom_cloud.alarms.judgement import Rule
+from plantroom_cloud.alarms.models import AlarmRule, Severity
 from plantroom_cloud.alarms.precedence import Scoped, choose
-from plantroom_cloud.alarms.replay import Spell, metrics_of, replay
+from plantroom_cloud.alarms.replay import (
+    History,
+    Spell,
+    State,
+    as_states,
+    metrics_of,
+    replay,
+    replay_silence,
+    states_of,
+    thinned,
+)
 from plantroom_cloud.alarms.rules import compiled
 from plantroom_cloud.columns import ms_from_utc
+from plantroom_cloud.devices.models import device_key
 from plantroom_cloud.errors import InvalidError
+from plantroom_cloud.telemetry.rollup import LEVELS, Point
 from plantroom_cloud.telemetry.service import TelemetryService
 
 #: IEC 62682 / ISA-18.2: alarms a day that one operator position very likely can, and at most may, deal with.
@@ -22,6 +35,10 @@ MOST_DEVICES = 20
 WINDOW_S = 60
 #: Up to so long a time every value is looked at; beyond it, windows of a minute with their least and greatest.
 RAW_SPAN = timedelta(hours=6)
+#: A silence is looked for in windows of at most this part of its length.
+FINE = 4
+#: Metrics of a device, or of its gateway, by which it is seen to live: each comes at least once in its heartbeat.
+MOST_METRICS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +47,7 @@ class Foreseen:
 
     device_id: str
     spells: Sequence[Spell]
+    metric: str | None = None  #: that a chart of it shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +78,7 @@ class Previewing:
     def preview(
         self, session: Session, definition: RuleDefinition, sites: Sequence[str], days: float, at: datetime
     ) -> Preview:
-        """Raises InvalidError for a rule whose past cannot be told."""
-        if definition.kind is RuleKind.NO_DATA:
-            raise InvalidError("silence leaves nothing to look at: a no-data rule has no preview")
+        """Raises InvalidError for a time that cannot be looked at."""
         if not 0 < days <= 92:
             raise InvalidError("days: 1 to 92")
         severity = definition.severity or Severity.LOW  # nothing here depends on it
@@ -71,23 +87,77 @@ class Previewing:
         usable = repository.in_use_with(session, names, sites)
         others: list[Scoped] = [*repository.enabled_rules(session)]
         devices = [
-            place.device_id
-            for place, _ in repository.places(session)
+            (place.device_id, gateway)
+            for place, gateway in repository.places(session)
             if place.device_id in usable
             and any(one is definition for one in choose([definition, *others], place).judged)
         ]
-        end, start = ms_from_utc(at), ms_from_utc(at - timedelta(days=days))
-        raw = timedelta(days=days) <= RAW_SPAN
-        foreseen = []
-        for device in devices[:MOST_DEVICES]:
-            series = {
-                name: self._telemetry.raw(device, name, start, end)
-                if raw
-                else self._telemetry.series(device, name, start, end, WINDOW_S, at)[1]
-                for name in names
-            }
-            foreseen.append(Foreseen(device, replay(rule, series, 0 if raw else WINDOW_S * 1000)))
+        look = _Look(self._telemetry, rule, days, at)
+        foreseen = [look.on(session, device, gateway) for device, gateway in devices[:MOST_DEVICES]]
         shown = sum(len(item.spells) for item in foreseen)
         scale = len(devices) / len(foreseen) if foreseen else 0
         team = repository.raised_since(session, definition.team_id, at - timedelta(days=days))
         return Preview(days, foreseen, len(devices) - len(foreseen), shown * scale / days, team / days)
+
+
+class _Look:
+    """At the stored history, as one rule sees it."""
+
+    def __init__(self, telemetry: TelemetryService, rule: Rule, days: float, at: datetime) -> None:
+        self._telemetry = telemetry
+        self._rule = rule
+        self._at = at
+        self._span = ms_from_utc(at - timedelta(days=days)), ms_from_utc(at)
+        self._window_s = 0 if timedelta(days=days) <= RAW_SPAN else WINDOW_S
+        if self._window_s and rule.kind == "no-data":
+            fitting = [level for level in LEVELS if level * 1000 * FINE <= rule.on_delay_ms]
+            self._window_s = max(fitting, default=WINDOW_S)
+
+    def on(self, session: Session, device_id: str, gateway_id: str) -> Foreseen:
+        """When it would have raised there."""
+        rule = self._rule
+        if rule.kind == "no-data":
+            mine = self._times(session, device_id)
+            if rule.metric is not None:
+                heard, alive = self._times(session, device_id, rule.metric), mine
+            else:
+                heard, alive = mine, self._times(session, device_key(gateway_id, gateway_id))
+            known = alive if rule.metric is not None or alive else None
+            spells = replay_silence(rule, heard, known, self._window_s * 1000, self._span[1])
+            return Foreseen(
+                device_id, spells, rule.metric or next(iter(repository.by_number(session, device_id)), None)
+            )
+        states = states_of(rule)
+        series: dict[str, History] = {
+            name: self._states(device_id, name) if name in states else self._points(device_id, name)
+            for name in metrics_of(rule)
+        }
+        return Foreseen(device_id, replay(rule, series, self._window_s * 1000), rule.metric)
+
+    def _times(self, session: Session, device_id: str, metric: str | None = None) -> set[int]:
+        names = [metric] if metric is not None else repository.by_number(session, device_id)[:MOST_METRICS]
+        return {moment for name in names for moment in self._moments(device_id, name)}
+
+    def _moments(self, device_id: str, metric: str) -> list[int]:
+        size = self._window_s * 1000 or 1
+        found = [point.time for point in self._points(device_id, metric)]
+        return found or [time // size * size for time, _ in self._telemetry.texts(device_id, metric, *self._span)]
+
+    def _states(self, device_id: str, metric: str) -> list[State]:
+        texts = self._telemetry.texts(device_id, metric, *self._span)
+        if texts:
+            return thinned(texts, WINDOW_S * 1000)
+        condition = self._rule.condition
+        named = (
+            self._rule.states
+            if condition is None
+            else frozenset[str]().union(
+                condition.states, *(part.states for part in (*condition.parts, condition.guard) if part is not None)
+            )
+        )
+        return as_states(self._points(device_id, metric), named)
+
+    def _points(self, device_id: str, metric: str) -> list[Point]:
+        if not self._window_s:
+            return self._telemetry.raw(device_id, metric, *self._span)
+        return self._telemetry.series(device_id, metric, *self._span, self._window_s, self._at)[1]

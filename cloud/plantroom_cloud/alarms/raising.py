@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
-from plantroom_cloud.alarms import engine, repository
+from plantroom_cloud.alarms import repository
+from plantroom_cloud.alarms.judgement import Crossing
 from plantroom_cloud.alarms.models import Alarm, AlarmRule, AlarmState, AlarmTransition, RuleEvent, Suppression
 from plantroom_cloud.alarms.rationalisation import lacking
 from plantroom_cloud.alarms.transitions import INTO, AlarmEvent, next_state
@@ -33,7 +34,7 @@ class Raising:
         rule_id: int,
         gateway_id: str,
         source: str,
-        crossing: engine.Crossing,
+        crossing: Crossing,
         evidence: Sequence[tuple[int, Any]],
         at: datetime,
     ) -> None:

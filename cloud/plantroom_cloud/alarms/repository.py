@@ -4,9 +4,11 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlmodel import Session, and_, case, col, delete, func, or_, select
+from sqlalchemy import select as sql_select
+from sqlmodel import Session, and_, case, col, delete, func, or_, select, type_coerce
 from sqlmodel.sql.expression import SelectOfScalar
 
+from plantroom_cloud.alarms.kpi import Activation
 from plantroom_cloud.alarms.models import (
     SET_ASIDE,
     Alarm,
@@ -21,6 +23,7 @@ from plantroom_cloud.alarms.models import (
 )
 from plantroom_cloud.alarms.precedence import Place
 from plantroom_cloud.assets.models import Asset, AssetDevice
+from plantroom_cloud.columns import UtcDateTime
 from plantroom_cloud.devices.models import Device, DeviceLatest
 from plantroom_cloud.gateways.models import Gateway
 from plantroom_cloud.users.models import Team
@@ -137,6 +140,31 @@ def newest_raised(session: Session, rule_id: int, site_id: str, device_id: str |
     return session.exec(query.order_by(col(Alarm.id).desc()).limit(1)).first()
 
 
+def newest_event(
+    session: Session, rule_id: int, site_id: str, device_id: str | None, after_id: int
+) -> RuleEvent | None:
+    """Not one that began and ended while its equipment was out of service, nor one while it is."""
+    aside = (
+        select(Suppression.id)
+        .where(
+            Suppression.source == RuleEvent.source,
+            or_(col(Suppression.rule_id).is_(None), col(Suppression.rule_id) == RuleEvent.rule_id),
+            col(Suppression.since) <= RuleEvent.detected_at,
+            or_(
+                col(Suppression.ended_at).is_(None),
+                and_(col(Suppression.ended_at) >= RuleEvent.detected_at, col(RuleEvent.active).is_(False)),
+            ),
+        )
+        .exists()
+    )
+    query = select(RuleEvent).where(
+        RuleEvent.rule_id == rule_id, RuleEvent.site_id == site_id, col(RuleEvent.id) > after_id, ~aside
+    )
+    if device_id is not None:
+        query = query.where(RuleEvent.device_id == device_id)
+    return session.exec(query.order_by(col(RuleEvent.id).desc()).limit(1)).first()
+
+
 def transitions(session: Session, alarm_id: int) -> list[AlarmTransition]:
     """Oldest first."""
     query = select(AlarmTransition).where(AlarmTransition.alarm_id == alarm_id).order_by(col(AlarmTransition.id))
@@ -189,6 +217,12 @@ def metrics_of_device(session: Session, device_id: str) -> list[dict[str, Any]] 
     return device.metrics if device is not None else None
 
 
+def by_number(session: Session, device_id: str) -> list[str]:
+    """The names of a device's metrics, those that are numbers first; none of a device that there is not."""
+    found = metrics_of_device(session, device_id) or []
+    return [metric["name"] for metric in sorted(found, key=lambda metric: metric.get("kind") in ("state", "text"))]
+
+
 def metrics_of_profile(session: Session, profile: str) -> list[dict[str, Any]] | None:
     """None when no device has it."""
     device = session.exec(select(Device).where(Device.profile == profile)).first()
@@ -214,6 +248,13 @@ def latest_values(session: Session, device_id: str, names: Collection[str]) -> d
         return None
     known = {name: row.values[name] for name in names if name in row.values}
     return {name: held["v"] for name, held in known.items() if held["v"] is not None and held["q"] == "good"}
+
+
+def last_came(session: Session, device_id: str, metric: str) -> int | None:
+    """Event time (ms) of the last good value of a metric; None when the newest is none."""
+    row = session.get(DeviceLatest, device_id)
+    held = row.values.get(metric) if row is not None else None
+    return int(held["t"]) if held is not None and held["v"] is not None and held["q"] == "good" else None
 
 
 def rule_by_key(session: Session, profile: str, key: str) -> AlarmRule | None:
@@ -427,8 +468,9 @@ def raised_since(session: Session, team_id: str | None, since: datetime) -> int:
 
 def activations(
     session: Session, team_id: str | None, sites: Sequence[str], since: datetime, until: datetime, *, all_teams: bool
-) -> list[Alarm]:
-    """Raised in a time, or still active from before it; not those that were set aside from the first moment on."""
+) -> list[tuple[str | None, Activation]]:
+    """Told to people in a time, or still active in it, by team; what was set aside from its first moment on counts from
+    when it was released, if it ever was."""
     aside = (
         select(AlarmTransition.id)
         .where(
@@ -439,14 +481,33 @@ def activations(
         )
         .exists()
     )
-    query = select(Alarm).where(
-        or_(and_(col(Alarm.raised_at) >= since, col(Alarm.raised_at) < until), col(Alarm.active).is_(True)), ~aside
+    released = (
+        select(func.min(AlarmTransition.at))
+        .where(
+            AlarmTransition.alarm_id == Alarm.id,
+            col(AlarmTransition.from_state).in_(SET_ASIDE),
+            AlarmTransition.to_state == AlarmState.UNACKNOWLEDGED,
+        )
+        .scalar_subquery()
     )
+    told = case((aside, released), else_=col(Alarm.raised_at))
+    query = sql_select(
+        col(Alarm.team_id),
+        col(Alarm.name),
+        col(Alarm.source),
+        col(Alarm.severity),
+        type_coerce(told, UtcDateTime),
+        col(Alarm.returned_at),
+        col(Alarm.acknowledged_at),
+    ).where(told < until, or_(told >= since, col(Alarm.active).is_(True), col(Alarm.returned_at) > since))
     if not all_teams:
-        query = query.where(Alarm.team_id == team_id)
+        query = query.where(col(Alarm.team_id) == team_id)
     if sites:
         query = query.where(col(Alarm.site_id).in_(sites))
-    return list(session.exec(query))
+    return [
+        (team, Activation(f"{name}: {source}", str(severity.value), raised, returned, acknowledged))
+        for team, name, source, severity, raised, returned, acknowledged in session.execute(query)
+    ]
 
 
 def _judged() -> SelectOfScalar[AlarmRule]:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 
-from plantroom_cloud.alarms import engine, repository
+from plantroom_cloud.alarms import repository
 from plantroom_cloud.alarms.conditions import Condition, Part, Schedule
 from plantroom_cloud.alarms.definition import (
     OWN_KINDS,
@@ -16,6 +16,7 @@ from plantroom_cloud.alarms.definition import (
     ScheduleDefinition,
     mistakes,
 )
+from plantroom_cloud.alarms.judgement import Rule
 from plantroom_cloud.alarms.models import AlarmRule, RuleKind, Severity
 from plantroom_cloud.alarms.rationalisation import Matrix, usual
 from plantroom_cloud.alarms.reported import ReportedRule
@@ -247,11 +248,11 @@ def check(session: Session, definition: RuleDefinition, matrix: Matrix) -> None:
         raise InvalidFieldsError(found)
 
 
-def compiled(rule: AlarmRule) -> engine.Rule:
+def compiled(rule: AlarmRule) -> Rule:
     """What the engine needs of it."""
     assert rule.id is not None
     condition = _condition(rule)
-    return engine.Rule(
+    return Rule(
         id=rule.id,
         kind=str(rule.kind.value) if condition is None else "condition",
         metric=rule.metric,

@@ -1,13 +1,14 @@
 """Alarms: raised by rules over telemetry, acknowledged by people; each opens one work order by its rule."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from sqlmodel import Session
 
-from plantroom_cloud.alarms import engine, repository, rules
+from plantroom_cloud.alarms import repository, rules
 from plantroom_cloud.alarms.definition import OWN_KINDS, RuleDefinition
+from plantroom_cloud.alarms.judgement import Crossing
 from plantroom_cloud.alarms.judging import Judging
 from plantroom_cloud.alarms.kpi import Activation, Figures, figures
 from plantroom_cloud.alarms.models import (
@@ -19,6 +20,7 @@ from plantroom_cloud.alarms.models import (
     Severity,
     Suppression,
 )
+from plantroom_cloud.alarms.order import by_number
 from plantroom_cloud.alarms.precedence import Choice, Place, choose, reaches
 from plantroom_cloud.alarms.raising import Raising
 from plantroom_cloud.alarms.rationalisation import Matrix, lacking
@@ -126,12 +128,12 @@ class AlarmService:
         at: datetime,
         seen_until: datetime | None = None,
     ) -> None:
-        """Judge live batches of one gateway, in order; historical ones make history, not noise. `seen_until`: its
-        watermark before them, which a process that has just begun does not know."""
+        """Judge live batches of one gateway, in the order of their numbers; historical ones make history, not noise.
+        `seen_until`: its watermark before them, which a process that has just begun does not know."""
         if seen_until is not None:
             self._judging.seen(gateway_id, ms_from_utc(seen_until))
         self._reload(session, at)
-        for batch in batches:
+        for batch in by_number(batches):
             for event in batch.events:
                 if event.kind in rules.GATEWAY_EVENTS:
                     self._gateway_event(session, gateway_id, event.kind, event.time, at)
@@ -214,23 +216,21 @@ class AlarmService:
         end: datetime,
         *,
         all_teams: bool = False,
+        zone: tzinfo = UTC,
     ) -> Figures:
-        """How the alarms of a team compare with the standard."""
+        """How the alarms of a team compare with the standard; days are those of `zone`."""
         found = repository.activations(session, team_id, sites, start, end, all_teams=all_teams)
-        return figures(
-            [
-                Activation(
-                    f"{alarm.name}: {alarm.source}",
-                    str(alarm.severity.value),
-                    alarm.raised_at,
-                    alarm.returned_at,
-                    alarm.acknowledged_at,
-                )
-                for alarm in found
-            ],
-            start,
-            end,
-        )
+        return figures([activation for _, activation in found], start, end, zone)
+
+    def figures_by_team(
+        self, session: Session, sites: Sequence[str], start: datetime, end: datetime, zone: tzinfo = UTC
+    ) -> dict[str | None, Figures]:
+        """Of each team that was told of any alarm, the most loaded first; None: of no team."""
+        found: dict[str | None, list[Activation]] = {}
+        for team, activation in repository.activations(session, None, sites, start, end, all_teams=True):
+            found.setdefault(team, []).append(activation)
+        every = {team: figures(mine, start, end, zone) for team, mine in found.items()}
+        return dict(sorted(every.items(), key=lambda item: -item[1].activations))
 
     def suppressions(self, session: Session, alarm: Alarm) -> list[Suppression]:
         """Why it is set aside, the strongest first."""
@@ -272,6 +272,12 @@ class AlarmService:
         """The newest alarm of a rule at a site behind `after_id`; one that is shelved, suppressed or out of service is
         none."""
         return repository.newest_raised(session, rule_id, site_id, device_id, after_id)
+
+    def newest_event(
+        self, session: Session, rule_id: int, site_id: str, device_id: str | None, after_id: int
+    ) -> RuleEvent | None:
+        """The same of the events of a rule that is not rationalised."""
+        return repository.newest_event(session, rule_id, site_id, device_id, after_id)
 
     def transitions(self, session: Session, alarm_id: int) -> list[AlarmTransition]:
         """Its story, oldest first."""
@@ -430,7 +436,7 @@ class AlarmService:
             lost = gateway.revoked_at is None and since is not None and at - since >= allowed
             active = repository.is_active(session, rule.id, gateway.id)
             if lost and not active and since is not None:
-                crossing = engine.Crossing("raise", ms_from_utc(since + allowed), None)
+                crossing = Crossing("raise", ms_from_utc(since + allowed), None)
                 self._raising.raise_alarm(session, rule.id, gateway.id, gateway.id, crossing, [], at)
             elif active and not lost:
                 self._raising.return_alarm(session, rule.id, gateway.id, at, at)
@@ -439,7 +445,7 @@ class AlarmService:
         rule = repository.rule_by_key(session, "system", kind)
         if rule is None or not rule.enabled or rule.id is None:
             return
-        crossing = engine.Crossing("raise", moment, None)
+        crossing = Crossing("raise", moment, None)
         self._raising.raise_alarm(session, rule.id, gateway_id, gateway_id, crossing, [], at)
         # it happened; there is nothing to return
         self._raising.return_alarm(session, rule.id, gateway_id, utc_from_ms(moment), at)

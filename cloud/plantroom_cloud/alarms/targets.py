@@ -57,6 +57,13 @@ def target_rows(figures: Figures) -> Sequence[Target]:
             judge(f.share_over_ten, 0.01, 0.05),
         ),
         Target(
+            "Hours with more than 30",
+            "hours with more than 30 ÷ all",
+            f"{share(f.share_busy_hours)}, at most {f.peak_hour} in one",
+            "< 1 %",
+            judge(f.share_busy_hours, 0.01, 0.05),
+        ),
+        Target(
             "Time in flood",
             "periods from more than 10 until fewer than 5 ÷ all",
             f"{share(f.share_in_flood)} in {f.floods} floods",
@@ -78,7 +85,13 @@ def target_rows(figures: Figures) -> Sequence[Target]:
             judge(len(f.chattering), 0, 2),
         ),
         Target("Fleeting alarms", "over within 10 seconds", str(f.fleeting), "none", judge(f.fleeting, 0, 5)),
-        Target("Stale alarms", "active for more than 24 hours now", str(f.stale), "< 5", judge(f.stale, 4, 10)),
+        Target(
+            "Stale alarms",
+            "active for more than 24 hours, the most at the end of a day",
+            str(f.stale),
+            "< 5",
+            judge(f.stale, 4, 10),
+        ),
         Target(
             "Priorities",
             "activations by severity ÷ all",

@@ -15,8 +15,10 @@ class Trigger(StrEnum):
 
     CALENDAR = "calendar"
     COUNTER = "counter"
-    CONDITION = "condition"
-    ALARM = "alarm"  #: of a rule: its delays, its operating states and its suppression hold for the plan, too
+    CONDITION = "condition"  #: of the newest value, which is looked at once a minute
+    #: of a rule, or the event of one that makes no alarms: its delays, its operating states and its suppression hold
+    #: for the plan, too
+    ALARM = "alarm"
 
 
 class Outcome(StrEnum):
@@ -67,6 +69,7 @@ class MaintenancePlan(SQLModel, table=True):
     condition_since: datetime | None = Field(default=None, sa_type=UtcDateTime)  #: holds since then, event time
     condition_taken: bool = False  #: its order was opened; nothing more before it is over
     alarm_seen: int = 0  #: the newest alarm of the rule that was looked at
+    event_seen: int = 0  #: the same of its events, while it lacks what makes alarms
 
     @property
     def used(self) -> float:
@@ -82,7 +85,8 @@ class PlanOccurrence(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     plan_id: int = Field(foreign_key="maintenance_plan.id", index=True)
-    #: what is due: the moment by the rule; "alarm:7"; "counter:12", "condition:12": the one that follows occurrence 12
+    #: what is due: the moment by the rule; "alarm:7", "event:7"; "counter:12", "condition:12": the one that follows
+    #: occurrence 12
     key: str
     due_at: datetime = Field(sa_type=UtcDateTime, index=True)
     order_id: int | None = Field(default=None, foreign_key="work_order.id", unique=True)

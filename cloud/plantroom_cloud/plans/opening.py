@@ -62,8 +62,10 @@ class Opening:
         """What was seen before a plan was made, changed or switched on makes nothing due."""
         plan.condition_since, plan.condition_taken, plan.counter_last, plan.counter_read_at = None, False, None, None
         if plan.alarm_rule_id is not None:
-            found = self._alarms.newest_raised(session, plan.alarm_rule_id, plan.site_id, plan.device_id, 0)
-            plan.alarm_seen = found.id or 0 if found is not None else 0
+            where = plan.alarm_rule_id, plan.site_id, plan.device_id, 0
+            alarm, event = self._alarms.newest_raised(session, *where), self._alarms.newest_event(session, *where)
+            plan.alarm_seen = alarm.id or 0 if alarm is not None else 0
+            plan.event_seen = event.id or 0 if event is not None else 0
 
     def _by_calendar(self, session: Session, plan: MaintenancePlan, rule: Recurrence, at: datetime) -> None:
         assert plan.id is not None
@@ -121,14 +123,16 @@ class Opening:
     def _by_alarm(self, session: Session, plan: MaintenancePlan, at: datetime) -> None:
         if plan.alarm_rule_id is None:
             return
-        alarm = self._alarms.newest_raised(session, plan.alarm_rule_id, plan.site_id, plan.device_id, plan.alarm_seen)
-        if alarm is None or alarm.id is None:
-            return
-        plan.alarm_seen = alarm.id
+        where = plan.alarm_rule_id, plan.site_id, plan.device_id
+        alarm = self._alarms.newest_raised(session, *where, plan.alarm_seen)
+        event = self._alarms.newest_event(session, *where, plan.event_seen)
+        plan.alarm_seen = alarm.id or 0 if alarm is not None else plan.alarm_seen
+        plan.event_seen = event.id or 0 if event is not None else plan.event_seen
+        seen, key = (alarm, f"alarm:{plan.alarm_seen}") if alarm is not None else (event, f"event:{plan.event_seen}")
         assert plan.id is not None
         last = repository.last(session, plan.id)
-        if last is None or last.outcome is not Outcome.OPEN:
-            self._open(session, plan, Due(f"alarm:{alarm.id}", at), at, alarm.device_id)
+        if seen is not None and (last is None or last.outcome is not Outcome.OPEN):
+            self._open(session, plan, Due(key, at), at, seen.device_id)
 
     def _reading(self, session: Session, plan: MaintenancePlan) -> _Reading | None:
         """The newest; None when it is not good, or its gateway is away."""

@@ -94,6 +94,13 @@ class InfluxTelemetryStore:
         rows = found[0]["values"] if found else []
         return [Point(time, value, value, value, value, 1) for time, value in rows if value is not None]
 
+    def texts(self, device: str, metric: str, start: int, end: int, most: int) -> list[tuple[int, str]]:
+        found = self._select(
+            self._server.database,
+            f'SELECT "{metric}__text" FROM "{MEASUREMENT}" WHERE {_where((device,), start, end)} LIMIT {most}',
+        )
+        return [(time, text) for time, text in (found[0]["values"] if found else []) if text is not None]
+
     def computed(self, devices: Sequence[str], metrics: Sequence[str], start: int, end: int, every_s: int) -> Series:
         def query(part: Sequence[str]) -> str:
             columns = ", ".join(f'{figure}("{m}") AS "{m}__{figure}"' for m in part for figure in _FIGURES)

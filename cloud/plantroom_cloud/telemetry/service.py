@@ -20,6 +20,8 @@ from plantroom_shared.batch import DeviceRows
 MOST_POINTS = 1_500
 #: Points that one question is answered with at most.
 MOST_ANSWERED = 100_000
+#: States that are looked through at most.
+MOST_TEXTS = 500_000
 #: Windows that are no whole minutes are computed from raw values: not over more than this.
 MOST_RAW_SPAN = timedelta(days=2)
 #: Raw values that are made windows here; more are left to the store.
@@ -77,6 +79,13 @@ class TelemetryService:
         if len(points) > MOST_ANSWERED:
             raise InvalidError(f"more than {MOST_ANSWERED} values: choose a shorter range, or a window with every")
         return points
+
+    def texts(self, device_id: str, metric: str, start: int, end: int) -> list[tuple[int, str]]:
+        """States in [start, end) ms, as far as raw values are kept; raises InvalidError when there are too many."""
+        found = self.store.texts(device_id, metric, start, end, MOST_TEXTS + 1)
+        if len(found) > MOST_TEXTS:
+            raise InvalidError(f"more than {MOST_TEXTS} states of {metric}: choose a shorter time")
+        return found
 
     def series(
         self, device_id: str, metric: str, start: int, end: int, every_s: int | None, at: datetime

@@ -97,6 +97,15 @@ class SqliteTelemetryStore:
             )
             return [Point(time, value, value, value, value, 1) for time, value in rows]
 
+    def texts(self, device: str, metric: str, start: int, end: int, most: int) -> list[tuple[int, str]]:
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT time, value FROM raw WHERE series = ? AND time >= ? AND time < ? AND typeof(value) = 'text' "
+                "ORDER BY time LIMIT ?",
+                (self._id(db, device, metric), start, end, most),
+            )
+            return [(time, text) for time, text in rows]
+
     def computed(self, devices: Sequence[str], metrics: Sequence[str], start: int, end: int, every_s: int) -> Series:
         found: Series = {}
         with self._reading() as db:

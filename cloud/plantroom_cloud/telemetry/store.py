@@ -55,6 +55,10 @@ class TelemetryStore(Protocol):
         """Values in [start, end) ms in order, at most so many."""
         ...
 
+    def texts(self, device: str, metric: str, start: int, end: int, most: int) -> list[tuple[int, str]]:
+        """Values in [start, end) ms that are texts (states), in order, at most so many."""
+        ...
+
     def computed(self, devices: Sequence[str], metrics: Sequence[str], start: int, end: int, every_s: int) -> Series:
         """Windows of `every_s` seconds computed from the raw values in [start, end)."""
         ...

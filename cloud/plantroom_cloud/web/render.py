@@ -99,6 +99,8 @@ def condition(rule: Any) -> str:
             times, window = rule.more.get("count"), duration(rule.more.get("window_s", 0))
             return f"{rule.metric} begins {times} times in {window}"
         case "no-data":
+            if rule.metric:
+                return f"{rule.metric} does not come"
             return "nothing comes"
         case "gateway-lost":
             return "nothing is heard of the gateway"

@@ -12,7 +12,6 @@ from plantroom_cloud.alarms.preview import Previewing
 from plantroom_cloud.columns import ms_from_utc
 from plantroom_cloud.database import Database
 from plantroom_cloud.devices.models import Device
-from plantroom_cloud.errors import InvalidError
 from plantroom_cloud.gateways.models import Gateway
 from plantroom_cloud.models import metadata
 from plantroom_cloud.sites.models import Site
@@ -28,7 +27,8 @@ PUMP = "gw.pump"
 
 
 class _History:
-    """Thirty days of a pump each minute: hot for an hour each day from noon on, standing on Sundays, a day missing."""
+    """Thirty days of a pump each minute: hot for an hour each day from noon on, standing on Sundays, a day
+    missing; switched to hand from eleven on."""
 
     def __init__(self, folder: Path) -> None:
         self.database = Database(f"sqlite:///{folder / 'x.db'}")
@@ -42,7 +42,8 @@ class _History:
             session.flush()
             session.add(Gateway(id="gw", site_id="main", enrolled_at=NOW))
             session.flush()
-            metrics = [{"name": "t", "unit": "°C"}, {"name": "run", "unit": ""}]
+            metrics = [{"name": "t", "unit": "°C"}, {"name": "run", "unit": ""}, {"name": "rare"}]
+            metrics.append({"name": "mode", "kind": "state"})
             device = Device(id=PUMP, gateway_id="gw", name="pump", label="P", profile="p", registered_at=NOW)
             device.metrics = metrics
             session.add(device)
@@ -56,10 +57,12 @@ class _History:
             values: dict[str, list[Value]] = {
                 "t": [95.0 if 720 <= minute < 780 else 60.0 for minute in range(1440)],
                 "run": [1.0 if run else 0.0] * 1440,
+                "mode": ["hand" if 660 <= minute < 800 else "auto" for minute in range(1440)],
+                "rare": [1.0 if minute < 3 else None for minute in range(1440)],
             }
             with self.database.write() as session:
                 rows = [DeviceRows(device="pump", times=times, values=values)]
-                self.telemetry.journal(session, "gw", rows, 2880, NOW, late=True)
+                self.telemetry.journal(session, "gw", rows, 4323, NOW, late=True)
         while writer.drain(NOW):
             pass
         while writer.roll_up(NOW):
@@ -118,6 +121,39 @@ def test_a_gap_is_no_time_above_the_limit(history: _History) -> None:
     assert found.devices[0].spells == []
 
 
-def test_a_rule_about_silence_has_no_past(history: _History) -> None:
-    with history.database.read() as session, pytest.raises(InvalidError, match="silence leaves nothing"):
-        history.previews.preview(session, _rule(kind=RuleKind.NO_DATA, metric=None), [], DAYS, NOW)
+def _silence(**more: object) -> RuleDefinition:
+    said = {"kind": RuleKind.NO_DATA, "metric": None, "operator": None, "limit": None, "on_delay_s": 3600}
+    return _rule(**said | more)
+
+
+def test_a_silent_device_is_seen_in_its_history(history: _History) -> None:
+    with history.database.read() as session:
+        found = history.previews.preview(session, _silence(), [], DAYS, NOW)
+    [device] = found.devices
+    [spell] = device.spells
+    begins = NOW - timedelta(days=DAYS - 10)
+    assert (spell.raised, device.metric) == (ms_from_utc(begins + timedelta(hours=1)) - 1, "t")
+    assert spell.returned is not None
+    assert 0 <= spell.returned - ms_from_utc(begins + timedelta(days=1)) < 900_000, "found in windows of 15 minutes"
+
+
+def test_a_metric_that_is_missing_is_seen_where_its_device_lives(history: _History) -> None:
+    with history.database.read() as session:
+        steady = history.previews.preview(session, _silence(metric="t"), [], DAYS, NOW)
+        rare = history.previews.preview(session, _silence(metric="rare", on_delay_s=6 * 3600), [], DAYS, NOW)
+    assert steady.devices[0].spells == [], "the day that is missing is missing of all"
+    assert len(rare.devices[0].spells) == DAYS - 1
+    first = datetime.fromtimestamp(rare.devices[0].spells[0].raised / 1000, UTC)
+    assert first.hour == 6, "it comes in the first minutes of each day"
+
+
+def test_states_are_looked_at_as_they_were_stored(history: _History) -> None:
+    said = {"kind": RuleKind.STATE, "metric": "mode", "operator": None, "limit": None, "states": ["hand"]}
+    with history.database.read() as session:
+        found = history.previews.preview(session, _rule(**said), [], DAYS, NOW)
+        guard = More(guard=PartDefinition(metric="mode", states=["hand"]))
+        both = history.previews.preview(session, _rule(more=guard.model_dump()), [], DAYS, NOW)
+    assert len(found.devices[0].spells) == DAYS - 1
+    first = datetime.fromtimestamp(found.devices[0].spells[0].raised / 1000, UTC)
+    assert (first.hour, first.minute) == (11, 5)
+    assert len(both.devices[0].spells) == DAYS - 1

@@ -48,7 +48,8 @@ RULES: list[dict[str, object]] = [
     {"name": "often", "kind": "repeated", "more": {"window_s": 180, "count": 3}},
     {"name": "both", "kind": "combination", "more": {"parts": [{"metric": "t", "operator": ">", "limit": 80}]}},
     {"name": "reset", "kind": "counter-reset", "metric": "u", "deadband": 1},
-    {"name": "silent", "kind": "no-data", "on_delay_s": 20},
+    {"name": "silent", "kind": "no-data", "metric": None, "on_delay_s": 20},
+    {"name": "missing", "kind": "no-data", "metric": "w", "on_delay_s": 20},
     {"name": "event", "kind": "limit", "on_delay_s": 12, "cause": ""},
 ]
 #: t and u at each step; None: the device is silent.
@@ -84,6 +85,8 @@ T: list[int | None] = [
 ]
 T += [97, 60, 60, 60, 60, None, None, None, None, None, None, 60, 60, 90, 60, 90, 60, 90, 90, 90, 90, 90, 90, 90]
 T += [60] * (STEPS - len(T))
+#: w does not come in these steps, although the pump lives.
+WITHOUT_W = range(8, 16)
 U = [50 + step % 3 if step < 30 or 45 < step < 55 else 50 for step in range(STEPS)]
 
 
@@ -143,7 +146,7 @@ class _Story:
             quiet = Preference(user_id=0, quiet_from="22:00", quiet_to="22:01", repeat_s=60, group_s=20)
             self.process.told.choose(session, users[0], quiet)
             self.process.told.on_call.set_steps(session, "hvac", [(25, "managers"), (70, "user:mia")])
-        metrics = [Metric(name="t", label="T"), Metric(name="u", label="U")]
+        metrics = [Metric(name=name, label=name.upper()) for name in "tuw"]
         device = BirthDevice(device="pump", label="Pump", profile="p", metrics=metrics)
         self._take("birth", encode(Birth(v=1, gateway="gw-a", boot="b", at=MS, config_version="1", devices=[device])))
         with self.database.write() as session:
@@ -158,6 +161,8 @@ class _Story:
         moment = MS + step * PERIOD_S * 1000
         value = T[step]
         rows = DeviceRows(device="pump", times=[moment], values={"t": [value], "u": [U[step]]})
+        if step not in WITHOUT_W:
+            rows.values["w"] = [1.0]
         batch = Batch(v=1, gateway="gw-a", outbox="o", stream="telemetry", seq=step + 1, boot="b", sent_at=moment)
         batch.complete_until, batch.telemetry = moment, [rows] if value is not None else []
         self._take("data", encode(batch))

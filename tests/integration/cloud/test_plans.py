@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import Session, select
 
-from plantroom_cloud.alarms.models import Alarm, AlarmRule, AlarmState, RuleKind, Severity
+from plantroom_cloud.alarms.models import Alarm, AlarmRule, AlarmState, RuleEvent, RuleKind, Severity, Suppression
 from plantroom_cloud.alarms.service import AlarmService
 from plantroom_cloud.assets.service import AssetService
 from plantroom_cloud.calendars.definition import CalendarIn
@@ -344,6 +344,47 @@ def test_an_alarm_of_a_rule_makes_it_due_and_at_most_one_order_is_open(house: _H
     assert [outcome for _, outcome in house.came(plan)] == [Outcome.DONE, Outcome.OPEN]
     with pytest.raises(InvalidError, match="no alarm rule 99"):
         house.make(trigger="alarm", alarm_rule_id=99)
+
+
+def test_an_event_of_a_rule_that_makes_no_alarms_makes_it_due_too(house: _House) -> None:
+    with house.database.write() as session:
+        rule = AlarmRule(name="Filter dirty", kind=RuleKind.LIMIT, severity=Severity.LOW, updated_at=NOW)
+        session.add(rule)
+        session.flush()
+        rule_id = rule.id
+        assert rule_id is not None
+
+    def seen(at: datetime, active: bool = False) -> None:
+        with house.database.write() as session:
+            event = RuleEvent(
+                rule_id=rule_id, source="gw.pump", gateway_id="gw", site_id="main", device_id="gw.pump",
+                name="Filter dirty", active=active, began_at=at, detected_at=at,
+            )  # fmt: skip
+            session.add(event)
+
+    seen(NOW - DAY)
+    plan = house.make(trigger="alarm", device_id="gw.pump", alarm_rule_id=rule_id)
+    house.tick(NOW)
+    assert house.came(plan) == []  # what was before it
+    seen(NOW + DAY)
+    house.tick(NOW + DAY)
+    house.tick(NOW + DAY)
+    seen(NOW + 2 * DAY)
+    house.tick(NOW + 2 * DAY)
+    assert [outcome for _, outcome in house.came(plan)] == [Outcome.OPEN]  # at most one is open
+    house.finish(plan, NOW + 3 * DAY)
+    with house.database.write() as session:
+        aside = Suppression(
+            kind=AlarmState.OUT_OF_SERVICE, source="gw.pump", since=NOW + 3 * DAY, reason="being greased", by="anna",
+            ended_at=NOW + 4 * DAY,
+        )  # fmt: skip
+        session.add(aside)
+    seen(NOW + 3 * DAY + timedelta(hours=1))
+    house.tick(NOW + 5 * DAY)
+    assert len(house.came(plan)) == 1  # expected: it was being worked on
+    house.raised(NOW + 6 * DAY)  # it makes alarms from now on
+    house.tick(NOW + 6 * DAY)
+    assert [outcome for _, outcome in house.came(plan)] == [Outcome.DONE, Outcome.OPEN]
 
 
 def test_each_order_gets_the_checklist_and_opens_without_one_that_was_retired(house: _House) -> None:

@@ -121,6 +121,10 @@ def test_texts_with_quotes_and_lines_are_taken(store: TelemetryStore) -> None:
     texts: list[Value] = ['say "no"', "a,b=c d", "line\nline", "back\\", "°C", ""]
     assert store.write([("gw.d", rows(*enumerate(texts), metric="s")), ("gw.d", rows((9, 1.0)))]) == []
     assert read(store) == [(9, 1.0)]
+    found = store.texts("gw.d", "s", MS, MS + 10, 100)
+    assert [text for _, text in found][:2] == ['say "no"', "a,b=c d"]
+    assert [time - MS for time, _ in store.texts("gw.d", "s", MS + 1, MS + 4, 2)] == [1, 2]
+    assert store.texts("gw.d", "t", MS, MS + 10, 100) == store.texts("gw.d", "u", MS, MS + 10, 100) == []
 
 
 def test_an_unknown_series_is_empty(store: TelemetryStore) -> None:

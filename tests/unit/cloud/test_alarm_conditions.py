@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plantroom_cloud.alarms.conditions import Condition, Part, Schedule
-from plantroom_cloud.alarms.engine import Rule, Standing, judge_rows, judge_watermark
+from plantroom_cloud.alarms.engine import judge_rows, judge_watermark
+from plantroom_cloud.alarms.judgement import Rule, Standing
 from plantroom_shared.batch import DeviceRows, Value
 
 S, MIN = 1_000, 60_000

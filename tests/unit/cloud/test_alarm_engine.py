@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plantroom_cloud.alarms.engine import Rule, Standing, judge_rows, judge_watermark
+from plantroom_cloud.alarms.engine import judge_rows, judge_watermark
+from plantroom_cloud.alarms.judgement import Crossing, Rule, Standing
 from plantroom_shared.batch import DeviceRows, Value
 
 HOT = Rule(1, "limit", "t", ">", 80.0, 3.0, frozenset(), 5_000, 10_000)
@@ -65,6 +66,44 @@ def test_a_row_of_nulls_is_silence() -> None:
     ended = DeviceRows(device="d", times=[20_000], values={"t": [None]}, marks=[(0, None, "no-response")])
     judge_rows(QUIET, standing, ended)
     assert [c.at for c in judge_watermark(QUIET, standing, 30_000)] == [30_000]
+
+
+MISSING = Rule(5, "no-data", "t", None, 0.0, 0.0, frozenset(), 30_000, 0)
+
+
+def test_a_metric_that_does_not_come_although_its_device_lives() -> None:
+    standing = Standing()
+    judge_rows(MISSING, standing, rows((0, 1.0)))
+    assert judge_rows(MISSING, standing, rows((29_999, 1.0), metric="u"))[0] == []
+    assert judge_watermark(MISSING, standing, 60_000) == [], "that the device lives is not known yet"
+    assert judge_rows(MISSING, standing, rows((61_000, 1.0), metric="u"))[0] == [Crossing("raise", 30_000, None)]
+    assert judge_rows(MISSING, standing, rows((62_000, 1.0), metric="u"))[0] == []
+    assert judge_rows(MISSING, standing, rows((63_000, 2.0)))[0] == [Crossing("return", 63_000, 2.0)]
+
+
+def test_while_its_device_is_silent_a_metric_is_not_missing() -> None:
+    standing = Standing()
+    judge_rows(MISSING, standing, rows((0, 1.0)))
+    ended = DeviceRows(device="d", times=[10_000], values={"t": [None]}, marks=[(0, None, "no-response")])
+    judge_rows(MISSING, standing, ended)
+    assert judge_rows(MISSING, standing, rows((90_000, 1.0), metric="u"))[0] == []
+    [crossing] = judge_rows(MISSING, standing, rows((120_000, 1.0), metric="u"))[0]
+    assert crossing.at == 120_000, "counted from when the device was back"
+
+
+def test_a_metric_that_comes_as_bad_does_not_come() -> None:
+    standing = Standing()
+    judge_rows(MISSING, standing, rows((0, 1.0)))
+    bad = DeviceRows(device="d", times=[31_000], values={"t": [5.0]}, marks=[(0, "t", "sensor-open")])
+    crossings, changed = judge_rows(MISSING, standing, bad)
+    assert (crossings, changed) == ([Crossing("raise", 30_000, None)], True)
+
+
+def test_a_reading_that_was_overtaken_ends_no_silence_before_it_began() -> None:
+    standing = Standing()
+    judge_rows(QUIET, standing, rows((0, 1.0)))
+    judge_watermark(QUIET, standing, 40_000)
+    assert [c.at for c in judge_rows(QUIET, standing, rows((20_000, 1.0)))[0]] == [30_000]
 
 
 def test_a_state_raises_at_once() -> None:

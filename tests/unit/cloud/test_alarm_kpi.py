@@ -1,12 +1,16 @@
 """The figures of IEC 62682 from activations, against numbers worked out by hand."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from plantroom_cloud.alarms.kpi import Activation, figures
+from plantroom_cloud.alarms.period import period
 from plantroom_cloud.alarms.targets import target_rows
+from plantroom_cloud.errors import InvalidError
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 END = START + timedelta(days=1)
@@ -53,6 +57,52 @@ def test_bad_actors() -> None:
     verdicts = {row.name: row.verdict for row in target_rows(found)}
     assert verdicts["Chattering alarms"] == "fair"
     assert verdicts["Alarms a day"] == "good"
+
+
+def test_days_and_hours_are_local_and_stale_is_the_most_on_any_day() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    start, end = datetime(2026, 3, 28, 23, tzinfo=UTC), datetime(2026, 3, 30, 22, tzinfo=UTC)  # the 29th has 23 hours
+
+    def raised(hour: int, minute: int = 0, day: int = 29) -> Activation:
+        moment = datetime(2026, 3, day, hour, minute, tzinfo=berlin)
+        return Activation("a", "low", moment, moment + timedelta(minutes=1), None)
+
+    long = Activation("b", "low", start - timedelta(hours=20), start + timedelta(hours=30), None)
+    found = figures([raised(0), raised(23, 59), raised(0, day=30), long], start, end, berlin)
+    assert found.by_day == [(date(2026, 3, 29), 2), (date(2026, 3, 30), 1)]
+    assert (found.by_hour[0], found.by_hour[23], sum(found.by_hour)) == (2, 1, 3)
+    assert found.stale == 1, "at the end of the 29th; at the end it was over"
+    assert (found.median_to_acknowledge, found.slow_to_acknowledge) == (None, None)
+
+
+def test_busy_hours_and_slow_acknowledgement() -> None:
+    found = figures([at(n, f"n{n}") for n in range(31)] + [at(60 + n, f"m{n}") for n in range(30)], START, END)
+    assert (found.peak_hour, found.share_busy_hours) == (31, 1 / 24)
+    waits = [Activation("a", "low", START, None, START + timedelta(minutes=n)) for n in range(1, 11)]
+    assert figures(waits, START, END).slow_to_acknowledge == timedelta(minutes=10)
+
+
+@pytest.mark.parametrize(
+    ("days", "first", "last", "start", "end"),
+    [
+        (7, "", "", datetime(2026, 3, 23, 12, tzinfo=UTC), datetime(2026, 3, 30, 12, tzinfo=UTC)),
+        (7, "2026-03-29", "2026-03-29", datetime(2026, 3, 28, 23, tzinfo=UTC), datetime(2026, 3, 29, 22, tzinfo=UTC)),
+        (7, "2026-03-29", "", datetime(2026, 3, 28, 23, tzinfo=UTC), datetime(2026, 3, 30, 12, tzinfo=UTC)),
+        (7, "", "2026-03-28", datetime(2026, 3, 27, 23, tzinfo=UTC), datetime(2026, 3, 28, 23, tzinfo=UTC)),
+    ],
+)
+def test_a_period_is_of_whole_local_days(days: int, first: str, last: str, start: datetime, end: datetime) -> None:
+    found = period(days, first, last, datetime(2026, 3, 30, 12, tzinfo=UTC), ZoneInfo("Europe/Berlin"))
+    assert (found.start, found.end) == (start, end)
+
+
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [("x", ""), ("2026-03-02", "2026-03-01"), ("2020-01-01", "2026-03-01"), ("9999-12-31", "9999-12-31")],
+)
+def test_a_period_that_cannot_be_is_refused(first: str, last: str) -> None:
+    with pytest.raises(InvalidError):
+        period(30, first, last, END, ZoneInfo("UTC"))
 
 
 @given(st.lists(st.tuples(st.floats(0, 1439.9), st.sampled_from("abcdefghijklmnop")), max_size=300))

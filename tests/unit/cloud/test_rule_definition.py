@@ -20,6 +20,7 @@ RIGHT = [
     rule(kind="limit", metric="temperature", operator=">", limit=80),
     rule(kind="state", metric="state", states=["fault"]),
     rule(kind="no-data", on_delay_s=60),
+    rule(kind="no-data", metric="temperature", on_delay_s=60),
 ]
 
 
@@ -37,6 +38,7 @@ def test_a_right_rule_has_no_mistake(definition: RuleDefinition) -> None:
         ({"kind": "state", "metric": "state"}, {"states"}),
         ({"kind": "state", "metric": "state", "states": ["melted"]}, {"states"}),
         ({"kind": "no-data"}, {"on_delay_s"}),
+        ({"kind": "no-data", "metric": "speed", "on_delay_s": 60}, {"metric"}),
         (
             {"kind": "no-data", "on_delay_s": 60, "more": {"schedule": {"begins": "06:00", "ends": "22:00"}}},
             {"schedule"},
