@@ -12,7 +12,8 @@ from starlette.exceptions import HTTPException
 
 from plantroom_cloud.dependencies import COOKIE
 from plantroom_cloud.errors import CloudError, TooManyRequestsError, UnauthenticatedError
-from plantroom_cloud.web.render import render
+from plantroom_cloud.web.language import Reader, worded, written_for
+from plantroom_cloud.web.render import language_of, render
 from plantroom_shared.errors import PlantroomError
 
 
@@ -102,6 +103,10 @@ def _answer(request: Request, status: int, title: str, detail: str, headers: dic
         page = render(request, "error.html", status_code=status, title=title, detail=detail)
         page.headers.update(headers or {})
         return page
+    user = getattr(request.state, "user", None)
+    if user is not None and hasattr(request.state, "csrf_token"):  # a page asked, not a program: a person reads it
+        with written_for(Reader(language_of(request, user))):
+            detail = worded(detail)
     return problem(status, title, detail, headers)
 
 

@@ -172,6 +172,12 @@ def test_the_control_plane_brings_its_pages_and_migrations(image: Callable[[str]
         "static/vendor/echarts.min.js",
     ):
         assert (folder / "web" / wanted).is_file(), wanted
+    code = (
+        "from plantroom_cloud.web.language import CHINESE, Reader, gettext, written_for, script_texts\n"
+        "with written_for(Reader(CHINESE)): print(gettext('Log in'), script_texts(CHINESE)['no network'])"
+    )
+    said = image("cloud").run(image("cloud").bin / "python", "-X", "utf8", "-c", code)
+    assert said.split() == ["登录", "无网络"], "the installed program has its catalogue"
     ours = {path.name for path in (ROOT / "cloud/plantroom_cloud/migrations/versions").glob("*.py")}
     assert {path.name for path in (folder / "migrations/versions").glob("*.py")} == ours
 

@@ -12,7 +12,7 @@ from sqlmodel import select
 from plantroom_cloud.alarms.models import Alarm
 from plantroom_cloud.sites.models import Site
 from plantroom_cloud.workorders.models import WorkOrder
-from tests.browser.building import Building, furnish
+from tests.browser.building import PASSWORD, Building, furnish
 from tests.browser.conftest import DESK, PHONE, visit
 
 
@@ -63,9 +63,22 @@ def test_a_person_reads_chinese(browser: Browser, building: Building, width: int
     context.close()
 
 
-def test_the_login_speaks_the_browsers_language(browser: Browser, building: Building) -> None:
+def test_the_login_speaks_the_browsers_language_or_the_one_that_is_chosen(browser: Browser, building: Building) -> None:
     context = browser.new_context(locale="zh-CN")
     page = context.new_page()
-    page.goto(f"{building.url}/login")
+    page.goto(f"{building.url}/login?next=/alarms")
     expect(page.get_by_role("button", name="登录")).to_be_visible()
+    page.get_by_role("button", name="English").click()
+    expect(page.get_by_role("button", name="Log in")).to_be_visible()
+    page.fill("#name", "anna")
+    page.fill("#password", PASSWORD)
+    page.click("button.btn-primary")
+    page.wait_for_url("**/alarms")  # the page that was wanted is not forgotten by the choice
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    page.goto(f"{building.url}/account")
+    page.locator("#language").get_by_role("button", name="简体中文").click()
+    expect(page.locator("html")).to_have_attribute("lang", "zh-Hans-CN")
+    expect(page.locator("#language [aria-current]")).to_have_text("简体中文")
+    page.locator("#language").get_by_role("button", name="跟随浏览器").click()
+    expect(page.locator("#language [aria-current]")).to_have_text("跟随浏览器")
     context.close()

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, ViewportSize, expect
 
 from plantroom_cloud.assets.models import Asset, AssetKind
 from plantroom_cloud.checklists.definition import StepDefinition, StepKind
 from plantroom_cloud.workorders.models import WorkOrder, WorkOrderState
 from tests.browser.building import PASSWORD, Building, furnish, wait_for
-from tests.browser.test_patrols import camera_file
+from tests.browser.camera import camera_file, chromium_that_sees
+from tests.browser.reading import english, reads_chinese
 
 PHONE: ViewportSize = {"width": 360, "height": 740}
 
@@ -43,7 +44,7 @@ class _House:
                     StepDefinition(kind=StepKind.CHECK, label="Guard is on"),
                     StepDefinition(kind=StepKind.NUMBER, label="Pressure", unit="bar", low=2, high=4, follow_up="high"),
                 ]
-                template = services.checklists.templates.make(session, "Pump check", "", steps, "anna", at)
+                template = services.checklists.templates.make(session, f"Pump check: {title}", "", steps, "anna", at)
                 assert template.id is not None
                 services.checklists.attach(session, order.id, template.id, "anna", at)
             return order.id
@@ -62,30 +63,27 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_House]:
 
 @pytest.fixture(scope="module")
 def chromium(house: _House) -> Iterator[Browser]:
-    arguments = [
-        "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking",
-        "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
-        f"--use-file-for-fake-video-capture={house.camera}",
-    ]  # fmt: skip
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
+    with chromium_that_sees(house.camera) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
 def phone(chromium: Browser, house: _House) -> Iterator[tuple[BrowserContext, Page]]:
     context = chromium.new_context(viewport=PHONE, color_scheme="dark")
     page = context.new_page()
+    log_in(page, house)
+    expect(page.locator("#tab-pool")).to_contain_text("Pool (")
+    yield context, page
+    context.close()
+
+
+def log_in(page: Page, house: _House) -> None:
     page.goto(f"{house.building.url}/login?next=/my")
     page.fill("#name", "tom")
     page.fill("#password", PASSWORD)
     page.click("button.btn-primary")
     page.wait_for_url("**/my")
-    expect(page.locator("#tab-pool")).to_contain_text("Pool (")
     wait_for(lambda: page.evaluate("navigator.serviceWorker.ready.then((r) => Boolean(r.active))"), "it opens offline")
-    yield context, page
-    context.close()
 
 
 def fits(page: Page) -> None:
@@ -157,7 +155,9 @@ def test_who_comes_too_late_reads_why(house: _House, phone: tuple[BrowserContext
     with services.database.write() as session:
         services.work_orders.claim(session, order, "anna", house.building.now())
     context.set_offline(False)
-    expect(page.locator("#refused-list")).to_contain_text(f"#{order}, Take it: work order {order} is anna's already")
+    expect(page.locator("#refused-list")).to_contain_text(
+        f"#{order}, Take the task: work order {order} is anna's already"
+    )
     page.click("#refused-list button")
     expect(page.locator("#refused")).to_be_hidden()
 
@@ -182,11 +182,66 @@ def test_a_label_shows_its_machine_and_takes_a_report(house: _House, phone: tupl
     page.get_by_text("The camera cannot read it").wait_for(state="hidden")
 
 
+def test_it_speaks_chinese_with_and_without_a_network(house: _House, chromium: Browser) -> None:
+    order = house.order("更换密封", checklist=True)
+    names = ("tom", "Pump one", "Chilled-water pump", "Basement, plant room", "Guard is on", "Pressure", "bar")
+    context = chromium.new_context(viewport=PHONE, color_scheme="dark", timezone_id="America/New_York")
+    page = context.new_page()
+    with reads_chinese(house.building, "tom"):
+        log_in(page, house)
+        page.click("#tab-pool")
+        expect(page.locator("#tab-pool")).to_contain_text("工单池（")
+        page.click(f'[data-task="{order}"]')
+        expect(page.locator("#task-priority")).to_have_text("紧急")
+        expect(page.locator("#task-due")).to_contain_text("自 ")
+        assert english(page, *names) == []
+        page.click('[data-step="claim"]')
+        wait_for(lambda: house.found(order).assignee == "tom", "the control plane knows")
+        expect(page.locator("#checklist-steps li")).to_have_count(2)
+        context.set_offline(True)
+        expect(page.locator("#network")).to_have_text("无网络")
+        page.reload()  # from the phone's own store, texts and all
+        expect(page.locator("html")).to_have_attribute("lang", "zh-Hans-CN")
+        page.click(f'[data-task="{order}"]')
+        page.click('[data-step="start"]')
+        assert english(page, *names) == []
+        page.click("#ask-send")
+        expect(page.locator("#task-state")).to_have_text("进行中，待发送")
+        for step in ("Guard is on", "Pressure"):
+            page.get_by_role("button", name=f"{step}：填写").click()
+            assert english(page, *names) == []
+            page.click("#ask-cancel")
+        page.click('[data-step="hold"]')
+        assert english(page, *names) == []
+        page.select_option("#ask-reason", "parts")
+        page.click("#ask-send")
+        expect(page.locator("#waiting")).to_have_text("2 项待发送")
+        fits(page)
+        page.click("#back")
+        assert english(page, *names) == []
+        page.click("#scan")
+        expect(page.locator("#said")).to_contain_text("没有网络", timeout=20_000)
+        assert english(page, *names) == []
+        page.click("#scan-back")
+        context.set_offline(False)
+        wait_for(lambda: house.found(order).state is WorkOrderState.ON_HOLD, "all is sent, in order")
+        assert english(page, *names) == []
+    context.close()
+
+
+def test_the_app_has_its_name_in_the_language_of_the_page(chromium: Browser, house: _House) -> None:
+    context = chromium.new_context(viewport=PHONE)
+    for language, name in (("zh-Hans-CN", "我的任务"), ("en", "My tasks"), ("tlh", "My tasks")):
+        manifest = context.request.get(f"{house.building.url}/my.webmanifest?language={language}").json()
+        assert (manifest["short_name"], manifest["id"]) == (name, "/my")
+    context.close()
+
+
 def test_it_installs_as_an_app(phone: tuple[BrowserContext, Page]) -> None:
     context, page = phone
     devtools = context.new_cdp_session(page)
     manifest = devtools.send("Page.getAppManifest")
     assert manifest["errors"] == []
-    assert manifest["url"].endswith("/static/manifest.webmanifest")
+    assert manifest["url"].endswith("/my.webmanifest?language=en")
     errors = [error["errorId"] for error in devtools.send("Page.getInstallabilityErrors")["installabilityErrors"]]
     assert [error for error in errors if error != "in-incognito"] == []  # a test's context is always a private one

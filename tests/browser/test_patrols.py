@@ -8,11 +8,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import segno
 import zxingcpp
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 from sqlmodel import select
 
 from plantroom_cloud.files.models import StoredFile
@@ -22,25 +21,11 @@ from plantroom_cloud.workorders.models import WorkOrder
 from plantroom_shared.messages import BirthDevice
 from plantroom_shared.patrol_code import rotating_code, window_at
 from tests.browser.building import PASSWORD, Building, pump, wait_for
+from tests.browser.camera import camera_file, chromium_that_sees
+from tests.browser.reading import english, reads_chinese
 
 PHONE = {"width": 360, "height": 740}
 POINTS = ("roof", "boiler-room", "waste-store")
-SIDE = (640, 480)
-
-
-def camera_file(path: Path, codes: list[str], frames_each: int = 8) -> Path:
-    """What the camera sees, YUV4MPEG2 at 5 frames a second: each code for a while, a little off the middle, on grey."""
-    with path.open("wb") as file:
-        file.write(b"YUV4MPEG2 W%d H%d F5:1 Ip A1:1 C420jpeg\n" % SIDE)
-        for number, code in enumerate(codes):
-            picture = io.BytesIO()
-            segno.make(code, error="m", micro=False).save(picture, kind="png", scale=8, border=4)
-            symbol = Image.open(picture).convert("L").rotate(7 * number, expand=True, fillcolor=255)
-            frame = Image.new("L", SIDE, 120)
-            frame.paste(symbol, (60 + 20 * number, 40))
-            grey = bytes([128]) * (SIDE[0] * SIDE[1] // 2)
-            file.write((b"FRAME\n" + frame.tobytes() + grey) * frames_each)
-    return path
 
 
 class Patrol:
@@ -96,15 +81,8 @@ def patrol(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Patrol]:
 
 @pytest.fixture(scope="module")
 def chromium(patrol: Patrol) -> Iterator[Browser]:
-    arguments = [
-        "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking",
-        "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
-        f"--use-file-for-fake-video-capture={patrol.camera}",
-    ]  # fmt: skip
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
+    with chromium_that_sees(patrol.camera) as browser:
         yield browser
-        browser.close()
 
 
 def log_in(context: BrowserContext, url: str, name: str) -> Page:
@@ -223,6 +201,54 @@ def test_an_answer_that_was_lost_is_asked_for_again_and_counted_once(patrol: Pat
     page.fill("#code", "P1:ROOF:FORGEDFORGEDX")
     page.press("#code", "Enter")
     expect(page.locator("#said")).to_contain_text("forged")
+    context.close()
+
+
+def test_a_round_is_walked_in_chinese_with_and_without_a_network(patrol: Patrol, chromium: Browser) -> None:
+    round_id = patrol.release("晚间巡检")
+    names = ("tom", "Roof", "Boiler room", "Waste store", "Main gate", "Basement, east", "Look for water.", "P1:…")
+    context = chromium.new_context(viewport=PHONE)
+    with reads_chinese(patrol.building, "tom"):
+        page = log_in(context, patrol.url, "tom")
+        page.goto(patrol.url + "/patrols/walk")
+        expect(page.locator(f"[data-round='{round_id}']")).to_contain_text("3 个巡检点")
+        assert english(page, *names, "Evening round", "Lost answers") == []
+        page.click(f"[data-round='{round_id}']")
+        page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        wait_for(
+            lambda: page.evaluate("navigator.serviceWorker.controller !== null"), "the worker looks after the page"
+        )
+        page.click("summary")
+        page.fill("#code", patrol.codes[0])
+        page.press("#code", "Enter")
+        expect(stops(page, "visited")).to_have_count(1, timeout=60_000)
+        expect(page.locator("#stops")).to_contain_text("已到访")
+        expect(page.locator("#said")).to_have_text("Roof：已证明位置")
+        assert english(page, *names) == []
+        context.set_offline(True)
+        expect(page.locator("#network")).to_have_text("无网络")
+        page.reload()
+        page.click("summary")
+        page.fill("#code", patrol.codes[1])
+        page.press("#code", "Enter")
+        expect(page.locator("#stops")).to_contain_text("已存于本机，待发送")
+        assert english(page, *names) == []
+        page.click("#report")
+        assert english(page, *names) == []
+        page.fill("#report-text", "水泵下有积水")
+        page.click("#report-send")
+        page.click("#skip")
+        assert english(page, *names) == []
+        page.fill("#skip-reason", "上锁")
+        page.click("#skip-send")
+        expect(page.locator("#waiting")).to_have_text("3 项待发送")
+        context.set_offline(False)
+        expect(page.locator("#round-state")).to_have_text("有偏差", timeout=60_000)
+        assert english(page, *names) == []
+        page.fill("#code", "P1:ROOF:FORGEDFORGEDX")
+        page.press("#code", "Enter")
+        expect(page.locator("#said")).to_contain_text("伪造")
+        assert english(page, *names) == []
     context.close()
 
 

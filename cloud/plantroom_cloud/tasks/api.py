@@ -13,6 +13,8 @@ from plantroom_cloud.errors import NotFoundError
 from plantroom_cloud.services import Services
 from plantroom_cloud.tasks.service import Reported, possible
 from plantroom_cloud.users.models import User
+from plantroom_cloud.web.language import worded
+from plantroom_cloud.web.render import written_for_phone
 from plantroom_cloud.workorders.models import FINISHED, WorkOrder, WorkOrderState
 from plantroom_cloud.workorders.service import HOLD_REASONS
 
@@ -44,6 +46,10 @@ class Task(BaseModel):
     reopened: int
     checklist: bool  #: it has steps to answer: /api/v1/work-orders/{id}/checklists
     possible: list[str]
+
+
+#: What the program may have written, so that it is said in the language of the person.
+_WORDED = ("title", "description", "cause", "consequence", "response")
 
 
 class Desk(BaseModel):
@@ -115,28 +121,35 @@ def desk(request: Request, user: Technician, session: ReadSession, services: Ser
     """My tasks and the pool."""
     mine = services.tasks.mine(session, user.name, user.sites)
     pool = services.tasks.pool(session, user.sites, user.team_id)
-    return Desk(
-        user=user.name,
-        csrf_token=getattr(request.state, "csrf_token", ""),
-        now=at,
-        hold_reasons=list(HOLD_REASONS),
-        mine=_tasks(session, services, user, mine, at),
-        pool=_tasks(session, services, user, pool, at),
-    )
+    with written_for_phone(request, user):
+        return Desk(
+            user=user.name,
+            csrf_token=getattr(request.state, "csrf_token", ""),
+            now=at,
+            hold_reasons=list(HOLD_REASONS),
+            mine=_tasks(session, services, user, mine, at),
+            pool=_tasks(session, services, user, pool, at),
+        )
 
 
 @router.post("/steps")
-def step(body: StepReport, user: Technician, session: WriteSession, services: ServicesDep, at: At) -> Taken:
+def step(
+    request: Request, body: StepReport, user: Technician, session: WriteSession, services: ServicesDep, at: At
+) -> Taken:
     """One at a time, oldest first. What is sent again changes nothing."""
     order = services.work_orders.get(session, body.order_id)
     if not may_see(user, order.site_id):
         raise NotFoundError(f"there is no work order {body.order_id}")
     said = body.model_dump(exclude={"at"})
-    return Taken.model_validate(services.tasks.take(session, user.name, Reported(**said), body.at, at))
+    taken = Taken.model_validate(services.tasks.take(session, user.name, Reported(**said), body.at, at))
+    with written_for_phone(request, user):
+        return taken.model_copy(update={"text": worded(taken.text)})
 
 
 @router.get("/assets/{label}")
-def scanned(label: str, user: Technician, session: WriteSession, services: ServicesDep, at: At) -> Found:
+def scanned(
+    request: Request, label: str, user: Technician, session: WriteSession, services: ServicesDep, at: At
+) -> Found:
     """What the label on a machine or a door stands for."""
     asset = services.assets.by_label(session, label)
     if not may_see(user, asset.site_id) or asset.id is None:
@@ -146,16 +159,19 @@ def scanned(label: str, user: Technician, session: WriteSession, services: Servi
     orders = [o for o in services.work_orders.of_asset(session, below, devices) if o.state not in FINISHED]
     values = key_values(session, services, devices)
     path = [above.name for above in services.assets.path(session, asset)][:-1]
-    return Found(
-        asset_id=asset.id,
-        name=asset.name,
-        code=asset.code,
-        where=" · ".join(path),
-        readings=[
-            Reading(label=text, value=value, unit=unit) for each in values.values() for text, value, unit in each
-        ],
-        orders=_tasks(session, services, user, orders, at),
-    )
+    with written_for_phone(request, user):
+        return Found(
+            asset_id=asset.id,
+            name=asset.name,
+            code=asset.code,
+            where=" · ".join(path),
+            readings=[
+                Reading(label=worded(text), value=worded(value) if isinstance(value, str) else value, unit=unit)
+                for each in values.values()
+                for text, value, unit in each
+            ],
+            orders=_tasks(session, services, user, orders, at),
+        )
 
 
 @router.post("/assets/{label}/reports")
@@ -185,8 +201,9 @@ def _tasks(session: Session, services: Services, user: User, orders: list[WorkOr
                 **{
                     name: getattr(order, name)
                     for name in Task.model_fields
-                    if hasattr(order, name) and name != "due_at"
+                    if hasattr(order, name) and name not in ("due_at", *_WORDED)
                 },
+                **{name: worded(getattr(order, name)) for name in _WORDED},
                 due_at=order.next_due_at,
                 where=" · ".join(dict.fromkeys(filter(None, where))),
                 checklist=bool(services.checklists.of_order(session, order.id or 0, at)),

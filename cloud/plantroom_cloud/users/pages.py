@@ -23,8 +23,9 @@ from plantroom_cloud.users.models import Role, User
 from plantroom_cloud.users.service import digest
 from plantroom_cloud.web.forms import Form as Fields
 from plantroom_cloud.web.forms import Submitted, read
+from plantroom_cloud.web.language import LANGUAGES
 from plantroom_cloud.web.nav import NavEntry
-from plantroom_cloud.web.render import render
+from plantroom_cloud.web.render import SPOKEN, render
 from plantroom_shared.errors import PlantroomError
 
 NAV = (
@@ -32,6 +33,8 @@ NAV = (
     NavEntry("teams", "/teams", "Teams", order=110, group="Settings", role=Role.ADMIN),
 )
 router = APIRouter(include_in_schema=False)
+
+_YEAR_S = 365 * 86_400
 
 
 @router.get("/login")
@@ -253,9 +256,15 @@ def change_password(
 def choose_language(
     request: Request, form: Fields, user: CurrentUser, session: WriteSession, services: ServicesDep
 ) -> Response:
-    """For pages, notifications and e-mails; back to where the person was."""
+    """For pages, notifications and e-mails, and the next login here; back to where the person was."""
     services.accounts.choose_language(session, user.name, form.text("language"))
-    return RedirectResponse(_own(urlsplit(request.headers.get("referer", "")).path) or "/", 303)
+    return _speak(request, services, form.text("language"))
+
+
+@router.post("/language")
+def speak(request: Request, form: Fields, services: ServicesDep) -> Response:
+    """Of who is not logged in, in this browser; it changes nothing but what is read."""
+    return _speak(request, services, form.text("language"))
 
 
 @router.post("/account/tokens")
@@ -374,6 +383,18 @@ def _account(
         sessions=services.accounts.sessions(session, user, at),
         this_session=digest(request.cookies.get(COOKIE, "")),
     )
+
+
+def _speak(request: Request, services: Services, language: str) -> Response:
+    """Kept by the browser; back to the page that asked."""
+    there = urlsplit(request.headers.get("referer", ""))
+    response = RedirectResponse((_own(there.path) or "/") + (f"?{there.query}" if there.query else ""), 303)
+    if language in LANGUAGES:
+        secure = services.config.web.secure_cookies
+        response.set_cookie(SPOKEN, language, max_age=_YEAR_S, httponly=True, secure=secure, samesite="lax")
+    else:
+        response.delete_cookie(SPOKEN)
+    return response
 
 
 def _own(path: str) -> str:

@@ -5,12 +5,17 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Request
 from pydantic import AwareDatetime, BaseModel, Field
+from sqlmodel import Session
 
 from plantroom_cloud.dependencies import At, ReadSession, ServicesDep, Technician, WriteSession
 from plantroom_cloud.errors import InvalidError
 from plantroom_cloud.patrols.models import RoundState
 from plantroom_cloud.patrols.visible import visible_point, visible_round
 from plantroom_cloud.patrols.visits import Scan
+from plantroom_cloud.services import Services
+from plantroom_cloud.users.models import User
+from plantroom_cloud.web.language import worded
+from plantroom_cloud.web.render import written_for_phone
 
 router = APIRouter(prefix="/api/v1/patrols/walk", tags=["patrols"])
 
@@ -112,7 +117,8 @@ class Taken(BaseModel):
     counts: bool
     point_id: str | None = None
     round_id: int | None = None
-    text: str
+    text: str  #: with the marks, in the language of the person
+    marks: list[str] = []
 
 
 @router.get("")
@@ -160,8 +166,17 @@ def walk(request: Request, user: Technician, session: ReadSession, services: Ser
 
 
 @router.post("/reports")
-def report(body: Report, user: Technician, session: WriteSession, services: ServicesDep, at: At) -> Taken:
+def report(
+    request: Request, body: Report, user: Technician, session: WriteSession, services: ServicesDep, at: At
+) -> Taken:
     """One at a time, oldest first. What is sent again changes nothing."""
+    taken = _take(body, user, session, services, at)
+    with written_for_phone(request, user):
+        taken.text = ", ".join(worded(part) for part in [taken.text, *taken.marks])
+    return taken
+
+
+def _take(body: Report, user: User, session: Session, services: Services, at: datetime) -> Taken:
     patrols = services.patrols
     round_id = body.round_id
     if round_id is not None:
@@ -197,6 +212,11 @@ def report(body: Report, user: Technician, session: WriteSession, services: Serv
     )
     text = visit.reason or ("presence proven" if visit.proof == "rotating" else "place proven")
     marks = [mark for mark in visit.marks if mark in ("too-fast", "two-places", "no-round")]
-    if marks:
-        text = f"{text} ({', '.join(marks)})"
-    return Taken(ref=body.ref, counts=not visit.reason, point_id=visit.point_id, round_id=visit.round_id, text=text)
+    return Taken(
+        ref=body.ref,
+        counts=not visit.reason,
+        point_id=visit.point_id,
+        round_id=visit.round_id,
+        text=text,
+        marks=marks,
+    )

@@ -192,12 +192,26 @@ _WORDS = {
         *("yes", "no", "on shift", "off shift", "on call"),
     ),
     "web/static/js/chart.js": ("raised", "limit"),
+    "web/static/js/my.js": (
+        *("critical", "high", "medium", "low"),
+        *("parts", "access", "contractor", "safety", "other"),
+        *("travel", "diagnose", "repair", "maintain", "wait"),
+        *("requested", "closed", "cancelled", "rejected"),
+    ),
+    "web/static/js/walk.js": (
+        *("pending", "visited", "early", "late", "skipped", "missed"),
+        *("out-of-order", "implausible"),
+    ),
+    "walks/api.py": (
+        *("too-fast", "two-places", "no-round"),
+        *("malformed", "foreign", "forged", "revoked", "expired", "early", "replayed"),
+    ),
 }
 
 
 def messages(package: Path) -> dict[str, list[str]]:
     """All of them with where they stand."""
-    found = {text: [place] for place, words in _WORDS.items() for text in words}
+    found: dict[str, list[str]] = {}
     readers = (
         ("web/templates", "*.html", of_template),
         ("web/static/js", "*.js", of_script),
@@ -212,6 +226,9 @@ def messages(package: Path) -> dict[str, list[str]]:
                 places = found.setdefault(text, [])
                 if place not in places:
                     places.append(place)
+    for place, words in _WORDS.items():
+        for text in words:
+            found.setdefault(text, []).append(place)
     return found
 
 

@@ -1,5 +1,6 @@
 """Templates to pages."""
 
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -25,6 +26,8 @@ CAMERA_POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; style-src 'self'; script-src 'self' 'wasm-unsafe-eval'; "
     "object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 )
+#: Cookie: the language that somebody chose in this browser.
+SPOKEN = "plantroom_language"
 _templates = Jinja2Templates(directory=Path(__file__).parent / "templates")
 
 
@@ -176,13 +179,25 @@ def render(request: Request, name: str, *, status_code: int = 200, **context: An
 
 
 def reader_of(request: Request, user: User | None) -> Reader:
-    """The language that the person chose, else the browser's; the time zone that the sites of the person share, if they
-    do: else each browser shows its own."""
-    chosen = user.language if user is not None and user.language in language.LANGUAGES else ""
-    spoken = chosen or language.preferred(request.headers.get("accept-language", ""))
+    """The person's language, and the time zone that the sites of the person share, if they do: else each browser shows
+    its own."""
+    spoken = language_of(request, user)
     if user is None:
         return Reader(spoken, "")
     services = request.app.state.services
     with services.database.read() as session:
         zones = {site.timezone for site in services.sites.list(session, user.sites)}
     return Reader(spoken, zones.pop() if len(zones) == 1 else "")
+
+
+def language_of(request: Request, user: User | None) -> str:
+    """What the person chose, else what was chosen in this browser, else what the browser prefers."""
+    for chosen in (user.language if user is not None else "", request.cookies.get(SPOKEN, "")):
+        if chosen in language.LANGUAGES:
+            return chosen
+    return language.preferred(request.headers.get("accept-language", ""))
+
+
+def written_for_phone(request: Request, user: User) -> AbstractContextManager[None]:
+    """Within it `worded` says what a program sends to a page of this person in the language of that page."""
+    return language.written_for(Reader(language_of(request, user)))

@@ -32,7 +32,12 @@ PASSWORD = "correct horse battery"
 #: What somebody without credentials is answered: the way in, and what it needs.
 OPEN = {("GET", "/login"), ("POST", "/login"), ("GET", "/first/{token}"), ("POST", "/first/{token}")}
 #: A script without data, as those in /static; a service worker must lie where it serves.
-OPEN |= {("GET", "/patrols/walk-worker.js"), ("GET", "/my-worker.js")}
+OPEN |= {
+    ("GET", "/patrols/walk-worker.js"),
+    ("GET", "/my-worker.js"),
+    ("GET", "/my.webmanifest"),
+    ("POST", "/language"),
+}
 #: Signed: who has no label gets nothing.
 OPEN |= {(method, path) for method in ("GET", "POST") for path in ("/r/{label}", "/r/follow/{link}")}
 

@@ -10,13 +10,20 @@ import pytest
 from babel.messages.pofile import read_po
 
 import plantroom_cloud
+from plantroom_cloud.costs.models import Activity
+from plantroom_cloud.patrols.models import StopState
 from plantroom_cloud.web import language
 from plantroom_cloud.web.language import CHINESE, ENGLISH, Reader, preferred, worded, written_for
 from plantroom_cloud.web.marking import mark, pieces
 from plantroom_cloud.web.messages import messages, of_program, of_script, of_template
+from plantroom_cloud.workorders.service import HOLD_REASONS
+from tests.unit.cloud.script_literals import bare_texts, unknown_calls
 
 PACKAGE = Path(plantroom_cloud.__file__).parent
 TEMPLATES = sorted((PACKAGE / "web/templates").glob("*.html"))
+SCRIPTS = sorted((PACKAGE / "web/static/js").glob("*.js"))
+#: Reads like prose, and nobody reads it on a page: a selector, a font, what the audit log keeps.
+NOT_READ = {"input, textarea", "italic 48px serif", "from the page"}
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 
 
@@ -81,6 +88,44 @@ def test_texts_of_the_program_and_its_scripts_are_found() -> None:
     assert list(of_program('raise NotFoundError(f"there is no site {site_id!r}")')) == ["there is no site %(site_id)s"]
     assert list(of_program('"""A docstring here."""\nlog.info("not for people")')) == []
     assert list(of_script('note.textContent = tr("No %(what)s came.", {what})')) == ["No %(what)s came."]
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_no_script_says_what_nobody_can_translate(script: Path) -> None:
+    source = script.read_text()
+    bare = [text for text in bare_texts(source) if text not in NOT_READ]
+    assert not bare, f'{script.name}: say these as tr("…"): {bare}'
+    assert not list(unknown_calls(source)), f"{script.name}: give tr named placeholders instead"
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ('note.textContent = yes ? "online" : tr("no network")', ["online"]),
+        ('line.append(make("span", "badge bg-red-lt", `due ${day(at)}`))', ["due"]),
+        ('button.setAttribute("aria-label", step.label + ": answer")', [": answer"]),
+        ('throw new Error("the camera is gone")', ["the camera is gone"]),
+        ('say([late ? "late" : "", why].filter(Boolean).join(", "))', ["late"]),
+        ('const STEPS = {claim: {text: "Take it over"}, done: {text: "Done"}}', ["Take it over", "Done"]),
+        ('say(tr("Reported"), error.name === "NotAllowedError" ? tr("No camera") : "", STEPS["In words"])', []),
+        ('make("div", "card mb-3", task.title); fetch("/api/v1/my"); on("click", "[data-step] button")', []),
+    ],
+)
+def test_bare_texts_of_a_script_are_found_and_its_own_words_are_not(source: str, found: list[str]) -> None:
+    assert list(bare_texts(source)) == found
+
+
+def test_calls_that_no_catalogue_can_hold_are_found() -> None:
+    assert list(unknown_calls('tr("a" + name); tr(`of ${n}`); tr(task.state); tr("fits")')) == [
+        '"a" + name',
+        "`of ${n}`",
+    ]
+
+
+def test_words_that_scripts_say_by_their_value_are_theirs() -> None:
+    said = language.script_texts(CHINESE)
+    words = {*HOLD_REASONS, *StopState, *Activity, "critical", "high", "medium", "low", "out-of-order", "implausible"}
+    assert not [word for word in sorted(map(str, words)) if word not in said]
 
 
 def test_states_and_what_was_put_together_are_translated_and_words_of_people_stay() -> None:

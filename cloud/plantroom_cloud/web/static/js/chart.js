@@ -141,7 +141,7 @@ class TimeChart {
     const p = row.data[2];
     const when = new Date(p.at).toLocaleString(locale, {timeZone});
     return this.series.every
-      ? `${when}\nmean ${short(p.mean)} ${this.unit}\n${short(p.min)} to ${short(p.max)}, ${p.count} values`
+      ? `${when}\n${tr("mean %(mean)s %(unit)s", {mean: short(p.mean), unit: this.unit})}\n${tr("%(least)s to %(most)s, %(count)s values", {least: short(p.min), most: short(p.max), count: p.count})}`
       : `${when}\n${short(p.mean)} ${this.unit}`;
   }
 

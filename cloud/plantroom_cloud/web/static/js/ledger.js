@@ -24,7 +24,7 @@ function paint() {
     animation: false, textStyle: {color: ink}, grid: {left: 48, right: 8, top: 32, bottom: 24},
     legend: {top: 0, textStyle: {color: ink}, itemWidth: 12, itemHeight: 8},
     tooltip: {trigger: "axis", renderMode: "richText", confine: true, backgroundColor: dark ? "#1f2733" : "#fff", textStyle: {color: ink, fontSize: 12}},
-    xAxis: {type: "category", data: slots.map((slot) => new Date(slot).toLocaleTimeString([], {hour: "2-digit", minute: "2-digit"})), axisLabel: {color: ink, hideOverlap: true}},
+    xAxis: {type: "category", data: slots.map((slot) => new Date(slot).toLocaleTimeString(locale, {timeZone, hour: "2-digit", minute: "2-digit"})), axisLabel: {color: ink, hideOverlap: true}},
     yAxis: {type: "value", minInterval: 1, axisLabel: {color: ink}, splitLine: {lineStyle: {color: grid}}},
     series: [
       bars(tr("in time"), (h) => h.received - h.late, "#2b8a3e"), bars(tr("late"), (h) => h.late, "#1098ad"),

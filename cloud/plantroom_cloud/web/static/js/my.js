@@ -1,13 +1,16 @@
 // My tasks and the pool, by thumb, with or without a network.
 const Queue = makeQueue({name: "my", source: "/api/v1/my", target});
 const REFRESH_MS = 20_000, AGAIN_MS = 5000;
-const WORDS = {open: "open", assigned: "yours", accepted: "accepted", "in-progress": "under way", "on-hold": "waits", done: "done"};
+const WORDS = {
+  open: tr("open"), assigned: tr("yours"), accepted: tr("accepted"), "in-progress": tr("under way"), "on-hold": tr("waits"), done: tr("done"),
+};
 const STEPS = {
-  claim: {text: "Take it"}, "take-over": {text: "Take it over"},
-  accept: {text: "Accept"}, start: {text: "Start"},
-  resume: {text: "Go on"}, complete: {text: "Done", ask: "What was done?", photo: true},
-  hold: {text: "It has to wait", ask: "Why does it have to wait?", reasons: true},
-  decline: {text: "Give it back", ask: "Why do you give it back?", needed: true},
+  claim: {text: tr("Take the task")}, "take-over": {text: tr("Take it over")},
+  accept: {text: tr("Accept")}, start: {text: tr("Start")},
+  resume: {text: tr("Go on")}, complete: {text: tr("Done"), ask: tr("What was done?"), photo: true},
+  hold: {text: tr("It has to wait"), ask: tr("Why does it have to wait?"), reasons: true},
+  decline: {text: tr("Give it back"), ask: tr("Why do you give it back?"), needed: true},
+  answer: {text: tr("Answer")}, report: {text: tr("Report")},
 };
 // What the phone believes until the control plane has answered.
 const AFTER = {
@@ -46,7 +49,7 @@ function tasks() { // what the control plane knows, with what still waits on thi
 }
 
 const isMine = (task) => task.assignee === state.desk?.user || task.offered_to === state.desk?.user;
-const day = (moment) => new Date(moment).toLocaleString([], {month: "short", day: "numeric", hour: "2-digit", minute: "2-digit"});
+const stateOf = (task) => task.waiting ? tr("%(state)s, to be sent", {state: WORDS[task.state]}) : WORDS[task.state] ?? tr(task.state);
 
 function card(task) {
   const button = make("button", "card w-100 mb-2 text-start walk-round");
@@ -54,8 +57,8 @@ function card(task) {
   button.dataset.task = task.id;
   const body = make("div", "card-body");
   const line = make("div", "d-flex flex-wrap gap-2 align-items-center");
-  line.append(make("span", `badge ${PRIORITY[task.priority]}`, task.priority), make("span", "badge bg-azure-lt", task.waiting ? `${WORDS[task.state]}, to be sent` : WORDS[task.state] ?? task.state));
-  if (task.due_at) line.append(make("span", "ms-auto text-secondary", `due ${day(task.due_at)}`));
+  line.append(make("span", `badge ${PRIORITY[task.priority]}`, tr(task.priority)), make("span", "badge bg-azure-lt", stateOf(task)));
+  if (task.due_at) line.append(make("span", "ms-auto text-secondary", tr("due %(time)s", {time: day(task.due_at)})));
   body.append(line, make("div", "walk-next task-name", task.title), make("div", "text-secondary", [task.where, task.cause].filter(Boolean).join(" · ")));
   button.append(body);
   button.onclick = () => choose(task.id);
@@ -70,15 +73,12 @@ function show() {
   at("scanning").hidden = Boolean(task) || !state.scanning;
   const mine = all.filter((one) => isMine(one) && one.state !== "done"), pool = all.filter((one) => one.assignee === null);
   for (const [name, found] of [["mine", mine], ["pool", pool]]) {
-    at(`tab-${name}`).textContent = `${name === "mine" ? "Mine" : "Pool"} (${found.length})`;
+    at(`tab-${name}`).textContent = name === "mine" ? tr("Mine (%(count)s)", {count: found.length}) : tr("Pool (%(count)s)", {count: found.length});
     at(`tab-${name}`).classList.toggle("active", state.tab === name);
     at(`tab-${name}`).setAttribute("aria-selected", state.tab === name);
   }
   if (task) showTask(task); else if (state.scanning) showFound(); else showCards(state.tab === "mine" ? mine : pool);
-  const waiting = state.queue.filter((item) => item.state === "waiting");
-  const foreign = waiting.filter((item) => state.desk && item.user !== state.desk.user);
-  at("waiting").hidden = waiting.length === 0;
-  at("waiting").textContent = `${waiting.length} to send${foreign.length ? ` (${foreign.length} by ${foreign[0].user}, who must log in)` : ""}`;
+  showWaiting(state.queue, state.desk?.user);
   showRefused();
 }
 
@@ -86,7 +86,8 @@ function showCards(found) {
   const cards = found.map(card);
   if (!cards.length) {
     const empty = make("div", "empty");
-    const [title, text] = !state.desk ? ["Not loaded yet", "This page has to be opened once with a network."] : state.tab === "mine" ? ["Nothing to do", "Take something from the pool, or wait for the next alarm."] : ["The pool is empty", "Somebody works on everything there is."];
+    const [title, text] = !state.desk ? [tr("Not loaded yet"), tr("This page has to be opened once with a network.")]
+      : state.tab === "mine" ? [tr("Nothing to do"), tr("Take something from the pool, or wait for the next alarm.")] : [tr("The pool is empty"), tr("Somebody works on everything there is.")];
     empty.append(make("p", "empty-title", title), make("p", "empty-subtitle text-secondary", text));
     cards.push(empty);
   }
@@ -95,28 +96,22 @@ function showCards(found) {
 
 function showRefused() { // what the control plane did not take, and what it took too late: until the person has read it
   const lines = [
-    ...state.queue.filter((item) => item.state === "refused" && item.user === state.desk?.user).map((item) => [`${item.kind}: ${item.problem}`, () => Queue.drop(item.order)]),
+    ...state.queue.filter((item) => item.state === "refused" && item.user === state.desk?.user).map((item) => [tr("%(what)s: %(why)s", {what: STEPS[item.kind].text, why: item.problem}), () => Queue.drop(item.order)]),
     ...state.told.map((text) => [text, () => Queue.keep("told", state.told = state.told.filter((one) => one !== text))]),
   ];
   at("refused").hidden = lines.length === 0;
-  at("refused-list").replaceChildren(...lines.map(([text, drop]) => {
-    const line = make("li", "list-group-item d-flex gap-2 align-items-center", text);
-    const button = make("button", "btn btn-sm ms-auto", "OK");
-    button.onclick = async () => { await drop(); await look(); };
-    line.append(button);
-    return line;
-  }));
+  at("refused-list").replaceChildren(...lines.map(([text, drop]) => dismissable(text, async () => { await drop(); await look(); })));
 }
 
 function showTask(task) {
-  at("task-priority").textContent = task.priority;
+  at("task-priority").textContent = tr(task.priority);
   at("task-priority").className = `badge ${PRIORITY[task.priority]}`;
-  at("task-state").textContent = `${WORDS[task.state] ?? task.state}${task.waiting ? ", to be sent" : ""}`;
-  at("task-due").textContent = task.due_at ? `due ${day(task.due_at)}` : `since ${day(task.opened_at)}`;
+  at("task-state").textContent = stateOf(task);
+  at("task-due").textContent = task.due_at ? tr("due %(time)s", {time: day(task.due_at)}) : tr("since %(time)s", {time: day(task.opened_at)});
   at("task-title").textContent = `#${task.id} ${task.title}`;
   at("task-where").textContent = task.where;
   at("task-page").href = `/work-orders/${task.id}`;
-  const facts = [["Cause", task.cause], ["Consequence", task.consequence], ["What to do", task.response], ["More", task.description]].filter(([, text]) => text);
+  const facts = [[tr("Cause"), task.cause], [tr("Consequence"), task.consequence], [tr("What to do"), task.response], [tr("More about it"), task.description]].filter(([, text]) => text);
   at("task-facts").replaceChildren(...facts.flatMap(([name, text]) => [make("dt", "", name), make("dd", "pre-line", text)]));
   chart(task.evidence);
   at("task-steps").replaceChildren(...task.possible.map((step, number) => {
@@ -127,7 +122,7 @@ function showTask(task) {
     return button;
   }));
   if (task.kind === "patrol") {
-    const link = make("a", "btn btn-primary btn-thumb mb-2", "Walk the round");
+    const link = make("a", "btn btn-primary btn-thumb mb-2", tr("Walk the round"));
     link.href = "/patrols/walk";
     at("task-steps").prepend(link);
   }
@@ -142,7 +137,7 @@ function chart(evidence) { // the readings that raised it
   const [first, last, low, high] = [Math.min(...times), Math.max(...times), Math.min(...values), Math.max(...values)];
   const line = document.createElementNS("http://www.w3.org/2000/svg", "polyline");
   line.setAttribute("points", points.map(([time, value]) => `${4 + 292 * (time - first) / (last - first || 1)},${56 - 52 * (value - low) / (high - low || 1)}`).join(" "));
-  at("task-chart").setAttribute("aria-label", `Readings from ${low} to ${high}`);
+  at("task-chart").setAttribute("aria-label", tr("Readings from %(low)s to %(high)s", {low: number(low), high: number(high)}));
   at("task-chart").replaceChildren(line);
 }
 
@@ -150,22 +145,27 @@ function answers(order) { // step → what still waits on this phone
   return new Map(state.queue.filter((item) => item.kind === "answer" && item.report.order_id === order && item.state === "waiting").map((item) => [item.report.step_id, item]));
 }
 
+function given(step, value) { // what somebody answered, as one reads it
+  if (value === null || Array.isArray(value) || step.kind === "signature") return "";
+  return typeof value === "boolean" ? value ? tr("Yes") : tr("No") : number(value);
+}
+
 function showChecklist(task) {
   const steps = (state.lists[task.id]?.items ?? []).flatMap((list) => list.steps);
   const waiting = answers(task.id);
   at("checklist").hidden = steps.length === 0;
-  at("checklist-count").textContent = `${steps.filter((step) => step.verdict || waiting.has(step.id)).length} of ${steps.length}`;
+  at("checklist-count").textContent = tr("%(done)s of %(all)s", {done: steps.filter((step) => step.verdict || waiting.has(step.id)).length, all: steps.length});
   at("checklist-steps").replaceChildren(...steps.map((step) => {
     const line = make("li", "list-group-item walk-stop");
     line.dataset.step = step.id;
     const [mark, kind] = waiting.has(step.id) ? ["…", "wait"] : step.verdict === "failed" ? ["!", "bad"] : step.verdict === "passed" ? ["✓", "done"] : step.verdict ? ["–", "wait"] : ["", ""];
     const last = step.answers.at(-1);
-    const said = waiting.has(step.id) ? "on this phone, to be sent" : [last && !Array.isArray(last.value) && step.kind !== "signature" ? String(last.value) : "", last?.reason].filter(Boolean).join(": ") || step.hint;
+    const said = waiting.has(step.id) ? tr("on this phone, to be sent") : [last ? given(step, last.value) : "", last?.reason].filter(Boolean).join(": ") || step.hint;
     const text = make("div", "flex-fill");
-    text.append(make("div", "", `${step.label}${step.required ? "" : " (if it applies)"}`), make("div", "text-secondary", said));
-    const button = make("button", "btn", step.verdict || waiting.has(step.id) ? "Change" : "Answer");
+    text.append(make("div", "", step.required ? step.label : tr("%(step)s (if it applies)", {step: step.label})), make("div", "text-secondary", said));
+    const button = make("button", "btn", step.verdict || waiting.has(step.id) ? tr("Change") : tr("Answer"));
     button.type = "button";
-    button.setAttribute("aria-label", `${step.label}: answer`);
+    button.setAttribute("aria-label", tr("%(step)s: answer", {step: step.label}));
     button.onclick = () => answer(task, step);
     line.append(make("span", `walk-mark ${kind}`, mark), text, ...(task.assignee === state.desk.user ? [button] : []));
     return line;
@@ -199,11 +199,11 @@ function field(name, label, input) {
 const input = (type, more) => Object.assign(make("input", "form-control"), {type, ...more});
 const area = (more) => Object.assign(make("textarea", "form-control"), {rows: 3, maxLength: 2000, ...more});
 const select = (options) => { const element = make("select", "form-select"); element.append(...options.map(([value, text]) => new Option(text, value))); return element; };
-const picture = () => { const element = input("file"); element.accept = "image/*"; element.setAttribute("capture", "environment"); return field("photo", "Photo", element); };
+const picture = () => { const element = input("file"); element.accept = "image/*"; element.setAttribute("capture", "environment"); return field("photo", tr("Photo"), element); };
 
 async function shrunk(file) {
   if (!file) return undefined;
-  try { return await smaller(file); } catch { say("This file is no picture", false); return undefined; }
+  try { return await smaller(file); } catch { say(tr("This file is no picture"), false); return undefined; }
 }
 
 async function tell(kind, report, photo) {
@@ -216,8 +216,8 @@ async function act(task, step) {
   let image;
   if (question) {
     const fields = [];
-    if (reasons) fields.push(field("reason", "Reason", select(state.desk.hold_reasons.map((reason) => [reason, reason]))));
-    fields.push(field(needed ? "reason" : "note", needed ? "Reason" : "In a few words", area({required: Boolean(needed)})));
+    if (reasons) fields.push(field("reason", tr("Reason"), select(state.desk.hold_reasons.map((reason) => [reason, tr(reason)]))));
+    fields.push(field(needed ? "reason" : "note", needed ? tr("Reason") : tr("In a few words"), area({required: Boolean(needed)})));
     if (photo) fields.push(picture());
     const said = await ask(question, "", text, fields);
     if (!said) return;
@@ -227,34 +227,34 @@ async function act(task, step) {
   } else if (step === "start" && task.device_id) {
     const box = make("label", "form-check");
     const tick = Object.assign(make("input", "form-check-input"), {type: "checkbox", name: "away"});
-    box.append(tick, make("span", "form-check-label", "Its alarms are expected until the work is done: out of service"));
-    const said = await ask("Start", task.title, "Start", [box]);
+    box.append(tick, make("span", "form-check-label", tr("Its alarms are expected until the work is done: out of service")));
+    const said = await ask(tr("Start"), task.title, tr("Start"), [box]);
     if (!said) return;
     report.out_of_service = said.away;
   }
   await tell(step, report, image);
-  say(`${text}: noted`, true);
+  say(tr("%(step)s: noted", {step: text}), true);
   if (["complete", "decline"].includes(step)) choose(null);
 }
 
 async function answer(task, step) {
   const fields = [];
-  const live = step.live ? `The telemetry says ${step.live.value} ${step.live.unit}.` : "";
-  const limits = [step.low !== null ? `at least ${step.low}` : "", step.high !== null ? `at most ${step.high}` : ""].filter(Boolean).join(", ");
+  const live = step.live ? tr("The telemetry says %(value)s %(unit)s.", {value: number(step.live.value), unit: step.live.unit}) : "";
+  const limits = [step.low !== null ? tr("at least %(value)s", {value: number(step.low)}) : "", step.high !== null ? tr("at most %(value)s", {value: number(step.high)}) : ""].filter(Boolean).join(", ");
   let pad = null;
-  if (step.kind === "check") fields.push(field("value", "Is it all right?", select([["true", "Yes"], ["false", "No"]])));
-  else if (step.kind === "number" || step.kind === "meter") fields.push(field("value", `Value${step.unit ? `, ${step.unit}` : ""}`, input("number", {step: "any", inputMode: "decimal", required: true})));
-  else if (step.kind === "choice") fields.push(field("value", "Which", select(step.choices.map((one) => [one, one]))));
-  else if (step.kind === "text") fields.push(field("value", "What", area({required: true})));
+  if (step.kind === "check") fields.push(field("value", tr("Is it all right?"), select([["true", tr("Yes")], ["false", tr("No")]])));
+  else if (step.kind === "number" || step.kind === "meter") fields.push(field("value", step.unit ? tr("Value, %(unit)s", {unit: step.unit}) : tr("Value"), input("number", {step: "any", inputMode: "decimal", required: true})));
+  else if (step.kind === "choice") fields.push(field("value", tr("Which"), select(step.choices.map((one) => [one, one]))));
+  else if (step.kind === "text") fields.push(field("value", tr("What"), area({required: true})));
   else if (step.kind === "photo") { fields.push(picture()); fields[0].querySelector("input").required = true; }
   else fields.push((pad = signature()).element);
-  fields.push(field("verdict", "So", select([["passed", "As it is"], ["failed", "It fails, because …"], ["not-applicable", "It does not apply, because …"]])), field("note", "Because", area({rows: 2})));
+  fields.push(field("verdict", tr("Result"), select([["passed", tr("As it is")], ["failed", tr("It fails, because …")], ["not-applicable", tr("It does not apply, because …")]])), field("note", tr("Because"), area({rows: 2})));
   if (step.counter) {
     const box = make("label", "form-check");
-    box.append(Object.assign(make("input", "form-check-input"), {type: "checkbox", name: "confirmed"}), make("span", "form-check-label", "The counter did go backwards"));
+    box.append(Object.assign(make("input", "form-check-input"), {type: "checkbox", name: "confirmed"}), make("span", "form-check-label", tr("The counter did go backwards")));
     fields.push(box);
   }
-  const said = await ask(step.label, [step.hint, limits, live].filter(Boolean).join(" "), "Take it", fields);
+  const said = await ask(step.label, [step.hint, limits, live].filter(Boolean).join(" "), tr("Save the answer"), fields);
   if (!said) return;
   const image = pad ? await pad.picture() : await shrunk(said.photo);
   if (step.kind === "photo" && !image && said.verdict !== "not-applicable") return;
@@ -265,14 +265,14 @@ async function answer(task, step) {
 function signature() { // drawn with a finger
   const element = make("div", "mb-2"), canvas = make("canvas", "task-pad");
   Object.assign(canvas, {width: 600, height: 240});
-  canvas.setAttribute("aria-label", "Sign here with a finger");
+  canvas.setAttribute("aria-label", tr("Sign here with a finger"));
   const pen = canvas.getContext("2d");
   Object.assign(pen, {lineWidth: 4, lineCap: "round", fillStyle: "#fff"});
   pen.fillRect(0, 0, 600, 240);
   const place = (event) => { const box = canvas.getBoundingClientRect(); return [(event.clientX - box.left) * 600 / box.width, (event.clientY - box.top) * 240 / box.height]; };
   canvas.onpointerdown = (event) => { canvas.setPointerCapture(event.pointerId); pen.beginPath(); pen.moveTo(...place(event)); };
   canvas.onpointermove = (event) => { if (event.buttons) { pen.lineTo(...place(event)); pen.stroke(); } };
-  element.append(make("div", "form-label", "Signature"), canvas);
+  element.append(make("div", "form-label", tr("Signature")), canvas);
   return {element, picture: () => new Promise((resolve) => canvas.toBlob(resolve, "image/png"))};
 }
 
@@ -282,34 +282,28 @@ async function choose(id) {
   show();
 }
 
-function say(text, good) {
-  at("said").textContent = text;
-  at("said").className = `walk-said ${good === undefined ? "" : good ? "good" : "bad"}`;
-  if (good !== undefined) navigator.vibrate?.(good ? 80 : [80, 80, 80]);
-}
-
 function showFound() {
   const found = state.found;
   if (!found) { at("found").replaceChildren(); return; }
   const head = make("div", "card mb-3"), body = make("div", "card-body");
   body.append(make("div", "walk-next", found.name), make("div", "text-secondary", [found.code, found.where].filter(Boolean).join(" · ")));
   const list = make("dl", "mb-0 mt-2");
-  for (const reading of found.readings) list.append(make("dt", "", reading.label), make("dd", "", `${typeof reading.value === "number" ? Number(reading.value.toPrecision(4)) : reading.value} ${reading.unit}`));
+  for (const reading of found.readings) list.append(make("dt", "", reading.label), make("dd", "", `${number(reading.value)} ${reading.unit}`));
   body.append(list);
   head.append(body);
-  const report = make("button", "btn btn-primary btn-thumb mb-3", "Report something here");
+  const report = make("button", "btn btn-primary btn-thumb mb-3", tr("Report something here"));
   report.type = "button";
   report.id = "report";
   report.onclick = async () => {
-    const urgencies = [["critical", "At once"], ["high", "Today"], ["medium", "This week"], ["low", "When somebody is here"]];
+    const urgencies = [["critical", tr("At once")], ["high", tr("Today")], ["medium", tr("This week")], ["low", tr("When somebody is here")]];
     const urgency = select(urgencies);
     urgency.value = "medium";
-    const said = await ask("What did you see?", found.name, "Report it", [field("text", "What", area({required: true})), field("priority", "How urgent", urgency), picture()]);
+    const said = await ask(tr("What did you see?"), found.name, tr("Report it"), [field("text", tr("What"), area({required: true})), field("priority", tr("How urgent"), urgency), picture()]);
     if (!said) return;
     const image = await shrunk(said.photo);
     if (said.photo && !image) return;
     await tell("report", {label: found.label, text: said.text, priority: said.priority}, image);
-    say("Reported", true);
+    say(tr("Reported"), true);
   };
   at("found").replaceChildren(head, report, ...found.orders.map(card));
 }
@@ -321,12 +315,12 @@ async function scanned(text) {
   if (before && Date.now() - before < AGAIN_MS) return; // the camera still looks at the same one
   try {
     const answered = await fetch(`/api/v1/my/assets/${encodeURIComponent(label)}`, {signal: AbortSignal.timeout(15_000)});
-    if (!answered.ok) throw new Error((await answered.json().catch(() => ({}))).detail || `the server says ${answered.status}`);
+    if (!answered.ok) throw new Error((await answered.json().catch(() => ({}))).detail || tr("The server says %(status)s.", {status: answered.status}));
     state.found = {...await answered.json(), label};
     stopCamera();
     say("", undefined);
   } catch (error) {
-    say(error instanceof TypeError || error.name === "TimeoutError" ? "There is no network: what stands behind a label is not known here" : error.message, false);
+    say(error instanceof TypeError || error.name === "TimeoutError" ? tr("There is no network: what stands behind a label is not known here") : error.message, false);
   }
   show();
 }
@@ -346,7 +340,7 @@ async function openCamera() {
     await Camera.start(at("video"), scanned);
   } catch (error) {
     stopCamera();
-    say(error.name === "NotAllowedError" ? "The camera was not allowed; type what stands under the code" : error.message, false);
+    say(why(error), false);
   }
 }
 
@@ -364,7 +358,7 @@ async function refresh() {
     await refreshLists();
   } catch (error) {
     online(false);
-    if (error.message.startsWith("log in")) trouble(error.message);
+    if (error.loggedOut) trouble(error);
   }
   await look();
 }
@@ -377,21 +371,6 @@ async function refreshLists() { // of my own tasks, so that they can be answered
   }
   state.lists = lists;
   await Queue.keep("lists", lists);
-}
-
-function online(yes) {
-  at("network").textContent = yes ? "online" : "no network";
-  at("network").className = `badge ${yes ? "bg-green-lt" : "bg-red-lt"}`;
-}
-
-function trouble(text) {
-  at("problem").hidden = false;
-  at("problem").textContent = text;
-  if (text.startsWith("log in")) {
-    const link = make("a", "ms-2", "Log in");
-    link.href = "/login?next=/my";
-    at("problem").append(link);
-  }
 }
 
 at("tab-mine").onclick = () => { state.tab = "mine"; show(); };
@@ -409,11 +388,11 @@ at("typed").onsubmit = (event) => {
 Queue.follow(look);
 document.addEventListener("my:taken", async ({detail: {item, taken}}) => {
   if (taken.applied !== false) return;
-  state.told.push(`#${taken.work_order_id}, ${STEPS[item.kind]?.text ?? item.kind}: ${taken.text}. Your words and pictures are kept in its story.`);
+  state.told.push(tr("#%(order)s, %(step)s: %(why)s. Your words and pictures are kept in its story.", {order: taken.work_order_id, step: STEPS[item.kind].text, why: taken.text}));
   await Queue.keep("told", state.told);
 });
 document.addEventListener("my:sent", refresh);
-document.addEventListener("my:stuck", ({detail}) => { online(false); if (detail.startsWith("log in")) trouble(detail); });
+document.addEventListener("my:stuck", ({detail}) => { online(false); if (detail.loggedOut) trouble(detail); });
 addEventListener("offline", () => online(false));
 addEventListener("online", refresh);
 document.addEventListener("visibilitychange", () => { if (document.hidden) stopCamera(); else refresh(); });
@@ -426,9 +405,5 @@ setInterval(() => { if (!document.hidden) refresh(); }, REFRESH_MS);
   await look();
   await refresh();
   void Queue.send();
-  try {
-    await navigator.serviceWorker?.register("/my-worker.js", {scope: "/my"});
-  } catch (error) {
-    trouble(`Without a network this page will not open: ${error.message}`);
-  }
+  await openOffline("/my-worker.js", "/my");
 })();

@@ -22,7 +22,7 @@ function draw() {
   const svg = shown.codes.get(window);
   document.getElementById("code").innerHTML = svg ?? "";
   document.getElementById("code").dataset.window = window;
-  document.getElementById("state").textContent = svg ? "" : "No connection: no code can be shown.";
+  document.getElementById("state").textContent = svg ? "" : tr("No connection: no code can be shown.");
   shown.window = svg ? window : null;
 }
 

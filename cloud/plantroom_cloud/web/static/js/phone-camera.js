@@ -8,7 +8,7 @@ const Camera = (() => {
       const element = document.createElement("script");
       element.src = path;
       element.onload = resolve;
-      element.onerror = () => reject(new Error("the code reader could not be loaded; open this page once with a network"));
+      element.onerror = () => reject(new Error(tr("The code reader could not be loaded; open this page once with a network.")));
       document.head.append(element);
     });
   }
@@ -37,7 +37,7 @@ const Camera = (() => {
   }
 
   async function start(video, seen) {
-    if (!navigator.mediaDevices?.getUserMedia) throw new Error("this browser gives no camera here; type the code instead");
+    if (!navigator.mediaDevices?.getUserMedia) throw new Error(tr("This browser gives no camera here; type the code instead."));
     stream = await navigator.mediaDevices.getUserMedia({video: {facingMode: "environment", width: {ideal: 1280}}});
     video.srcObject = stream;
     await video.play();

@@ -59,6 +59,12 @@ function makeQueue({name, source, target}) {
     return post(path, JSON.stringify({...report, ref: item.ref}), "application/json", csrf);
   }
 
+  function refused(status) { // why there is no answer to use
+    const loggedOut = status === 401;
+    const text = loggedOut ? tr("Log in again; what you did is kept.") : tr("The server says %(status)s.", {status});
+    return Object.assign(new Error(text), {loggedOut});
+  }
+
   async function drain() {
     let data = await kept("data");
     let renewed = false;
@@ -76,10 +82,10 @@ function makeQueue({name, source, target}) {
         data = await refresh();
         continue;
       } else if (answer.status === 401 || answer.status === 403 || answer.status === 429 || answer.status >= 500) {
-        throw new Error(answer.status === 401 ? "log in again; what you did is kept" : `the server says ${answer.status}`);
+        throw refused(answer.status);
       } else { // it will never be taken: the person is told, and the ones behind it go on
         item.state = "refused";
-        item.problem = (await answer.json().catch(() => ({}))).detail || `refused (${answer.status})`;
+        item.problem = (await answer.json().catch(() => ({}))).detail || tr("refused (%(status)s)", {status: answer.status});
         await put(item);
       }
       changed();
@@ -96,7 +102,7 @@ function makeQueue({name, source, target}) {
       tries = 0;
       if ((await all()).every((item) => item.state !== "waiting")) document.dispatchEvent(new CustomEvent(`${name}:sent`));
     } catch (error) {
-      document.dispatchEvent(new CustomEvent(`${name}:stuck`, {detail: error.message}));
+      document.dispatchEvent(new CustomEvent(`${name}:stuck`, {detail: error}));
       timer = setTimeout(send, RETRY_MS[Math.min(tries++, RETRY_MS.length - 1)]);
     } finally {
       running = false;
@@ -106,7 +112,7 @@ function makeQueue({name, source, target}) {
 
   async function refresh() { // the page's data and the token from the control plane; throws when it cannot be reached
     const answer = await fetch(source, {signal: AbortSignal.timeout(15_000)});
-    if (!answer.ok) throw new Error(answer.status === 401 ? "log in again; what you did is kept" : `the server says ${answer.status}`);
+    if (!answer.ok) throw refused(answer.status);
     const data = await answer.json();
     await keep("data", data);
     return data;

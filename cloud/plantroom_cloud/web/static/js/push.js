@@ -16,9 +16,9 @@
         body: JSON.stringify({ kind: "web-push", address: endpoint, keys, label: navigator.userAgent.slice(0, 60) }),
       });
       if (!answer.ok) throw new Error((await answer.json()).detail);
-      location.assign("/notifications?told=This browser gets pushes now.");
+      location.assign(`/notifications?told=${encodeURIComponent(tr("This browser gets pushes now."))}`);
     } catch (error) {
-      location.assign(`/notifications?told=${encodeURIComponent(`No pushes to this browser: ${error.message}`)}`);
+      location.assign(`/notifications?told=${encodeURIComponent(tr("No pushes to this browser: %(why)s", {why: error.message}))}`);
     }
   });
 })();

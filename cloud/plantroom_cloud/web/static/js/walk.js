@@ -1,7 +1,10 @@
 // Walking a round: what comes next, by thumb, with or without a network.
 const AGAIN_MS = 5000, REFRESH_MS = 20_000;
 const DONE = ["visited", "early", "late", "skipped"];
-const WORDS = {released: "to walk", "in-progress": "under way", complete: "complete", "complete-with-deviations": "with deviations", missed: "missed"};
+const WORDS = {
+  released: tr("to walk"), "in-progress": tr("under way"), complete: tr("complete"), "complete-with-deviations": tr("with deviations"), missed: tr("missed"),
+};
+const KINDS = {scan: tr("Scan"), skip: tr("Left out"), finding: tr("Report")};
 const Queue = makeQueue({
   name: "walk", source: "/api/v1/patrols/walk",
   target: (item) => ({path: "/api/v1/patrols/walk/reports", report: {...item.report, kind: item.kind, ...(item.photoId && {photos: [item.photoId]})}}),
@@ -9,6 +12,7 @@ const Queue = makeQueue({
 const state = {walk: null, queue: [], chosen: null, seen: new Map(), lastPoint: null};
 
 const pointOf = (code) => { const parts = code.toUpperCase().split(":"); return parts[0] === "P1" && parts.length >= 3 ? parts[1].toLowerCase() : null; };
+const nameOf = (point) => state.walk.points.find((one) => one.id === point)?.name ?? point;
 const mine = () => state.queue.filter((item) => item.user === state.walk?.user);
 
 function stopsOf(round) { // with what still waits on this phone laid over what the control plane knows
@@ -28,19 +32,13 @@ function show() {
   at("rounds").hidden = Boolean(round);
   at("round").hidden = !round;
   if (round) showRound(round); else showRounds(rounds);
-  const waiting = state.queue.filter((item) => item.state === "waiting");
-  const foreign = waiting.filter((item) => state.walk && item.user !== state.walk.user);
-  at("waiting").hidden = waiting.length === 0;
-  at("waiting").textContent = `${waiting.length} to send${foreign.length ? ` (${foreign.length} by ${foreign[0].user}, who must log in)` : ""}`;
+  showWaiting(state.queue, state.walk?.user);
   const refused = mine().filter((item) => item.state === "refused");
   at("refused").hidden = refused.length === 0;
-  at("refused-list").replaceChildren(...refused.map((item) => {
-    const line = make("li", "list-group-item d-flex gap-2 align-items-center", `${item.kind}, ${clock(item.report.at)}: ${item.problem}`);
-    const button = make("button", "btn btn-sm ms-auto", "OK");
-    button.onclick = async () => { await Queue.drop(item.order); await look(); };
-    line.append(button);
-    return line;
-  }));
+  at("refused-list").replaceChildren(...refused.map((item) => dismissable(
+    tr("%(what)s, %(time)s: %(why)s", {what: KINDS[item.kind], time: clock(item.report.at), why: item.problem}),
+    async () => { await Queue.drop(item.order); await look(); },
+  )));
 }
 
 function showRounds(rounds) {
@@ -50,17 +48,20 @@ function showRounds(rounds) {
     card.type = "button";
     card.dataset.round = round.id;
     const body = make("div", "card-body");
-    body.append(make("div", "walk-next", round.name), make("div", "text-secondary", `due ${clock(round.due_at)}, until ${clock(round.closes_at)} · ${round.stops.length} points · ${WORDS[round.state]}${round.assignee ? ` · ${round.assignee}` : ""}`));
+    const times = tr("due %(due)s, until %(end)s", {due: clock(round.due_at), end: clock(round.closes_at)});
+    const facts = [times, tr("%(count)s points", {count: round.stops.length}), WORDS[round.state], round.assignee].filter(Boolean);
+    body.append(make("div", "walk-next", round.name), make("div", "text-secondary", facts.join(" · ")));
     card.append(body);
     card.onclick = () => choose(round.id);
     return card;
   });
   if (!lines.length) {
     const empty = make("div", "empty");
-    empty.append(make("p", "empty-title", state.walk ? "Nothing to walk now" : "Not loaded yet"), make("p", "empty-subtitle text-secondary", state.walk ? "The next round appears here ahead of its time." : "This page has to be opened once with a network."));
+    const [title, text] = state.walk ? [tr("Nothing to walk now"), tr("The next round appears here ahead of its time.")] : [tr("Not loaded yet"), tr("This page has to be opened once with a network.")];
+    empty.append(make("p", "empty-title", title), make("p", "empty-subtitle text-secondary", text));
     lines.push(empty);
   }
-  at("rounds").replaceChildren(make("h1", "page-title mb-3", "Rounds"), ...lines);
+  at("rounds").replaceChildren(make("h1", "page-title mb-3", tr("Rounds")), ...lines);
 }
 
 function showRound(round) {
@@ -70,10 +71,13 @@ function showRound(round) {
   at("round-name").textContent = round.name;
   at("round-state").textContent = WORDS[round.state];
   at("round-state").className = `ms-auto badge ${round.state === "complete" ? "bg-green-lt" : round.state === "missed" ? "bg-red-lt" : "bg-azure-lt"}`;
-  at("round-due").textContent = `Due ${clock(round.due_at)}, until ${clock(round.closes_at)}. ${done} of ${stops.length} points.${round.ordered ? "" : " Any order."}`;
+  const facts = {due: clock(round.due_at), end: clock(round.closes_at), done, all: stops.length};
+  at("round-due").textContent = round.ordered
+    ? tr("Due %(due)s, until %(end)s. %(done)s of %(all)s points.", facts)
+    : tr("Due %(due)s, until %(end)s. %(done)s of %(all)s points. Any order.", facts);
   at("progress").setAttribute("aria-valuenow", Math.round(100 * done / stops.length));
   at("progress-bar").value = Math.round(100 * done / stops.length);
-  at("next-name").textContent = next ? next.name : "All points are done";
+  at("next-name").textContent = next ? next.name : tr("All points are done");
   at("next-place").textContent = next ? next.location : "";
   at("next-task").textContent = next ? next.instructions : "";
   at("skip").disabled = !next;
@@ -85,7 +89,8 @@ function showRound(round) {
     const [mark, kind] = stop.waiting ? ["…", "wait"] : stop.state === "missed" ? ["!", "bad"] : stop.state === "skipped" ? ["–", "wait"] : DONE.includes(stop.state) ? ["✓", "done"] : [String(stop.position), ""];
     const text = make("div", "");
     text.append(make("div", "", stop.name));
-    const said = stop.waiting ? "on this phone, to be sent" : [stop.state === "pending" ? `until ${clock(stop.closes_at)}` : stop.state, stop.visited_at ? clock(stop.visited_at) : "", ...stop.deviations].filter(Boolean).join(", ");
+    const known = [stop.state === "pending" ? tr("until %(time)s", {time: clock(stop.closes_at)}) : tr(stop.state), stop.visited_at ? clock(stop.visited_at) : "", ...stop.deviations.map((mark) => tr(mark))];
+    const said = stop.waiting ? tr("on this phone, to be sent") : known.filter(Boolean).join(", ");
     text.append(make("div", "text-secondary", said));
     line.append(make("span", `walk-mark ${kind}`, mark), text);
     return line;
@@ -97,12 +102,6 @@ async function choose(id) {
   await Queue.keep("chosen", id);
   if (id === null) stopCamera();
   show();
-}
-
-function say(text, good) {
-  at("said").textContent = text;
-  at("said").className = `walk-said ${good === undefined ? "" : good ? "good" : "bad"}`;
-  if (good !== undefined) navigator.vibrate?.(good ? 80 : [80, 80, 80]);
 }
 
 async function tell(kind, report, photo) {
@@ -117,28 +116,28 @@ async function scanned(code) {
   const point = pointOf(code);
   const here = round ? stopsOf(round).filter((one) => one.point_id === point) : [];
   const stop = here.find((one) => !DONE.includes(one.state) && !one.waiting);
-  if (here.length && !stop && before) { say(`${here[0].name}: scanned already`); return; }
-  const known = point && (state.walk.points.find((one) => one.id === point)?.name ?? point);
+  if (here.length && !stop && before) { say(tr("%(point)s: scanned already", {point: here[0].name})); return; }
   state.lastPoint = point ?? state.lastPoint;
   await tell("scan", {code, round_id: stop ? round.id : null});
-  say(known ? (stop ? `${known}: scanned` : `${known}: not asked for on this round now`) : "This is no patrol code", Boolean(stop));
+  const said = {point: point && nameOf(point)};
+  say(!point ? tr("This is no patrol code") : stop ? tr("%(point)s: scanned", said) : tr("%(point)s: not asked for on this round now", said), Boolean(stop));
 }
 
 function stopCamera() {
   Camera.stop(at("video"));
   at("camera").hidden = true;
-  at("scan").textContent = "Scan the code";
+  at("scan").textContent = tr("Scan the code");
 }
 
 async function toggleCamera() {
   if (Camera.running) return stopCamera();
   at("camera").hidden = false;
-  at("scan").textContent = "Stop scanning";
+  at("scan").textContent = tr("Stop scanning");
   try {
     await Camera.start(at("video"), scanned);
   } catch (error) {
     stopCamera();
-    say(error.name === "NotAllowedError" ? "The camera was not allowed; type the code instead" : error.message, false);
+    say(why(error), false);
   }
 }
 
@@ -164,24 +163,9 @@ async function refresh() {
     online(true);
   } catch (error) {
     online(false);
-    if (error.message.startsWith("log in")) trouble(error.message);
+    if (error.loggedOut) trouble(error);
   }
   await look();
-}
-
-function online(yes) {
-  at("network").textContent = yes ? "online" : "no network";
-  at("network").className = `badge ${yes ? "bg-green-lt" : "bg-red-lt"}`;
-}
-
-function trouble(text) {
-  at("problem").hidden = false;
-  at("problem").textContent = text;
-  if (text.startsWith("log in")) {
-    const link = make("a", "ms-2", "Log in");
-    link.href = "/login?next=/patrols/walk";
-    at("problem").append(link);
-  }
 }
 
 at("scan").onclick = toggleCamera;
@@ -208,25 +192,25 @@ at("report-form").onsubmit = async (event) => {
   try {
     photo = file && await smaller(file);
   } catch {
-    say("This file is no picture", false);
+    say(tr("This file is no picture"), false);
     return;
   }
   at("report-dialog").close();
   await tell("finding", {point_id: at("report-point").value, text: at("report-text").value, priority: at("report-priority").value, round_id: state.chosen}, photo);
-  say("Reported", true);
+  say(tr("Reported"), true);
 };
 at("skip-form").onsubmit = async (event) => {
   event.preventDefault();
   at("skip-dialog").close();
   await tell("skip", {round_id: state.chosen, position: Number(at("skip").dataset.position), reason: at("skip-reason").value});
-  say("Left out", true);
+  say(tr("Left out"), true);
 };
 Queue.follow(look);
 document.addEventListener("walk:taken", ({detail}) => {
-  if (detail.item.kind === "scan") say(`${detail.taken.point_id ?? "code"}: ${detail.taken.text}`, detail.taken.counts);
+  if (detail.item.kind === "scan") say(detail.taken.point_id ? tr("%(what)s: %(why)s", {what: nameOf(detail.taken.point_id), why: detail.taken.text}) : detail.taken.text, detail.taken.counts);
 });
 document.addEventListener("walk:sent", refresh);
-document.addEventListener("walk:stuck", ({detail}) => { online(false); if (detail.startsWith("log in")) trouble(detail); });
+document.addEventListener("walk:stuck", ({detail}) => { online(false); if (detail.loggedOut) trouble(detail); });
 addEventListener("offline", () => online(false));
 addEventListener("online", refresh);
 document.addEventListener("visibilitychange", () => { if (document.hidden) { if (Camera.running) stopCamera(); } else refresh(); });
@@ -238,9 +222,5 @@ setInterval(() => { if (!document.hidden) refresh(); }, REFRESH_MS);
   await look();
   await refresh();
   void Queue.send();
-  try {
-    await navigator.serviceWorker?.register("/patrols/walk-worker.js", {scope: "/patrols/walk"});
-  } catch (error) {
-    trouble(`Without a network this page will not open: ${error.message}`);
-  }
+  await openOffline("/patrols/walk-worker.js", "/patrols/walk");
 })();
