@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+# Files of tests that run side by side. More than two want more than two cores: some tests time what they see.
+JOBS   ?= 2
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
@@ -14,7 +16,7 @@ lab: $(VENV)/.lab assets ## Everything on one machine: simulators, broker, gatew
 	@$(BIN)/plantroom-sim lab $(ARGS)
 
 test: $(VENV)/.dev assets servers ## All tests, against a real broker, databases and browser (ARGS="-k outbox")
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 check: $(VENV)/.dev ## Format, lint, strict types, import contracts
 	$(BIN)/ruff format --check .

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlmodel import SQLModel
 
 from plantroom_cloud.database import Database
 from plantroom_cloud.models import metadata
@@ -21,7 +22,12 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="module", autouse=True)
 def _settled() -> None:
     """What earlier modules left for good is looked through no more: each test of an event loop ends with a collection,
-    and one over all that thousands of tests have made took seconds."""
+    and one over all that thousands of tests have made took seconds.
+
+    SQLAlchemy keeps, per table, the last hundred statements of engines that are gone: with an engine a test that came
+    to a gigabyte and more."""
+    for mapper in SQLModel._sa_registry.mappers:
+        mapper.__dict__.pop("_compiled_cache", None)  # made anew when asked for
     gc.collect()
     gc.freeze()
 
@@ -48,7 +54,7 @@ def influxdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InfluxDb]:
 def postgres() -> Iterator[Postgres]:
     """One PostgreSQL for the whole run; make a database of your own in it, and do not stop it."""
     # not in pytest's folder: another run that begins meanwhile closes that to all but root, and PostgreSQL is not root
-    server = Postgres(Path(tempfile.mkdtemp(prefix="plantroom-postgres-")))
+    server = Postgres(Path(tempfile.mkdtemp(prefix="plantroom-postgres-")), durable=False)
     server.server.start()
     yield server
     server.server.stop(signal.SIGINT)  # fast: waits for no client

@@ -21,9 +21,11 @@ def _bin() -> Path:
 
 
 class Postgres:
-    """A cluster of its own on a free port, in a folder of its own."""
+    """A cluster of its own on a free port, in a folder of its own.
 
-    def __init__(self, folder: Path) -> None:
+    What is not `durable` survives a kill -9 of the server, but no power cut, and is several times as fast."""
+
+    def __init__(self, folder: Path, *, durable: bool = True) -> None:
         self.port = free_port()
         self.dir = folder
         self._as = _AS_POSTGRES if os.geteuid() == 0 else []
@@ -40,9 +42,10 @@ class Postgres:
             check=True,
             capture_output=True,
         )
+        command: list[str | Path] = [*self._as, _bin() / "postgres", "-D", data, "-p", str(self.port)]
         self.server = Server(
             "postgres",
-            [*self._as, _bin() / "postgres", "-D", data, "-p", str(self.port), "-k", folder, "-h", "127.0.0.1"],
+            [*command, "-k", folder, "-h", "127.0.0.1", "-c", "fsync=on" if durable else "fsync=off"],
             log=folder / "postgres.log",
             ready=self._answers,
         )
