@@ -130,7 +130,7 @@ def build(config: CloudConfig, clock: Clock) -> Services:
     files = FileService()
     photos = PhotoService(files)
     assets = AssetService(sites, users, work_orders, photos)
-    checklists = ChecklistService(work_orders, devices, assets, photos)
+    checklists = ChecklistService(work_orders, devices, assets, photos, telemetry.near)
     work_orders.guard(checklists.guard)
     patrols = PatrolService(alarms, work_orders, gateways, devices, users, photos)
     weighings = WeighingService(read_scan)

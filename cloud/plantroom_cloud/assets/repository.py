@@ -13,6 +13,12 @@ def by_code(session: Session, code: str) -> Asset | None:
     return session.exec(select(Asset).where(Asset.code == code)).first()
 
 
+def by_ids(session: Session, asset_ids: Collection[int]) -> dict[int, Asset]:
+    """Those that there are."""
+    found = session.exec(select(Asset).where(col(Asset.id).in_(asset_ids))) if asset_ids else ()
+    return {asset.id: asset for asset in found if asset.id is not None}
+
+
 def assets(session: Session, sites: Sequence[str], *, retired: bool = False) -> list[Asset]:
     """All of these sites, by code."""
     query = select(Asset).order_by(col(Asset.code))

@@ -41,6 +41,10 @@ class AssetService:
             raise NotFoundError(f"there is no asset {asset_id}")
         return asset
 
+    def of_ids(self, session: Session, asset_ids: Collection[int]) -> dict[int, Asset]:
+        """Those of these ids that there are."""
+        return repository.by_ids(session, asset_ids)
+
     def list(self, session: Session, sites: Sequence[str] = (), *, retired: bool = False) -> Sequence[Asset]:
         """By code."""
         return repository.assets(session, sites, retired=retired)

@@ -193,7 +193,7 @@ def of_order(order_id: Id, user: Viewer, session: ReadSession, services: Service
     visible_order(session, services, user, order_id)
     follows = services.checklists.follows(session, order_id)
     return OrderChecklists(
-        items=[_checklist(session, services, one) for one in services.checklists.of_order(session, order_id, at)],
+        items=[checklist_out(session, services, one) for one in services.checklists.of_order(session, order_id, at)],
         follows=None
         if follows is None
         else FollowsOut(
@@ -248,7 +248,8 @@ def keep(services: Services, session: Session, user: User, template: ChecklistTe
     return found
 
 
-def _checklist(session: Session, services: Services, one: Checklist) -> ChecklistOut:
+def checklist_out(session: Session, services: Services, one: Checklist) -> ChecklistOut:
+    """As the API says it."""
     attached = one.attached
     assert attached.id is not None
     return ChecklistOut(

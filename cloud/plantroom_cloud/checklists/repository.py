@@ -1,6 +1,6 @@
 """Queries over checklists."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlmodel import Session, col, func, select
@@ -35,10 +35,16 @@ def locked_template(session: Session, template_id: int) -> ChecklistTemplate | N
     return session.exec(query.execution_options(populate_existing=True)).first()
 
 
-def attached(session: Session, order_id: int) -> list[OrderChecklist]:
-    """Of an order, as they were attached."""
-    query = select(OrderChecklist).where(OrderChecklist.work_order_id == order_id).order_by(col(OrderChecklist.id))
-    return list(session.exec(query))
+def attached(session: Session, order_ids: Collection[int]) -> list[OrderChecklist]:
+    """Of these orders, as they were attached."""
+    query = select(OrderChecklist).where(col(OrderChecklist.work_order_id).in_(order_ids))
+    return list(session.exec(query.order_by(col(OrderChecklist.id))))
+
+
+def with_steps(session: Session, order_ids: Collection[int]) -> set[int]:
+    """Those of these orders that have something to answer."""
+    query = select(OrderStep.work_order_id).where(col(OrderStep.work_order_id).in_(order_ids)).distinct()
+    return set(session.exec(query))
 
 
 def attached_template(session: Session, order_id: int, template_id: int) -> OrderChecklist | None:
@@ -47,9 +53,9 @@ def attached_template(session: Session, order_id: int, template_id: int) -> Orde
     return session.exec(query.where(OrderChecklist.template_id == template_id)).first()
 
 
-def steps(session: Session, order_id: int) -> list[OrderStep]:
-    """Of an order, in order."""
-    query = select(OrderStep).where(OrderStep.work_order_id == order_id)
+def steps(session: Session, order_ids: Collection[int]) -> list[OrderStep]:
+    """Of these orders, in order."""
+    query = select(OrderStep).where(col(OrderStep.work_order_id).in_(order_ids))
     return list(session.exec(query.order_by(col(OrderStep.checklist_id), col(OrderStep.position))))
 
 

@@ -1,6 +1,6 @@
 """Checklists on work orders: attached as a copy, answered step by step, a fail opens its follow-up order."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,12 +18,18 @@ from plantroom_cloud.devices.service import DeviceService
 from plantroom_cloud.errors import ConflictError, InvalidError, NotFoundError
 from plantroom_cloud.photos.service import PhotoService
 from plantroom_cloud.stream.service import record_change
+from plantroom_cloud.telemetry.rollup import Point
+from plantroom_cloud.telemetry.store import StoreUnavailableError
 from plantroom_cloud.workorders.models import FINISHED, WorkOrder, WorkOrderState
 from plantroom_cloud.workorders.service import WorkOrderService
 from plantroom_shared.quality import Quality
 
 #: A value of the telemetry stands beside a reading of the meter that was taken within this time of it.
 NEAR = timedelta(minutes=15)
+
+
+#: The stored value of a device's metric nearest to a moment, no further away than this; raises StoreUnavailableError.
+Near = Callable[[str, str, datetime, timedelta], Point | None]
 
 
 @dataclass(frozen=True)
@@ -76,13 +82,15 @@ class ChecklistService:
     """Works in the session it is given."""
 
     def __init__(
-        self, work_orders: WorkOrderService, devices: DeviceService, assets: AssetService, photos: PhotoService
-    ) -> None:
+        self, work_orders: WorkOrderService, devices: DeviceService, assets: AssetService, photos: PhotoService,
+        near: Near,
+    ) -> None:  # fmt: skip
         self.templates = TemplateBook()
         self._work_orders = work_orders
         self._devices = devices
         self._assets = assets
         self._photos = photos
+        self._near = near
 
     def attach(self, session: Session, order_id: int, template_id: int, actor: str, at: datetime) -> OrderChecklist:
         """Copy a template's steps to an order; attached again it stays as it is. Raises NotFoundError, ConflictError
@@ -117,23 +125,33 @@ class ChecklistService:
 
     def of_order(self, session: Session, order_id: int, at: datetime) -> list[Checklist]:
         """With what was answered, what followed, and what the telemetry says beside the meters."""
-        rows = repository.steps(session, order_id)
+        return self.of_orders(session, [order_id], at).get(order_id, [])
+
+    def of_orders(self, session: Session, order_ids: Collection[int], at: datetime) -> dict[int, list[Checklist]]:
+        """As of_order, of many at once: of those that have steps."""
+        rows = repository.steps(session, order_ids)
         if not rows:
-            return []
-        order = self._work_orders.get(session, order_id)
+            return {}
+        orders = self._work_orders.of_ids(session, {row.work_order_id for row in rows})
         ids = [row.id for row in rows if row.id is not None]
         answers, follow_ups = repository.answers(session, ids), repository.follow_ups(session, ids)
         by_checklist: dict[int, list[Step]] = {}
         for row in rows:
             assert row.id is not None
             asks = _asks(row)
+            live = self._live(session, orders[row.work_order_id], asks, at)
             by_checklist.setdefault(row.checklist_id, []).append(
-                Step(
-                    row.id, asks, answers.get(row.id, []), follow_ups.get(row.id), self._live(session, order, asks, at)
-                )
+                Step(row.id, asks, answers.get(row.id, []), follow_ups.get(row.id), live)
             )
-        found = repository.attached(session, order_id)
-        return [Checklist(one, by_checklist.get(one.id, [])) for one in found if one.id is not None]
+        found: dict[int, list[Checklist]] = {}
+        for one in repository.attached(session, orders):
+            assert one.id is not None
+            found.setdefault(one.work_order_id, []).append(Checklist(one, by_checklist.get(one.id, [])))
+        return found
+
+    def with_steps(self, session: Session, order_ids: Collection[int]) -> set[int]:
+        """Those of these orders that have something to answer."""
+        return repository.with_steps(session, order_ids)
 
     def step(self, session: Session, order_id: int, step_id: int, at: datetime) -> Step:
         """One of an order; raises NotFoundError."""
@@ -150,7 +168,7 @@ class ChecklistService:
     def guard(self, session: Session, order: WorkOrder) -> None:
         """No order is done whose required steps are not all answered; raises ConflictError that names them."""
         assert order.id is not None
-        rows = repository.steps(session, order.id)
+        rows = repository.steps(session, [order.id])
         answers = repository.answers(session, [row.id for row in rows if row.id is not None])
         open_steps = unanswered(
             [(_asks(row), answers[row.id][-1].verdict if row.id in answers else None) for row in rows]
@@ -194,7 +212,7 @@ class ChecklistService:
             last = repository.before(session, series, step_id, moment) if series else None
             if last is not None and isinstance(last.value, int | float):
                 before = Reading(float(last.value), last.at)
-            live = self._live(session, order, asks, moment)
+            live = self._live(session, order, asks, moment, late=moment < at)
         judged = judge(asks, given, before, Reading(live.value, live.at) if live is not None else None)
         self._check_files(session, asks.kind, judged.value)
         earlier = repository.answers(session, [step_id]).get(step_id, [])
@@ -275,13 +293,19 @@ class ChecklistService:
             if kind is StepKind.SIGNATURE and photo.media_type != "image/png":
                 raise InvalidError("value: a signature is a PNG picture")
 
-    def _live(self, session: Session, order: WorkOrder, asks: StepDefinition, at: datetime) -> Live | None:
-        """The good value of the order's device, or of the one that measures its asset, if it is of about that time."""
+    def _live(
+        self, session: Session, order: WorkOrder, asks: StepDefinition, at: datetime, *, late: bool = False
+    ) -> Live | None:
+        """The good value of the order's device, or of the one that measures its asset, if it is of about that time; of
+        an answer that comes late the one of then, not the newest."""
         if asks.kind is not StepKind.METER or not asks.metric:
             return None
         ids = [order.device_id] if order.device_id is not None else self._bound(session, order)
         latest = self._devices.latest(session, ids) if ids else {}
         for device_id in ids:
+            then = self._then(device_id, asks.metric, at) if late else None
+            if then is not None:
+                return Live(device_id, then.value, self._unit(session, device_id, asks.metric), then.at)
             kept = latest[device_id].values.get(asks.metric) if device_id in latest else None
             if kept is None or kept.get("q", Quality.GOOD) != Quality.GOOD:
                 continue
@@ -289,10 +313,20 @@ class ChecklistService:
                 continue
             moment = utc_from_ms(kept["t"])
             if abs(at - moment) <= NEAR:
-                metrics = self._devices.get(session, device_id).metrics
-                unit = next((metric.get("unit", "") for metric in metrics if metric["name"] == asks.metric), "")
-                return Live(device_id, float(kept["v"]), unit, moment)
+                return Live(device_id, float(kept["v"]), self._unit(session, device_id, asks.metric), moment)
         return None
+
+    def _then(self, device_id: str, metric: str, at: datetime) -> Reading | None:
+        """What was stored of that time; nothing while the store is away: no answer waits for it."""
+        try:
+            found = self._near(device_id, metric, at, NEAR)
+        except StoreUnavailableError:
+            return None
+        return Reading(found.last, utc_from_ms(found.time)) if found is not None else None
+
+    def _unit(self, session: Session, device_id: str, metric: str) -> str:
+        metrics = self._devices.get(session, device_id).metrics
+        return next((one.get("unit", "") for one in metrics if one["name"] == metric), "")
 
     def _bound(self, session: Session, order: WorkOrder) -> Sequence[str]:
         if order.asset_id is None:

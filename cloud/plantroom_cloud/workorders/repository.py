@@ -1,6 +1,6 @@
 """Queries over work orders and their trail."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -148,6 +148,12 @@ def unfinished_on(session: Session, rule_id: int, source: str) -> WorkOrder | No
         .order_by(col(WorkOrder.id).desc())
     )
     return session.exec(query).first()
+
+
+def by_ids(session: Session, order_ids: Collection[int]) -> dict[int, WorkOrder]:
+    """Those that there are."""
+    found = session.exec(select(WorkOrder).where(col(WorkOrder.id).in_(order_ids))) if order_ids else ()
+    return {order.id: order for order in found if order.id is not None}
 
 
 def newest_on(session: Session, rule_id: int, source: str) -> WorkOrder | None:

@@ -1,6 +1,6 @@
 """Work orders: opened by alarms or people, finished by technicians, closed by the telemetry."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy.exc import IntegrityError
@@ -250,6 +250,10 @@ class WorkOrderService:
         if order is None:
             raise NotFoundError(f"there is no work order {order_id}")
         return order
+
+    def of_ids(self, session: Session, order_ids: Collection[int]) -> dict[int, WorkOrder]:
+        """Those of these ids that there are."""
+        return repository.by_ids(session, order_ids)
 
     def locked(self, session: Session, order_id: int) -> WorkOrder:
         """As it is now; whoever else changes it waits until we are through. Raises NotFoundError."""

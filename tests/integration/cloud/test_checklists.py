@@ -23,6 +23,8 @@ from plantroom_cloud.gateways.models import Gateway
 from plantroom_cloud.photos.service import PhotoService
 from plantroom_cloud.sites.models import Site
 from plantroom_cloud.sites.service import SiteService
+from plantroom_cloud.telemetry.rollup import Point
+from plantroom_cloud.telemetry.store import StoreUnavailableError
 from plantroom_cloud.users.service import UserService
 from plantroom_cloud.workorders.models import WorkOrder, WorkOrderState
 from plantroom_cloud.workorders.service import WorkOrderService
@@ -39,7 +41,9 @@ class _House:
         self.database = database
         self.orders, self.photos = WorkOrderService(), PhotoService()
         self.assets = AssetService(SiteService(), UserService(), self.orders, self.photos)
-        self.checklists = ChecklistService(self.orders, DeviceService(), self.assets, self.photos)
+        self.stored: list[tuple[datetime, float]] = []  # what the telemetry store holds of the meter
+        self.store_is_away = False
+        self.checklists = ChecklistService(self.orders, DeviceService(), self.assets, self.photos, self.near)
         self.orders.guard(self.checklists.guard)
         with database.write() as session:
             session.add(Site(id="main", name="Main"))
@@ -56,6 +60,16 @@ class _House:
             assert pump.id is not None
             self.pump = pump.id
             self.assets.bind(session, pump, "gw.pump", "ann", NOW)
+
+    def near(self, device_id: str, metric: str, at: datetime, within: timedelta) -> Point | None:
+        if self.store_is_away:
+            raise StoreUnavailableError("away")
+        assert (device_id, metric) == ("gw.pump", "energy")
+        found = [(when, value) for when, value in self.stored if abs(when - at) <= within]
+        if not found:
+            return None
+        when, value = min(found, key=lambda reading: abs(reading[0] - at))
+        return Point(ms_from_utc(when), value, value, value, value, 1)
 
     def template(self, *steps: dict[str, Any], name: str = "Pump round") -> int:
         with self.database.write() as session:
@@ -253,6 +267,36 @@ def test_a_meter_is_compared_with_the_telemetry_and_with_what_it_showed_before(h
     house.reads(2000, NOW + 2 * MINUTE, "out-of-range")
     third, [unseen] = house.order(METER, at=NOW + 2 * MINUTE)
     assert house.answer(third, unseen, "c-1", 1001, at=NOW + 2 * MINUTE).live == {}
+
+
+def test_an_answer_that_comes_late_is_compared_with_the_telemetry_of_its_own_time(house: _House) -> None:
+    order, [step] = house.order(METER)
+    house.stored = [(NOW + MINUTE, 1000), (NOW + 5 * MINUTE, 1200), (NOW + 180 * MINUTE, 9000)]
+    house.reads(9000, NOW + 180 * MINUTE)  # three hours later, as the phone has a network again
+    late = house.answer(order, step, "a-1", 1010, claimed=NOW + 2 * MINUTE, at=NOW + 180 * MINUTE)
+    assert (late.verdict, late.live["value"]) == (Verdict.PASSED, 1000)
+    assert datetime.fromisoformat(late.live["at"]) == NOW + MINUTE
+    wrong = house.answer(order, step, "a-2", 1010, claimed=NOW + 5 * MINUTE, at=NOW + 180 * MINUTE)
+    assert (wrong.verdict, wrong.live["value"]) == (Verdict.FAILED, 1200)
+    unknown = house.answer(order, step, "a-3", 1210, claimed=NOW + 60 * MINUTE, at=NOW + 180 * MINUTE)
+    assert (unknown.verdict, unknown.live) == (Verdict.PASSED, {})  # nothing is known of that time
+    house.store_is_away = True
+    kept = house.answer(order, step, "a-4", 1215, claimed=NOW + 61 * MINUTE, at=NOW + 181 * MINUTE)
+    assert (kept.verdict, kept.live) == (Verdict.PASSED, {})  # no answer waits for the store
+
+
+def test_the_checklists_of_many_orders_are_those_of_each(house: _House) -> None:
+    first, [step] = house.order({"label": "Look"})
+    second, _ = house.order({"label": "Listen"}, {"label": "Smell"})
+    house.answer(first, step, "a-1", True)
+    with house.database.write() as session:
+        bare = house.orders.create(session, "Bare", "", "main", None, "low", None, "dan", NOW)
+        assert bare.id is not None
+        numbers = [first, second, bare.id]
+        found = house.checklists.of_orders(session, numbers, NOW)
+        assert found == {number: house.checklists.of_order(session, number, NOW) for number in (first, second)}
+        assert [step.asks.label for one in found[second] for step in one.steps] == ["Listen", "Smell"]
+        assert house.checklists.with_steps(session, numbers) == {first, second}
 
 
 def test_photos_and_signatures_are_pictures_that_were_stored(house: _House) -> None:

@@ -151,7 +151,7 @@ function given(step, value) { // what somebody answered, as one reads it
 }
 
 function showChecklist(task) {
-  const steps = (state.lists[task.id]?.items ?? []).flatMap((list) => list.steps);
+  const steps = (state.lists[task.id] ?? []).flatMap((list) => list.steps);
   const waiting = answers(task.id);
   at("checklist").hidden = steps.length === 0;
   at("checklist-count").textContent = tr("%(done)s of %(all)s", {done: steps.filter((step) => step.verdict || waiting.has(step.id)).length, all: steps.length});
@@ -364,13 +364,11 @@ async function refresh() {
 }
 
 async function refreshLists() { // of my own tasks, so that they can be answered without a network
-  const lists = {};
-  for (const task of state.desk.mine.filter((one) => one.checklist)) {
-    const answered = await fetch(`/api/v1/work-orders/${task.id}/checklists`, {signal: AbortSignal.timeout(15_000)});
-    lists[task.id] = answered.ok ? await answered.json() : state.lists[task.id];
-  }
-  state.lists = lists;
-  await Queue.keep("lists", lists);
+  if (!state.desk.mine.some((task) => task.checklist)) return;
+  const answered = await fetch("/api/v1/my/checklists", {signal: AbortSignal.timeout(15_000)});
+  if (!answered.ok) return; // those that are here are better than none
+  state.lists = (await answered.json()).orders;
+  await Queue.keep("checklists", state.lists);
 }
 
 at("tab-mine").onclick = () => { state.tab = "mine"; show(); };
@@ -400,7 +398,7 @@ setInterval(() => { if (!document.hidden) refresh(); }, REFRESH_MS);
 
 (async () => {
   state.desk = await Queue.kept("data") ?? null;
-  state.lists = await Queue.kept("lists") ?? {};
+  state.lists = await Queue.kept("checklists") ?? {};
   state.chosen = Number(new URLSearchParams(location.search).get("order")) || null;
   await look();
   await refresh();
