@@ -10,6 +10,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session
 
+from plantroom_shared.said import plain
+
 #: Milliseconds SQLite waits for another writer before it gives up.
 SQLITE_BUSY_MS = 15_000
 #: More than there are threads that ask (40 of the web, the ingest, the writer, timers): nobody waits for a connection.
@@ -82,7 +84,7 @@ def insert_unless_there(session: Session, table: Table, row: dict[str, Any]) -> 
 
 
 def _to_json(document: object) -> str:
-    return msgspec.json.encode(document).decode()
+    return msgspec.json.encode(document, enc_hook=plain).decode()
 
 
 def _create_engine(url: str) -> Engine:

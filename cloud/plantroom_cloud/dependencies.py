@@ -11,6 +11,7 @@ from sqlmodel import Session
 from plantroom_cloud.errors import ForbiddenError, UnauthenticatedError
 from plantroom_cloud.services import Services
 from plantroom_cloud.users.models import RANK, LoginSession, Role, User
+from plantroom_shared.said import said
 
 COOKIE = "plantroom_session"
 _SAFE = ("GET", "HEAD", "OPTIONS")
@@ -85,7 +86,7 @@ def at_least(role: Role) -> Callable[[User], User]:
 
     def check(user: CurrentUser) -> User:
         if RANK[user.role] < RANK[role]:
-            raise ForbiddenError(f"this needs the role {role}; yours is {user.role}")
+            raise ForbiddenError(said("this needs the role %(role)s; yours is %(role2)s", role=role, role2=user.role))
         return user
 
     return check

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from plantroom_shared.errors import PlantroomError
+from plantroom_shared.said import by_place
 
 
 class CloudError(PlantroomError):
@@ -62,5 +63,5 @@ class InvalidFieldsError(InvalidError):
     """Some fields of a form or a request say what cannot be; `fields` has the reason by field."""
 
     def __init__(self, fields: Mapping[str, str]) -> None:
-        super().__init__("; ".join(f"{name}: {reason}" for name, reason in fields.items()))
+        super().__init__(by_place(fields.items()))
         self.fields = dict(fields)

@@ -12,7 +12,8 @@ from starlette.exceptions import HTTPException
 
 from plantroom_cloud.dependencies import COOKIE
 from plantroom_cloud.errors import CloudError, TooManyRequestsError, UnauthenticatedError
-from plantroom_cloud.web.language import Reader, worded, written_for
+from plantroom_cloud.language import Reader, worded, written_for
+from plantroom_cloud.validation import reasons
 from plantroom_cloud.web.render import language_of, render
 from plantroom_shared.errors import PlantroomError
 
@@ -77,8 +78,7 @@ def _refused(request: Request, error: Exception) -> Response:
 
 def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    text = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
-    return _answer(request, 422, "Invalid request", text)
+    return _answer(request, 422, "Invalid request", reasons(list(error.errors())))
 
 
 def _http_error(request: Request, error: Exception) -> Response:
@@ -103,11 +103,12 @@ def _answer(request: Request, status: int, title: str, detail: str, headers: dic
         page = render(request, "error.html", status_code=status, title=title, detail=detail)
         page.headers.update(headers or {})
         return page
-    user = getattr(request.state, "user", None)
-    if user is not None and hasattr(request.state, "csrf_token"):  # a page asked, not a program: a person reads it
-        with written_for(Reader(language_of(request, user))):
-            detail = worded(detail)
-    return problem(status, title, detail, headers)
+    by_page = hasattr(request.state, "csrf_token")  # a script of a page asks; a program's token says not who reads
+    who = Reader(language_of(request, request.state.user if by_page else None))
+    with written_for(who):
+        told = problem(status, worded(title), worded(detail), headers)
+    told.headers["Content-Language"] = who.language
+    return told
 
 
 def _to_login(request: Request) -> Response:

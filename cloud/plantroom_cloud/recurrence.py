@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from dateutil.rrule import DAILY, HOURLY, MINUTELY, MONTHLY, SECONDLY, YEARLY, rrule, rrulestr
 
 from plantroom_cloud.errors import InvalidError
+from plantroom_shared.said import said
 
 #: More times than this in one day is a slip of the pen.
 MOST_PER_DAY = 200
@@ -28,7 +29,9 @@ def check_zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise InvalidError(f"timezone {name!r}: use a name like Europe/Berlin or Asia/Shanghai") from error
+        raise InvalidError(
+            said("timezone %(name)r: use a name like Europe/Berlin or Asia/Shanghai", name=name)
+        ) from error
 
 
 def check_start(text: str) -> datetime:
@@ -36,11 +39,13 @@ def check_start(text: str) -> datetime:
     try:
         found = datetime.fromisoformat(text)
     except ValueError as error:
-        raise InvalidError(f"starts {text!r}: write it like 2026-03-01T06:00") from error
+        raise InvalidError(said("starts %(text)r: write it like 2026-03-01T06:00", text=text)) from error
     if found.tzinfo is not None:
-        raise InvalidError(f"starts {text!r}: write the local time, without an offset; timezone says the rest")
+        raise InvalidError(
+            said("starts %(text)r: write the local time, without an offset; timezone says the rest", text=text)
+        )
     if not 1970 <= found.year <= 2200:
-        raise InvalidError(f"starts {text!r}: a year from 1970 to 2200")
+        raise InvalidError(said("starts %(text)r: a year from 1970 to 2200", text=text))
     return found.replace(microsecond=0)
 
 
@@ -49,18 +54,30 @@ def check_rule(rule: str, starts: str, timezone: str) -> rrule:
     zone, first = check_zone(timezone), check_start(starts)
     text = rule.strip().removeprefix("RRULE:")
     if "\n" in text or "\r" in text or not text.upper().startswith("FREQ="):
-        raise InvalidError(f"rule {rule!r}: one recurrence rule like FREQ=DAILY;BYHOUR=6,14,22;BYMINUTE=0")
+        raise InvalidError(
+            said("rule %(rule)r: one recurrence rule like FREQ=DAILY;BYHOUR=6,14,22;BYMINUTE=0", rule=rule)
+        )
     text = re.sub(r"UNTIL=(\d{8}T\d{6})Z", lambda found: f"UNTIL={_local(found[1], zone)}", text, flags=re.IGNORECASE)
     try:
         made = rrulestr(text, dtstart=first)
     except (ValueError, TypeError, OverflowError) as error:
-        raise InvalidError(f"rule {rule!r}: {error}; a right one is FREQ=DAILY;BYHOUR=6,14,22;BYMINUTE=0") from error
+        raise InvalidError(
+            said(
+                "rule %(rule)r: %(error)s; a right one is FREQ=DAILY;BYHOUR=6,14,22;BYMINUTE=0", rule=rule, error=error
+            )
+        ) from error
     if not isinstance(made, rrule) or made._freq == SECONDLY:  # type: ignore[attr-defined]  # noqa: SLF001
-        raise InvalidError(f"rule {rule!r}: nothing is due by the second")
+        raise InvalidError(said("rule %(rule)r: nothing is due by the second", rule=rule))
     _check_possible(made, rule, text, first)
     day = list(islice(_naive(made, first, first + timedelta(days=1)), MOST_PER_DAY + 1))
     if len(day) > MOST_PER_DAY:
-        raise InvalidError(f"rule {rule!r}: more than {MOST_PER_DAY} times a day; look at FREQ, BYHOUR and BYMINUTE")
+        raise InvalidError(
+            said(
+                "rule %(rule)r: more than %(most_per_day)s times a day; look at FREQ, BYHOUR and BYMINUTE",
+                rule=rule,
+                most_per_day=MOST_PER_DAY,
+            )
+        )
     return made
 
 
@@ -125,13 +142,24 @@ def _check_possible(made: rrule, rule: str, text: str, first: datetime) -> None:
     parts = {part.partition("=")[0].upper() for part in text.split(";")}
     if unknown := sorted(parts - _PARTS):
         raise InvalidError(
-            f"rule {rule!r}: {', '.join(unknown)} is not known here; there are {', '.join(sorted(_PARTS))}"
+            said(
+                "rule %(rule)r: %(unknown)s is not known here; there are %(parts)s",
+                rule=rule,
+                unknown=list(unknown),
+                parts=sorted(_PARTS),
+            )
         )
     kind, interval = made._freq, made._interval  # type: ignore[attr-defined]  # noqa: SLF001
     if interval < 1 or interval > _WIDEST.get(kind, 1000):
-        raise InvalidError(f"rule {rule!r}: INTERVAL is 1 to {_WIDEST.get(kind, 1000)} here; FREQ may be a larger one")
+        raise InvalidError(
+            said(
+                "rule %(rule)r: INTERVAL is 1 to %(kind)s here; FREQ may be a larger one",
+                rule=rule,
+                kind=_WIDEST.get(kind, 1000),
+            )
+        )
     if "BYSETPOS" in parts and kind not in (MONTHLY, YEARLY):
-        raise InvalidError(f"rule {rule!r}: BYSETPOS is for FREQ=MONTHLY and FREQ=YEARLY")
+        raise InvalidError(said("rule %(rule)r: BYSETPOS is for FREQ=MONTHLY and FREQ=YEARLY", rule=rule))
     months, days, last = made._bymonth, made._bymonthday, made._bynmonthday  # type: ignore[attr-defined]  # noqa: SLF001
     weekdays = made._byweekday  # type: ignore[attr-defined]  # noqa: SLF001
     step = timedelta(days=interval if kind == DAILY else 1)
@@ -146,7 +174,9 @@ def _check_possible(made: rrule, rule: str, text: str, first: datetime) -> None:
             and (not weekdays or day.weekday() in weekdays)
         ):
             return
-    raise InvalidError(f"rule {rule!r}: it is never due, beginning {first:%Y-%m-%d}")
+    raise InvalidError(
+        said("rule %(rule)r: it is never due, beginning %(first)s", rule=rule, first=f"{first:%Y-%m-%d}")
+    )
 
 
 def _local(text: str, zone: tzinfo) -> str:

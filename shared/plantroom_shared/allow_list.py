@@ -11,6 +11,8 @@ from typing import Literal
 
 import msgspec
 
+from plantroom_shared.said import said
+
 #: The name of the document.
 AUTHORITY = "allow-list"
 #: The time profile that needs no definition.
@@ -79,7 +81,7 @@ def hash_pin(pin: str) -> str:
     """Salted; raises ValueError for what is no PIN."""
     least, most = PIN_DIGITS
     if not (pin.isascii() and pin.isdigit() and least <= len(pin) <= most):
-        raise ValueError(f"a PIN has {least} to {most} digits")
+        raise ValueError(said("a PIN has %(least)s to %(most)s digits", least=least, most=most))
     salt = secrets.token_hex(8)
     return f"{salt}${_stretched(pin, salt)}"
 

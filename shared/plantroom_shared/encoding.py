@@ -8,6 +8,7 @@ import msgspec
 from plantroom_shared.batch import Batch, check_batch
 from plantroom_shared.errors import MessageRefusedError
 from plantroom_shared.messages import VERSION
+from plantroom_shared.said import plain
 
 #: Larger messages are refused unread; a batch of 1,000 values is about 10 KB.
 MAX_MESSAGE_BYTES = 1_048_576
@@ -28,7 +29,7 @@ def _decoders(kind: Any) -> tuple[msgspec.msgpack.Decoder[Any], msgspec.json.Dec
     return msgspec.msgpack.Decoder[Any](kind), msgspec.json.Decoder[Any](kind)
 
 
-_ENCODER = msgspec.msgpack.Encoder()
+_ENCODER = msgspec.msgpack.Encoder(enc_hook=plain)
 
 
 def encode(message: msgspec.Struct) -> bytes:

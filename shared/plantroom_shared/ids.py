@@ -3,6 +3,7 @@
 import re
 
 from plantroom_shared.errors import InvalidIdError
+from plantroom_shared.said import said
 
 ID_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$"
 METRIC_PATTERN = r"^[a-z][a-z0-9_]{0,62}$"
@@ -15,7 +16,12 @@ def check_id(value: str, what: str = "id") -> str:
     """Return `value` if it may name a gateway or a device, raise InvalidIdError otherwise."""
     if not _ID.match(value):
         raise InvalidIdError(
-            f"{what} {value!r}: use 1 to 63 lower-case letters, digits and hyphens, beginning with a letter or digit"
+            said(
+                "%(what)s %(value)r: use 1 to 63 lower-case letters, digits and hyphens, beginning with a "
+                "letter or digit",
+                what=what,
+                value=value,
+            )
         )
     return value
 
@@ -24,6 +30,9 @@ def check_metric(value: str) -> str:
     """Return `value` if it may name a metric, raise InvalidIdError otherwise."""
     if not _METRIC.match(value):
         raise InvalidIdError(
-            f"metric {value!r}: use lower-case letters, digits and underscores, e.g. bearing_temperature"
+            said(
+                "metric %(value)r: use lower-case letters, digits and underscores, e.g. bearing_temperature",
+                value=value,
+            )
         )
     return value

@@ -20,6 +20,7 @@ import msgspec
 
 from plantroom_shared.errors import PlantroomError
 from plantroom_shared.ids import check_id
+from plantroom_shared.said import said
 
 PREFIX = "P1"
 WINDOW_S = 30
@@ -105,14 +106,22 @@ def check_key(key: str) -> str:
     except ValueError as error:
         raise PatrolKeyError("a patrol key is base32 text") from error
     if len(found) != KEY_BYTES:
-        raise PatrolKeyError(f"a patrol key has {KEY_BYTES} bytes, not {len(found)}")
+        raise PatrolKeyError(
+            said("a patrol key has %(key_bytes)s bytes, not %(count)s", key_bytes=KEY_BYTES, count=len(found))
+        )
     return key
 
 
 def check_point(point: str) -> str:
     """Return an id that fits into a code, raise PatrolKeyError or InvalidIdError otherwise."""
     if len(check_id(point, "point")) > LONGEST_POINT:
-        raise PatrolKeyError(f"point {point!r}: at most {LONGEST_POINT} characters, so that the code stays small")
+        raise PatrolKeyError(
+            said(
+                "point %(point)r: at most %(longest_point)s characters, so that the code stays small",
+                point=point,
+                longest_point=LONGEST_POINT,
+            )
+        )
     return point
 
 
@@ -147,7 +156,7 @@ def by_point(document: PatrolPoints) -> dict[str, list[PointKey]]:
     found: dict[str, list[PointKey]] = {}
     for point in document.points:
         if check_point(point.id) in found:
-            raise PatrolKeyError(f"point {point.id!r} stands twice in the document")
+            raise PatrolKeyError(said("point %(point_id)r stands twice in the document", point_id=point.id))
         found[point.id] = [key for key in point.keys if check_key(key.key)]
     return found
 

@@ -173,7 +173,7 @@ def test_the_control_plane_brings_its_pages_and_migrations(image: Callable[[str]
     ):
         assert (folder / "web" / wanted).is_file(), wanted
     code = (
-        "from plantroom_cloud.web.language import CHINESE, Reader, gettext, written_for, script_texts\n"
+        "from plantroom_cloud.language import CHINESE, Reader, gettext, written_for, script_texts\n"
         "with written_for(Reader(CHINESE)): print(gettext('Log in'), script_texts(CHINESE)['no network'])"
     )
     said = image("cloud").run(image("cloud").bin / "python", "-X", "utf8", "-c", code)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Page
 
-from plantroom_cloud.web.language import CHINESE
+from plantroom_cloud.language import CHINESE
 from tests.browser.building import Building
 
 _READ = """() => {

@@ -130,7 +130,7 @@ def test_a_checklist_is_answered_by_thumb(browser: Browser, building: Building) 
     expect(steps.nth(1)).to_contain_text("3.2 bar")
     expect(manager.page.locator("[data-step]").nth(1)).to_contain_text("3.2 bar")  # live, on another's page
     steps.nth(2).get_by_role("button", name="loud").click()
-    expect(steps.nth(2)).to_contain_text("answered 'loud'")
+    expect(steps.nth(2)).to_contain_text("the answer was 'loud'")
     steps.nth(2).locator("summary", has_text="Answer again").click()
     steps.nth(2).get_by_role("button", name="some").click()
     expect(steps.nth(2)).to_contain_text("✓ passed")

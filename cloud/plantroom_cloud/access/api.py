@@ -39,6 +39,7 @@ from plantroom_cloud.errors import InvalidError
 from plantroom_cloud.gateways.api import CommandOut
 from plantroom_cloud.listing import Page
 from plantroom_cloud.services import Services
+from plantroom_shared.said import said
 
 router = APIRouter(prefix="/api/v1", tags=["access"])
 
@@ -139,7 +140,7 @@ def add_group(body: NewGroup, user: Manager, session: WriteSession, services: Se
 def remove(kind: str, number: str, user: Manager, session: WriteSession, services: ServicesDep, at: At) -> Response:
     """A zone, time profile or group that nothing uses any more; a person with all cards."""
     if kind not in _KINDS:
-        raise InvalidError(f"only {', '.join(_KINDS)} can be removed")
+        raise InvalidError(said("only %(kinds)s can be removed", kinds=list(_KINDS)))
     row = visible(session, services, user, _KINDS[kind], number)
     services.access.rights.remove(session, row, user.name, at)
     services.users.audit(session, user.name, f"access-{kind}.remove", f"access-{kind}/{number}", {}, at)

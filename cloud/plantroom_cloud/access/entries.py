@@ -15,6 +15,7 @@ from plantroom_cloud.devices.models import device_key
 from plantroom_cloud.gateways.models import Gateway, GatewayCommand
 from plantroom_cloud.stream.service import record_change
 from plantroom_shared.batch import Event
+from plantroom_shared.said import said
 
 #: Reasons of the gateway in words.
 REASONS: Mapping[str, str] = {
@@ -41,7 +42,7 @@ class EntryBook:
         """Raises ValueError for an event that cannot be right."""
         gateway = session.get(Gateway, gateway_id)
         if gateway is None or event.device is None:
-            raise ValueError(f"{event.kind} {event.id}: needs a gate")
+            raise ValueError(said("%(kind)s %(event_id)s: needs a gate", kind=event.kind, event_id=event.id))
         gate = device_key(gateway_id, event.device)
         match event.kind:
             case "access.decision":
@@ -110,7 +111,13 @@ class EntryBook:
         data = event.data
         outcome = data.get("outcome")
         if outcome not in ("granted", "denied"):
-            raise ValueError(f"decision {event.id}: outcome {outcome!r} is neither granted nor denied")
+            raise ValueError(
+                said(
+                    "decision %(event_id)s: outcome %(outcome)r is neither granted nor denied",
+                    event_id=event.id,
+                    outcome=outcome,
+                )
+            )
         entry = repository.entry(session, event.id) or AccessEntry(
             event_id=event.id, kind=EntryKind.DECISION, at=utc_from_ms(event.time), site_id=gateway.site_id,
             gateway_id=gateway.id, gate=gate,

@@ -11,6 +11,7 @@ from plantroom_cloud.access.models import AccessZone
 from plantroom_cloud.errors import InvalidError
 from plantroom_cloud.web.forms import Submitted
 from plantroom_shared.errors import PlantroomError
+from plantroom_shared.said import said
 
 DAYS = ("mo", "tu", "we", "th", "fr", "sa", "su", "holidays")
 _LINE = re.compile(r"(?P<days>[a-z ,\-]+?)\s+(?P<start>\d{1,2}:\d\d)\s*(?:-|–|to)\s*(?P<end>\d{1,2}:\d\d)")
@@ -33,7 +34,7 @@ def read_spans(text: str) -> list[dict[str, Any]]:
     for line in filter(None, (line.strip().lower() for line in text.splitlines())):
         match = _LINE.fullmatch(line)
         if match is None:
-            raise InvalidError(f"spans: {line!r} is not understood; write it like: mo-fr 07:00-19:00")
+            raise InvalidError(said("spans: %(line)r is not understood; write it like: mo-fr 07:00-19:00", line=line))
         spans.append({"days": _days(match["days"]), "start": _clock(match["start"]), "end": _clock(match["end"])})
     return spans
 
@@ -59,7 +60,7 @@ def read_day(text: str, zone: str, *, end: bool) -> datetime | None:
     try:
         day = datetime.fromisoformat(text).date()
     except ValueError as error:
-        raise InvalidError(f"{text!r} is no date; write it like 2026-12-25") from error
+        raise InvalidError(said("%(text)r is no date; write it like 2026-12-25", text=text)) from error
     local = datetime.combine(day, time.max if end else time.min, ZoneInfo(zone))
     return local.astimezone(UTC)
 
@@ -75,10 +76,10 @@ def _days(text: str) -> list[int]:
         first, dash, last = part.partition("-")
         for each in (first, last) if dash else (first,):
             if each not in DAYS:
-                raise InvalidError(f"spans: {each!r} is no day; there are: {', '.join(DAYS)}")
+                raise InvalidError(said("spans: %(each)r is no day; there are: %(days)s", each=each, days=list(DAYS)))
         begin, end = DAYS.index(first) + 1, DAYS.index(last or first) + 1
         if end < begin:
-            raise InvalidError(f"spans: {part!r} runs backwards; write e.g. sa-su, mo")
+            raise InvalidError(said("spans: %(part)r runs backwards; write e.g. sa-su, mo", part=part))
         found.update(range(begin, end + 1))
     return sorted(found)
 

@@ -17,6 +17,7 @@ from plantroom_cloud.gateways.models import GatewayAuthority, GatewayCommand
 from plantroom_cloud.gateways.service import GatewayService
 from plantroom_cloud.users.models import RANK, Role, User
 from plantroom_shared.allow_list import ALWAYS, AUTHORITY
+from plantroom_shared.said import said
 
 #: Who may ask what. Shutting is less than opening; what binds everybody is more than what lets one through.
 NEEDS: Mapping[str, Role] = {
@@ -72,7 +73,7 @@ class GateBook:
         """Raises NotFoundError."""
         found = session.get(AccessGate, device_id)
         if found is None:
-            raise NotFoundError(f"there is no gate {device_id!r}")
+            raise NotFoundError(said("there is no gate %(device_id)r", device_id=device_id))
         return found
 
     def all(self, session: Session, sites: Sequence[str] = ()) -> list[AccessGate]:
@@ -123,10 +124,15 @@ class GateBook:
         for name, value in fields.items():
             if name in ("inside", "outside") and value not in zones | {None}:
                 raise InvalidError(
-                    f"{name}: there is no zone {value!r}; there are: {', '.join(sorted(zones)) or 'none'}"
+                    said(
+                        "%(name)s: there is no zone %(value)r; there are: %(zones)s",
+                        name=name,
+                        value=value,
+                        zones=sorted(zones) or ["none"],
+                    )
                 )
             if name == "pin_hours" and value not in hours:
-                raise InvalidError(f"pin_hours: there is no time profile {value!r}")
+                raise InvalidError(said("pin_hours: there is no time profile %(value)r", value=value))
             if name == "anti_passback" and value not in ("off", "soft", "hard"):
                 raise InvalidError("anti_passback: off, soft or hard")
             setattr(gate, name, value)
@@ -148,11 +154,26 @@ class GateBook:
         device = self._devices.get(session, gate.device_id)
         known = [each["name"] for each in device.actions if each["name"] in NEEDS]
         if action not in known:
-            raise InvalidError(f"this gate has no action {action!r}; it has: {', '.join(known) or 'none'}")
+            raise InvalidError(
+                said(
+                    "this gate has no action %(action)r; it has: %(known)s",
+                    action=action,
+                    known=list(known) or ["none"],
+                )
+            )
         if RANK[user.role] < RANK[NEEDS[action]]:
-            raise ForbiddenError(f"{action} needs the role {NEEDS[action]}; yours is {user.role}")
+            raise ForbiddenError(
+                said(
+                    "%(action)s needs the role %(needs)s; yours is %(role)s",
+                    action=action,
+                    needs=NEEDS[action],
+                    role=user.role,
+                )
+            )
         if action in NEEDS_REASON and not reason.strip():
-            raise InvalidError(f"reason: say why; {action} is written into the access log with it")
+            raise InvalidError(
+                said("reason: say why; %(action)s is written into the access log with it", action=action)
+            )
         for known_one in self._gateways.commands_of(session, gate.gateway_id, device.name, 5):
             if known_one.action == action and known_one.state in ("queued", "sent") and known_one.expires_at > at:
                 return known_one  # asked twice (a second click): one command is on its way already

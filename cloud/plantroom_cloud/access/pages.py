@@ -24,6 +24,7 @@ from plantroom_cloud.web.nav import NavEntry
 from plantroom_cloud.web.render import render
 from plantroom_shared.allow_list import ALWAYS
 from plantroom_shared.errors import PlantroomError
+from plantroom_shared.said import said
 
 NAV = (
     NavEntry("gates", "/gates", "Gates", order=50, group="Access"),
@@ -206,7 +207,7 @@ def card_step(number: str, form: Form, user: Manager, session: WriteSession, ser
     elif step in tuple(Standing):
         services.access.rights.set_standing(session, person.site_id, key, Standing(step), user.name, at)
     else:
-        raise InvalidError(f"there is no step {step!r}")
+        raise InvalidError(said("there is no step %(step)r", step=step))
     detail = {"key": key, "step": step}
     services.users.audit(session, user.name, "access-credential.step", f"access-person/{number}", detail, at)
     return RedirectResponse("/access/people" if step == "remove-person" else f"/access/people/{number}", 303)
@@ -244,7 +245,7 @@ def _save(session: Session, services: Services, user: User, kind: str, form: For
         return f"site/{site_id}"
     found: dict[str, Any] = {"zones": AccessZone, "hours": AccessHours, "groups": AccessGroup}
     if kind not in found:
-        raise NotFoundError(f"there is no {kind!r}")
+        raise NotFoundError(said("there is no %(kind)r", kind=kind))
     model = found[kind]
     number = form.text("id")
     if form.on("remove"):
@@ -274,7 +275,7 @@ def _gate(
     gate, rights = visible_gate(session, services, user, device_id), services.access.rights
     views = services.access.gates.views(session, at, [gate.site_id], device_id)
     if not views:
-        raise NotFoundError(f"gate {device_id!r} is no longer on its gateway")
+        raise NotFoundError(said("gate %(device_id)r is no longer on its gateway", device_id=device_id))
     here = [gate.site_id]
     return render(
         request, "gate.html", user=user, page="gates", view=views[0], errors=errors,

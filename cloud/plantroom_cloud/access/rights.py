@@ -24,6 +24,7 @@ from plantroom_cloud.sites.models import Site
 from plantroom_cloud.stream.service import record_change
 from plantroom_shared.allow_list import ALWAYS, HOLIDAY, Grant, Span, hash_pin
 from plantroom_shared.ids import check_id
+from plantroom_shared.said import said
 
 #: One list is one message: more credentials than any gateway should have to hold.
 MOST_CREDENTIALS = 100_000
@@ -42,7 +43,7 @@ class RightsBook:
         """Raises NotFoundError."""
         found = session.get(kind, number)
         if found is None:
-            raise NotFoundError(f"there is no {_WORDS[kind]} {number!r}")
+            raise NotFoundError(said("there is no %(words)s %(number)r", words=_WORDS[kind], number=number))
         return found
 
     def put(self, session: Session, row: Named, actor: str, at: datetime) -> Named:
@@ -55,7 +56,13 @@ class RightsBook:
             raise InvalidError("name: say what people call it")
         known = session.get(type(row), row.id)
         if known is not None and known.site_id != row.site_id:
-            raise ConflictError(f"there is a {_WORDS[type(row)]} {row.id!r} at another site; choose another id")
+            raise ConflictError(
+                said(
+                    "there is a %(words)s %(row_id)r at another site; choose another id",
+                    words=_WORDS[type(row)],
+                    row_id=row.id,
+                )
+            )
         self._check(session, row)
         made: Named = session.merge(row)
         self.changed(session, row.site_id, actor, at)
@@ -74,7 +81,9 @@ class RightsBook:
             return
         users = self._users(session, row)
         if users:
-            raise ConflictError(f"{row.name} is used by {', '.join(users[:5])}; change that first")
+            raise ConflictError(
+                said("%(row)s is used by %(users)s; change that first", row=row.name, users=list(users[:5]))
+            )
         session.delete(row)
         self.changed(session, row.site_id, actor, at)
 
@@ -83,7 +92,7 @@ class RightsBook:
         try:
             person.pin = hash_pin(pin) if pin else ""
         except ValueError as error:
-            raise InvalidError(f"pin: {error}") from error
+            raise InvalidError(said("pin: %(error)s", error=error)) from error
         session.add(person)
         self.changed(session, person.site_id, actor, at)
 
@@ -115,9 +124,14 @@ class RightsBook:
         known = session.get(AccessCredential, (person.site_id, key))
         if known is not None:
             holder = self.get(session, AccessPerson, known.person_id)
-            raise ConflictError(f"{key} is {holder.name}'s already")
+            raise ConflictError(said("%(key)s is %(holder)s's already", key=key, holder=holder.name))
         if repository.counted(session, person.site_id) >= MOST_CREDENTIALS:
-            raise ConflictError(f"a site has at most {MOST_CREDENTIALS} credentials; remove old ones first")
+            raise ConflictError(
+                said(
+                    "a site has at most %(most_credentials)s credentials; remove old ones first",
+                    most_credentials=MOST_CREDENTIALS,
+                )
+            )
         made = AccessCredential(
             site_id=person.site_id, key=key, person_id=person.id, label=label, standing=standing,
             valid_until=valid_until, made_at=at,
@@ -132,7 +146,7 @@ class RightsBook:
         """Block it, report it lost, or let it count again."""
         found = session.get(AccessCredential, (site_id, key))
         if found is None:
-            raise NotFoundError(f"there is no credential {key!r}")
+            raise NotFoundError(said("there is no credential %(key)r", key=key))
         found.standing = standing
         session.add(found)
         self.changed(session, site_id, actor, at)
@@ -142,7 +156,7 @@ class RightsBook:
         """It is unknown from now on; the log keeps what it did."""
         found = session.get(AccessCredential, (site_id, key))
         if found is None:
-            raise NotFoundError(f"there is no credential {key!r}")
+            raise NotFoundError(said("there is no credential %(key)r", key=key))
         session.delete(found)
         self.changed(session, site_id, actor, at)
 
@@ -155,7 +169,7 @@ class RightsBook:
         try:
             day = date.fromisoformat(day).isoformat()
         except ValueError as error:
-            raise InvalidError(f"day: {day!r} is no date; write it like 2026-12-25") from error
+            raise InvalidError(said("day: %(day)r is no date; write it like 2026-12-25", day=day)) from error
         _check_site(session, site_id)
         session.merge(AccessHoliday(site_id=site_id, day=day, name=name))
         self.changed(session, site_id, actor, at)
@@ -188,7 +202,13 @@ class RightsBook:
                 groups = {each.id for each in repository.of_sites(session, AccessGroup, [row.site_id])}
                 unknown = sorted(set(row.groups) - groups)
                 if unknown:
-                    raise InvalidError(f"groups: there is no {unknown[0]!r}; there are: {_listed(groups)}")
+                    raise InvalidError(
+                        said(
+                            "groups: there is no %(unknown)r; there are: %(groups)s",
+                            unknown=unknown[0],
+                            groups=_listed(groups),
+                        )
+                    )
             case _:
                 pass
 
@@ -197,11 +217,21 @@ class RightsBook:
         gates, groups = repository.of_sites(session, AccessGate, here), repository.of_sites(session, AccessGroup, here)
         match row:
             case AccessZone():
-                found = [f"gate {gate.device_id}" for gate in gates if row.id in (gate.inside, gate.outside)]
-                return found + [f"group {g.name}" for g in groups if any(x["zone"] == row.id for x in g.grants)]
+                found = [
+                    said("gate %(gate)s", gate=gate.device_id)
+                    for gate in gates
+                    if row.id in (gate.inside, gate.outside)
+                ]
+                return found + [
+                    said("group %(group)s", group=g.name) for g in groups if any(x["zone"] == row.id for x in g.grants)
+                ]
             case AccessHours():
-                found = [f"gate {gate.device_id}" for gate in gates if row.id == gate.pin_hours]
-                return found + [f"group {g.name}" for g in groups if any(x.get("profile") == row.id for x in g.grants)]
+                found = [said("gate %(gate)s", gate=gate.device_id) for gate in gates if row.id == gate.pin_hours]
+                return found + [
+                    said("group %(group)s", group=g.name)
+                    for g in groups
+                    if any(x.get("profile") == row.id for x in g.grants)
+                ]
             case _:
                 return [p.name for p in repository.of_sites(session, AccessPerson, here) if row.id in p.groups]
 
@@ -213,7 +243,7 @@ _WORDS: Mapping[type, str] = {
 
 def _check_site(session: Session, site_id: str) -> None:
     if session.get(Site, site_id) is None:
-        raise InvalidError(f"site_id: there is no site {site_id!r}")
+        raise InvalidError(said("site_id: there is no site %(site_id)r", site_id=site_id))
 
 
 def _check_spans(spans: Sequence[Mapping[str, Any]]) -> None:
@@ -221,14 +251,14 @@ def _check_spans(spans: Sequence[Mapping[str, Any]]) -> None:
         try:
             read = msgspec.convert(dict(span), Span)
         except msgspec.ValidationError as error:
-            raise InvalidError(f"spans: {error}") from error
+            raise InvalidError(said("spans: %(error)s", error=error)) from error
         if not read.days or not set(read.days) <= set(range(1, HOLIDAY + 1)):
             raise InvalidError("spans: days are 1 (Monday) to 7 (Sunday) and 8 (holidays)")
         for text in (read.start, read.end):
             hour, colon, minute = text.partition(":")
             right = colon and hour.isdigit() and minute.isdigit() and len(minute) == 2 and int(minute) < 60
             if not right or int(hour) * 60 + int(minute) > 24 * 60:
-                raise InvalidError(f"spans: {text!r} is no time of day; write it like 07:30")
+                raise InvalidError(said("spans: %(text)r is no time of day; write it like 07:30", text=text))
 
 
 def _check_grants(grants: Sequence[Mapping[str, Any]], zones: set[str], hours: set[str]) -> None:
@@ -236,11 +266,19 @@ def _check_grants(grants: Sequence[Mapping[str, Any]], zones: set[str], hours: s
         try:
             read = msgspec.convert(dict(grant), Grant)
         except msgspec.ValidationError as error:
-            raise InvalidError(f"grants: {error}") from error
+            raise InvalidError(said("grants: %(error)s", error=error)) from error
         if read.zone not in zones:
-            raise InvalidError(f"grants: there is no zone {read.zone!r}; there are: {_listed(zones)}")
+            raise InvalidError(
+                said("grants: there is no zone %(zone)r; there are: %(zones)s", zone=read.zone, zones=_listed(zones))
+            )
         if read.profile not in hours:
-            raise InvalidError(f"grants: there is no time profile {read.profile!r}; there are: {_listed(hours)}")
+            raise InvalidError(
+                said(
+                    "grants: there is no time profile %(profile)r; there are: %(hours)s",
+                    profile=read.profile,
+                    hours=_listed(hours),
+                )
+            )
 
 
 def _listed(names: set[str]) -> str:

@@ -27,6 +27,7 @@ from plantroom_cloud.sites.models import Site
 from plantroom_shared.allow_list import AUTHORITY
 from plantroom_shared.batch import Event
 from plantroom_shared.encoding import MAX_AUTHORITY_BYTES
+from plantroom_shared.said import said
 
 _log = logging.getLogger(__name__)
 
@@ -88,7 +89,12 @@ class AccessService:
             )
             size = len(msgspec.msgpack.encode(document))
             if size > MAX_AUTHORITY_BYTES - 1024:
-                change.problem = f"the list of {gateway_id} has {size} bytes; a gateway takes {MAX_AUTHORITY_BYTES}"
+                change.problem = said(
+                    "the list of %(gateway_id)s has %(size)s bytes; a gateway takes %(max_authority_bytes)s",
+                    gateway_id=gateway_id,
+                    size=size,
+                    max_authority_bytes=MAX_AUTHORITY_BYTES,
+                )
                 _log.error("access: %s; the one before stays in force", change.problem)
                 continue
             self._gateways.set_authority(session, gateway_id, AUTHORITY, msgspec.to_builtins(document), change.by, at)

@@ -26,6 +26,7 @@ from plantroom_cloud.dependencies import (
 )
 from plantroom_cloud.errors import NotFoundError
 from plantroom_cloud.listing import Page
+from plantroom_shared.said import said
 
 router = APIRouter(prefix="/api/v1")
 
@@ -257,7 +258,7 @@ def get_alarm(alarm_id: int, user: Viewer, session: ReadSession, services: Servi
     """One alarm with its story."""
     alarm = services.alarms.get(session, alarm_id)
     if not may_see(user, alarm.site_id):
-        raise NotFoundError(f"there is no alarm {alarm_id}")
+        raise NotFoundError(said("there is no alarm %(alarm_id)s", alarm_id=alarm_id))
     steps = [TransitionOut.model_validate(step) for step in services.alarms.transitions(session, alarm_id)]
     return AlarmStory(**AlarmOut.model_validate(alarm).model_dump(), transitions=steps)
 
@@ -268,7 +269,7 @@ def acknowledge(
 ) -> AlarmOut:
     """Somebody has seen it."""
     if not may_see(user, services.alarms.get(session, alarm_id).site_id):
-        raise NotFoundError(f"there is no alarm {alarm_id}")
+        raise NotFoundError(said("there is no alarm %(alarm_id)s", alarm_id=alarm_id))
     return AlarmOut.model_validate(services.alarms.acknowledge(session, alarm_id, user.name, body.note, at))
 
 
@@ -278,7 +279,7 @@ def shelve(
 ) -> AlarmOut:
     """Put it aside for a time; how long at most depends on its severity."""
     if not may_see(user, services.alarms.get(session, alarm_id).site_id):
-        raise NotFoundError(f"there is no alarm {alarm_id}")
+        raise NotFoundError(said("there is no alarm %(alarm_id)s", alarm_id=alarm_id))
     alarm = services.alarms.shelve(session, alarm_id, body.reason, body.minutes, user.name, at, once=body.once)
     return AlarmOut.model_validate(alarm)
 
@@ -289,7 +290,7 @@ def unshelve(
 ) -> AlarmOut:
     """Take it back; the process decides whether it is an alarm now."""
     if not may_see(user, services.alarms.get(session, alarm_id).site_id):
-        raise NotFoundError(f"there is no alarm {alarm_id}")
+        raise NotFoundError(said("there is no alarm %(alarm_id)s", alarm_id=alarm_id))
     return AlarmOut.model_validate(services.alarms.unshelve(session, alarm_id, body.note, user.name, at))
 
 
@@ -299,7 +300,7 @@ def reset(
 ) -> AlarmOut:
     """A latched alarm is over."""
     if not may_see(user, services.alarms.get(session, alarm_id).site_id):
-        raise NotFoundError(f"there is no alarm {alarm_id}")
+        raise NotFoundError(said("there is no alarm %(alarm_id)s", alarm_id=alarm_id))
     return AlarmOut.model_validate(services.alarms.reset(session, alarm_id, user.name, body.note, at))
 
 
@@ -379,7 +380,7 @@ def _asked(
 ) -> _Asked:
     """From `start` to `end` (now, when it is left out), else the last days."""
     if site is not None and (not may_see(user, site) or not services.sites.list(session, [site])):
-        raise NotFoundError(f"there is no site {site!r}")
+        raise NotFoundError(said("there is no site %(site)r", site=site))
     sites = [site] if site is not None else user.sites
     zone = common({found.timezone for found in services.sites.list(session, sites)})
     until = end or at

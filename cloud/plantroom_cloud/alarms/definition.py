@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, Field
 
 from plantroom_cloud.alarms.models import Impact, RuleKind, Severity
+from plantroom_shared.said import said
 
 #: Kinds that a person makes; the others every installation has.
 OWN_KINDS = (
@@ -98,11 +99,11 @@ def mistakes(rule: RuleDefinition, metrics: Mapping[str, Mapping[str, Any]] | No
     if rule.kind not in OWN_KINDS:
         return {}
     found: dict[str, str] = {}
-    said = [name for name in (rule.device_id, rule.label, rule.profile, rule.site_id) if name]
-    if len(said) != 1:
+    named = [name for name in (rule.device_id, rule.label, rule.profile, rule.site_id) if name]
+    if len(named) != 1:
         found["target"] = "say one of device_id, label, profile and site_id: what the rule applies to"
     elif metrics is None:
-        found["target"] = f"there is no device, label, profile or site {said[0]!r}"
+        found["target"] = said("there is no device, label, profile or site %(name)r", name=named[0])
     found |= _more_mistakes(rule, metrics)
     if rule.kind is RuleKind.NO_DATA:
         if rule.on_delay_s < 1:
@@ -147,17 +148,19 @@ def _more_mistakes(rule: RuleDefinition, metrics: Mapping[str, Mapping[str, Any]
         if metrics is not None and part.metric not in metrics:
             found[field] = _unknown(part.metric, metrics)
         elif not part.states and (part.operator is None or part.limit is None):
-            found[field] = f"{part.metric}: say a comparison (> or < and a number) or states"
+            found[field] = said("%(metric)s: say a comparison (> or < and a number) or states", metric=part.metric)
     if more.schedule is not None:
         try:
             ZoneInfo(more.schedule.timezone)
         except (ZoneInfoNotFoundError, ValueError):
-            found["schedule"] = f"time zone {more.schedule.timezone!r} is not known; use one like Europe/Berlin"
+            found["schedule"] = said(
+                "time zone %(timezone)r is not known; use one like Europe/Berlin", timezone=more.schedule.timezone
+            )
     return found
 
 
 def _unknown(name: str, metrics: Mapping[str, Mapping[str, Any]]) -> str:
-    return f"there is no metric {name!r}; there are: {', '.join(sorted(metrics)) or 'none'}"
+    return said("there is no metric %(name)r; there are: %(metrics)s", name=name, metrics=sorted(metrics) or ["none"])
 
 
 def _limit_mistakes(rule: RuleDefinition, metric: Mapping[str, Any]) -> dict[str, str]:
@@ -167,7 +170,7 @@ def _limit_mistakes(rule: RuleDefinition, metric: Mapping[str, Any]) -> dict[str
     if rule.operator is None and rule.kind is not RuleKind.DEVIATION:
         found["operator"] = "say > (too high) or < (too low)"
     if metric.get("kind") in ("state", "text"):
-        found["metric"] = f"{rule.metric} is no number; watch it by a state rule"
+        found["metric"] = said("%(metric)s is no number; watch it by a state rule", metric=rule.metric)
     return found
 
 
@@ -177,5 +180,12 @@ def _state_mistakes(rule: RuleDefinition, metric: Mapping[str, Any]) -> dict[str
     known: Sequence[str] = list(metric.get("states", {}).values())
     unknown = [state for state in rule.states if known and state not in known]
     if unknown:
-        return {"states": f"{rule.metric} is never {', '.join(unknown)}; it is: {', '.join(known)}"}
+        return {
+            "states": said(
+                "%(metric)s is never %(unknown)s; it is: %(known)s",
+                metric=rule.metric,
+                unknown=list(unknown),
+                known=list(known),
+            )
+        }
     return {}

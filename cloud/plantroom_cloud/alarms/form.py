@@ -6,6 +6,7 @@ from typing import Any
 
 from plantroom_cloud.alarms.models import AlarmRule
 from plantroom_cloud.web.forms import Submitted
+from plantroom_shared.said import said
 
 _NUMBER = re.compile(r"^\s*(?P<metric>\S+)\s*(?P<operator>[<>])\s*(?P<limit>\S+)\s*$")
 _STATES = re.compile(r"^\s*(?P<metric>\S+)\s+is\s+(?P<states>.+)$")
@@ -50,7 +51,7 @@ def values_of(rule: AlarmRule) -> dict[str, Any]:
 def comparison(part: Mapping[str, Any]) -> str:
     """One comparison as a line."""
     if part.get("states"):
-        return f"{part['metric']} is {', '.join(part['states'])}"
+        return said("%(metric)s is %(states)s", metric=part["metric"], states=list(part["states"]))
     limit = part.get("limit")
     shown = f"{limit:g}" if isinstance(limit, float) else limit
     return f"{part['metric']} {part.get('operator')} {shown}"

@@ -34,6 +34,7 @@ from plantroom_cloud.users.models import User
 from plantroom_cloud.web.forms import Form, read
 from plantroom_cloud.web.nav import NavEntry
 from plantroom_cloud.web.render import render
+from plantroom_shared.said import said
 
 NAV = (
     NavEntry("alarms", "/alarms", "Alarms", order=20),
@@ -221,7 +222,7 @@ def figures_page(
 ) -> Response:
     """How the alarms compare with the standard, team by team, and which of them make the load."""
     if site and not may_see(user, site):
-        raise NotFoundError(f"there is no site {site!r}")
+        raise NotFoundError(said("there is no site %(site)r", site=site))
     sites = [site] if site else user.sites
     seen = services.sites.list(session, user.sites)
     zone = common({found.timezone for found in seen if not site or found.id == site})
@@ -463,5 +464,5 @@ def _metrics(session: Session, services: Services, target: str) -> list[dict[str
 def _visible_alarm(session: Session, services: Services, user: User, alarm_id: int) -> Alarm:
     alarm = services.alarms.get(session, alarm_id)
     if not may_see(user, alarm.site_id):
-        raise NotFoundError(f"there is no alarm {alarm_id}")
+        raise NotFoundError(said("there is no alarm %(alarm_id)s", alarm_id=alarm_id))
     return alarm

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from plantroom_cloud.errors import InvalidError
+from plantroom_shared.said import said
 
 #: Beyond it the figures of a year are a sum of other years.
 LONGEST = timedelta(days=366)
@@ -50,7 +51,7 @@ def bounded(start: datetime, end: datetime) -> tuple[datetime, datetime]:
     if start >= end:
         raise InvalidError("start, end: the end must be later than the start")
     if end - start > LONGEST + timedelta(days=1):
-        raise InvalidError(f"start, end: at most {LONGEST.days} days")
+        raise InvalidError(said("start, end: at most %(days)s days", days=LONGEST.days))
     return start, end
 
 

@@ -19,6 +19,7 @@ from plantroom_cloud.notifications.models import NoticeKind
 from plantroom_cloud.notifications.service import NotificationService
 from plantroom_cloud.stream.service import record_change
 from plantroom_cloud.workorders.service import WorkOrderService
+from plantroom_shared.said import lines, said
 
 
 class Raising:
@@ -146,7 +147,12 @@ class Raising:
             source=alarm.source,
             rule_id=rule.id,
             since=at,
-            reason=f"first of its group {rule.first_out!r} was alarm {first.id}, {first.name}",
+            reason=said(
+                "first of its group %(first_out)r was alarm %(first_id)s, %(first)s",
+                first_out=rule.first_out,
+                first_id=first.id,
+                first=first.name,
+            ),
             by="system",
             first_alarm_id=first.id,
         )
@@ -162,9 +168,9 @@ class Raising:
                 NoticeKind.ALARM,
                 str(alarm.severity.value),
                 alarm.site_id,
-                f"{alarm.name}: {alarm.device_id or alarm.source}",
+                said("%(alarm)s: %(source)s", alarm=alarm.name, source=alarm.device_id or alarm.source),
                 at,
-                body="\n".join(text for text in (alarm.detail, alarm.cause, alarm.response) if text),
+                body=lines((alarm.detail, alarm.cause, alarm.response)),
                 link=f"/alarms/{alarm.id}",
                 team_id=alarm.team_id,
                 alarm_id=alarm.id,

@@ -12,6 +12,7 @@ from typing import Protocol, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from plantroom_cloud.alarms.models import Impact, Severity
+from plantroom_shared.said import said
 
 
 class Urgency(StrEnum):
@@ -71,12 +72,20 @@ class Matrix(BaseModel):
             raise ValueError("immediate_s, prompt_s, soon_s: each must be longer than the one before")
         for impact in Impact:
             if missing := [urgency for urgency in Urgency if urgency not in self.severity.get(impact, {})]:
-                raise ValueError(f"severity.{impact}: say a severity for {', '.join(missing)} too")
+                raise ValueError(
+                    said(
+                        "severity.%(impact)s: say a severity for %(missing)s too", impact=impact, missing=list(missing)
+                    )
+                )
         lines = [[_RANK[self.severity[impact][urgency]] for urgency in Urgency] for impact in Impact]
         for impact, line, graver in zip(Impact, lines, [lines[0], *lines], strict=False):
             if line != sorted(line) or any(mine < worse for mine, worse in zip(line, graver, strict=True)):
                 raise ValueError(
-                    f"severity.{impact}: may not be more severe for a later response or than a graver consequence is"
+                    said(
+                        "severity.%(impact)s: may not be more severe for a later response or than a graver consequence "
+                        "is",
+                        impact=impact,
+                    )
                 )
         return self
 

@@ -22,6 +22,7 @@ from plantroom_cloud.alarms.rationalisation import Matrix, usual
 from plantroom_cloud.alarms.reported import ReportedRule
 from plantroom_cloud.errors import ConflictError, InvalidFieldsError
 from plantroom_shared.messages import Birth, SuggestedRule
+from plantroom_shared.said import said
 
 #: Fields that say what is watched: an alarm of another condition cannot go on.
 CONDITION = frozenset({"kind", "device_id", "label", "profile", "site_id", "metric", "operator", "states", "more"})
@@ -164,7 +165,7 @@ def _ensure_of(
 def create(session: Session, definition: RuleDefinition, matrix: Matrix, actor: str, at: datetime) -> AlarmRule:
     """Raises InvalidFieldsError."""
     if definition.kind not in OWN_KINDS:
-        raise InvalidFieldsError({"kind": f"use one of {', '.join(OWN_KINDS)}"})
+        raise InvalidFieldsError({"kind": said("use one of %(own_kinds)s", own_kinds=list(OWN_KINDS))})
     check(session, definition, matrix)
     fields = definition.model_dump() | {"severity": _severity(definition, matrix)}
     rule = AlarmRule(**fields, created_by=actor, updated_at=at)
@@ -181,7 +182,15 @@ def change(
     for name, value in fixed.items():
         if getattr(definition, name) != value:
             whose = "every installation has it" if rule.profile == "system" else "its profile suggested it"
-            raise InvalidFieldsError({name: f"this rule keeps {value or 'none'!r} ({whose}); make a new rule instead"})
+            raise InvalidFieldsError(
+                {
+                    name: said(
+                        "this rule keeps %(value)r (%(whose)s); make a new rule instead",
+                        value=value or "none",
+                        whose=whose,
+                    )
+                }
+            )
     if definition.severity is rule.severity:  # as it was read: what it becomes, the matrix says
         definition = definition.model_copy(update={"severity": None})
     check(session, definition, matrix)
@@ -202,7 +211,7 @@ def change(
 def mark_deleted(session: Session, rule: AlarmRule, at: datetime) -> None:
     """Raises ConflictError for what every installation has."""
     if rule.profile == "system":
-        raise ConflictError(f"every installation has the rule {rule.name!r}; disable it instead")
+        raise ConflictError(said("every installation has the rule %(rule)r; disable it instead", rule=rule.name))
     rule.deleted_at = rule.updated_at = at
     rule.enabled = False
     session.add(rule)
@@ -238,12 +247,15 @@ def check(session: Session, definition: RuleDefinition, matrix: Matrix) -> None:
     graded = matrix.grade_of(definition)
     if graded is not None and definition.severity not in (None, graded):
         urgency = matrix.urgency(definition.respond_within_s)
-        found["severity"] = (
-            f"a {definition.impact} consequence with {urgency} response is {graded}; leave severity out, or change "
-            "impact or respond_within_s"
+        found["severity"] = said(
+            "a %(impact)s consequence with %(urgency)s response is %(graded)s; leave severity out, or "
+            "change impact or respond_within_s",
+            impact=definition.impact,
+            urgency=urgency,
+            graded=graded,
         )
     if definition.team_id and not repository.team_exists(session, definition.team_id):
-        found["team_id"] = f"there is no team {definition.team_id!r}"
+        found["team_id"] = said("there is no team %(team_id)r", team_id=definition.team_id)
     if found:
         raise InvalidFieldsError(found)
 

@@ -36,6 +36,7 @@ from plantroom_cloud.workorders.service import WorkOrderService
 from plantroom_cloud.workorders.transitions import Step
 from plantroom_shared.batch import Batch, DeviceRows, went_back
 from plantroom_shared.messages import Birth
+from plantroom_shared.said import said
 
 
 class AlarmService:
@@ -241,24 +242,24 @@ class AlarmService:
         if order.device_id is None or not order.out_of_service:
             return
         if step is Step.START:
-            reason = f"work order {order.id}: {order.title}"
+            reason = said("work order %(order_id)s: %(title)s", order_id=order.id, title=order.title)
             self._suppressing.remove_from_service(session, order.device_id, reason, order.id, actor, at)
         elif step in (Step.COMPLETE, Step.CANCEL):
-            note = f"work order {order.id} is {order.state.value}"
+            note = said("work order %(order_id)s is %(state)s", order_id=order.id, state=order.state.value)
             self._suppressing.return_to_service(session, order.device_id, order.id, note, actor, at)
 
     def get(self, session: Session, alarm_id: int) -> Alarm:
         """Raises NotFoundError."""
         alarm = session.get(Alarm, alarm_id)
         if alarm is None:
-            raise NotFoundError(f"there is no alarm {alarm_id}")
+            raise NotFoundError(said("there is no alarm %(alarm_id)s", alarm_id=alarm_id))
         return alarm
 
     def _held(self, session: Session, alarm_id: int) -> Alarm:
         """Nobody else moves it until the commit; raises NotFoundError."""
         alarm = repository.held(session, alarm_id)
         if alarm is None:
-            raise NotFoundError(f"there is no alarm {alarm_id}")
+            raise NotFoundError(said("there is no alarm %(alarm_id)s", alarm_id=alarm_id))
         return alarm
 
     def is_unanswered(self, session: Session, alarm_id: int) -> bool:
@@ -372,7 +373,7 @@ class AlarmService:
         """Raises NotFoundError."""
         rule = session.get(AlarmRule, rule_id)
         if rule is None or rule.deleted_at is not None:
-            raise NotFoundError(f"there is no alarm rule {rule_id}")
+            raise NotFoundError(said("there is no alarm rule %(rule_id)s", rule_id=rule_id))
         return rule
 
     def check_rule(self, session: Session, definition: RuleDefinition) -> None:

@@ -10,6 +10,7 @@ from plantroom_cloud.alarms.models import SET_ASIDE, Alarm, AlarmState, Severity
 from plantroom_cloud.alarms.raising import Raising
 from plantroom_cloud.alarms.transitions import INTO, TRANSITIONS, AlarmEvent, next_state
 from plantroom_cloud.errors import ConflictError, InvalidError
+from plantroom_shared.said import said
 
 #: The longest that an alarm may be shelved.
 LONGEST_SHELF = {
@@ -55,7 +56,13 @@ class Suppressing:
         wanted = timedelta(minutes=minutes) if minutes is not None else longest
         if not timedelta() < wanted <= longest:
             most = longest / timedelta(minutes=1)
-            raise InvalidError(f"minutes: an alarm of severity {alarm.severity.value} is shelved for 1 to {most:.0f}")
+            raise InvalidError(
+                said(
+                    "minutes: an alarm of severity %(severity)s is shelved for 1 to %(most).0f",
+                    severity=alarm.severity.value,
+                    most=most,
+                )
+            )
         next_state(alarm.state, AlarmEvent.SHELVE)
         suppression = Suppression(
             kind=AlarmState.SHELVED,
@@ -79,7 +86,9 @@ class Suppressing:
             if item.kind is AlarmState.SHELVED
         ]
         if alarm.state is not AlarmState.SHELVED or not found:
-            raise ConflictError(f"alarm {alarm.id} is {alarm.state.value}, not shelved")
+            raise ConflictError(
+                said("alarm %(alarm_id)s is %(state)s, not shelved", alarm_id=alarm.id, state=alarm.state.value)
+            )
         for suppression in found:
             self._end(session, suppression, note or "unshelved", actor, at)
 
@@ -140,5 +149,5 @@ class Suppressing:
 def _told(suppression: Suppression) -> str:
     if suppression.until is None:
         return suppression.reason
-    until = f"until {suppression.until:%Y-%m-%d %H:%M} UTC" + (", or until it is normal" if suppression.once else "")
-    return f"{suppression.reason} ({until})"
+    text = "%(reason)s (until %(until)s, or until it is normal)" if suppression.once else "%(reason)s (until %(until)s)"
+    return said(text, reason=suppression.reason, until=suppression.until)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from plantroom_cloud.alarms.kpi import Figures
+from plantroom_shared.said import said
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +60,14 @@ def target_rows(figures: Figures) -> Sequence[Target]:
         Target(
             "Hours with more than 30",
             "hours with more than 30 ÷ all",
-            f"{share(f.share_busy_hours)}, at most {f.peak_hour} in one",
+            said("%(share)s, at most %(peak_hour)s in one", share=share(f.share_busy_hours), peak_hour=f.peak_hour),
             "< 1 %",
             judge(f.share_busy_hours, 0.01, 0.05),
         ),
         Target(
             "Time in flood",
             "periods from more than 10 until fewer than 5 ÷ all",
-            f"{share(f.share_in_flood)} in {f.floods} floods",
+            said("%(share)s in %(floods)s floods", share=share(f.share_in_flood), floods=f.floods),
             "< 1 %",
             judge(f.share_in_flood, 0.01, 0.05),
         ),

@@ -4,6 +4,7 @@ from enum import StrEnum
 
 from plantroom_cloud.alarms.models import AlarmState
 from plantroom_cloud.errors import ConflictError
+from plantroom_shared.said import said
 
 
 class AlarmEvent(StrEnum):
@@ -69,7 +70,14 @@ def next_state(state: AlarmState, event: AlarmEvent) -> AlarmState:
     """The state after `event`; raises ConflictError saying what is possible."""
     found = TRANSITIONS.get((state, event))
     if found is None:
-        raise ConflictError(f"an alarm that is {state} cannot {event}; possible: {', '.join(events(state))}")
+        raise ConflictError(
+            said(
+                "an alarm that is %(state)s cannot %(event)s; possible: %(events)s",
+                state=state,
+                event=event,
+                events=list(events(state)),
+            )
+        )
     return found
 
 

@@ -15,6 +15,7 @@ from plantroom_cloud.errors import NotFoundError
 from plantroom_cloud.listing import Page
 from plantroom_cloud.services import Services
 from plantroom_cloud.users.models import User
+from plantroom_shared.said import said
 
 router = APIRouter(prefix="/api/v1/assets", tags=["assets"])
 
@@ -183,10 +184,10 @@ def unbind(asset_id: Id, device_id: str, user: Manager, session: WriteSession, s
 def _visible(session: Session, services: Services, user: User, asset_id: int) -> Asset:
     asset = services.assets.get(session, asset_id)
     if not may_see(user, asset.site_id):
-        raise NotFoundError(f"there is no asset {asset_id}")
+        raise NotFoundError(said("there is no asset %(asset_id)s", asset_id=asset_id))
     return asset
 
 
 def _may(user: User, site_id: str) -> None:
     if not may_see(user, site_id):
-        raise NotFoundError(f"there is no site {site_id!r}")
+        raise NotFoundError(said("there is no site %(site_id)r", site_id=site_id))

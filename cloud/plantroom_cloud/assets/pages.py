@@ -2,6 +2,7 @@
 
 from datetime import date
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import APIRouter, File, Form, Request
 from fastapi.responses import RedirectResponse, Response
@@ -18,6 +19,7 @@ from plantroom_cloud.web.forms import Form as Fields
 from plantroom_cloud.web.forms import Submitted
 from plantroom_cloud.web.nav import NavEntry
 from plantroom_cloud.web.render import render
+from plantroom_shared.said import said
 
 NAV = (NavEntry("assets", "/assets", "Assets", order=45, group="Equipment"),)
 router = APIRouter(include_in_schema=False)
@@ -54,8 +56,8 @@ def take_in(
     except InvalidError as error:
         new, changed, mistakes = 0, 0, [(1, str(error))]
     if not mistakes:
-        verb = "would be" if dry_run else "are"
-        return RedirectResponse(f"/assets?told={new} {verb} new, {changed} {verb} changed.", 303)
+        text = "%(new)s would be new, %(changed)s would be changed." if dry_run else "%(new)s new, %(changed)s changed."
+        return RedirectResponse(f"/assets?told={quote(said(text, new=new, changed=changed))}", 303)
     tree = services.assets.tree(session, user.sites)
     return render(
         request, "assets.html", status_code=422, user=user, page="assets", mistakes=mistakes, tree=tree, q="", told=""
@@ -68,7 +70,9 @@ def labels(
 ) -> Response:
     """A sheet of labels of all assets that the person sees."""
     if sheet not in SHEETS:
-        raise NotFoundError(f"there is no sheet {sheet!r}; there are: {', '.join(SHEETS)}")
+        raise NotFoundError(
+            said("there is no sheet %(sheet)r; there are: %(sheets)s", sheet=sheet, sheets=list(SHEETS))
+        )
     base = services.config.notifications.base_url or str(request.base_url).rstrip("/")
     found = [
         Label(
@@ -254,7 +258,7 @@ def evaluate(
 def _visible(session: Session, services: Services, user: User, asset_id: int) -> Asset:
     asset = services.assets.get(session, asset_id)
     if not may_see(user, asset.site_id):
-        raise NotFoundError(f"there is no asset {asset_id}")
+        raise NotFoundError(said("there is no asset %(asset_id)s", asset_id=asset_id))
     return asset
 
 
@@ -289,7 +293,7 @@ def _fill(asset: Asset, form: Submitted) -> None:
         asset.installed_on = date.fromisoformat(text) if (text := form.text("installed_on")) else None
         asset.warranty_until = date.fromisoformat(text) if (text := form.text("warranty_until")) else None
     except ValueError as error:
-        raise InvalidError(f"{error}; write a date like 2024-05-31") from error
+        raise InvalidError(said("%(error)s; write a date like 2024-05-31", error=error)) from error
 
 
 def _form(

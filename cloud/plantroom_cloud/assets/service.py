@@ -17,6 +17,7 @@ from plantroom_cloud.stream.service import record_change
 from plantroom_cloud.users.service import UserService
 from plantroom_cloud.workorders.models import WorkOrder
 from plantroom_cloud.workorders.service import WorkOrderService
+from plantroom_shared.said import said
 
 #: Requests by one label, and from one address, in an hour.
 MOST_BY_LABEL, MOST_BY_ADDRESS = 20, 10
@@ -38,7 +39,7 @@ class AssetService:
         """Raises NotFoundError."""
         asset = session.get(Asset, asset_id)
         if asset is None:
-            raise NotFoundError(f"there is no asset {asset_id}")
+            raise NotFoundError(said("there is no asset %(asset_id)s", asset_id=asset_id))
         return asset
 
     def of_ids(self, session: Session, asset_ids: Collection[int]) -> dict[int, Asset]:
@@ -85,18 +86,32 @@ class AssetService:
         if not asset.code.strip() or not asset.name.strip():
             raise InvalidError("code and name: say both, the code short and unique, for example PMP-001")
         if asset.criticality not in CRITICALITIES:
-            raise InvalidError(f"criticality {asset.criticality!r}: use {', '.join(CRITICALITIES)}")
+            raise InvalidError(
+                said(
+                    "criticality %(criticality)r: use %(criticalities)s",
+                    criticality=asset.criticality,
+                    criticalities=list(CRITICALITIES),
+                )
+            )
         self._sites.get(session, asset.site_id)
         with session.no_autoflush:
             known = repository.by_code(session, asset.code)
             if known is not None and known.id != asset.id:
-                raise ConflictError(f"code {asset.code!r} is {known.name}'s already")
+                raise ConflictError(said("code %(code)r is %(known)s's already", code=asset.code, known=known.name))
             if asset.parent_id is not None:
                 parent = self.get(session, asset.parent_id)
                 if asset.id is not None and asset.id in [above.id for above in self.path(session, parent)]:
-                    raise InvalidError(f"parent: {parent.code} lies below {asset.code} itself")
+                    raise InvalidError(
+                        said("parent: %(code)s lies below %(code2)s itself", code=parent.code, code2=asset.code)
+                    )
                 if _LEVELS.index(parent.kind) > _LEVELS.index(asset.kind):
-                    raise InvalidError(f"parent: a {asset.kind.value} does not stand in a {parent.kind.value}")
+                    raise InvalidError(
+                        said(
+                            "parent: a %(kind)s does not stand in a %(kind2)s",
+                            kind=asset.kind.value,
+                            kind2=parent.kind.value,
+                        )
+                    )
         session.add(asset)
         session.flush()
         record_change(session, "asset", str(asset.id), at)
@@ -106,7 +121,9 @@ class AssetService:
         """It is gone; its history stays. Raises ConflictError while something in use stands in it."""
         assert asset.id is not None
         if any(child.retired_at is None for child in repository.children(session, asset.id)):
-            raise ConflictError(f"{asset.code} still has assets in use below it; retire or move them first")
+            raise ConflictError(
+                said("%(code)s still has assets in use below it; retire or move them first", code=asset.code)
+            )
         for binding in repository.bindings(session, [asset.id]):
             if binding.until is None:
                 binding.until = at
@@ -134,7 +151,9 @@ class AssetService:
         """It measures nothing any more; raises NotFoundError."""
         binding = repository.bound(session, device_id)
         if binding is None or binding.asset_id != asset.id:
-            raise NotFoundError(f"device {device_id!r} does not measure {asset.code}")
+            raise NotFoundError(
+                said("device %(device_id)r does not measure %(code)s", device_id=device_id, code=asset.code)
+            )
         binding.until = at
         session.add(binding)
 
@@ -172,7 +191,7 @@ class AssetService:
         may = [site.id for site in self._sites.list(session) if not sites or site.id in sites]
         mistakes = check_rows(rows, known, may, [team.id for team in self._users.teams(session)])
         foreign = [
-            (row.number, f"code {row.cells['code']!r} belongs to a site that you do not see")
+            (row.number, said("code %(cells)r belongs to a site that you do not see", cells=row.cells["code"]))
             for row in rows
             if (asset := known.get(row.cells["code"])) is not None and sites and asset.site_id not in sites
         ]

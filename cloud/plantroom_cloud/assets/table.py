@@ -9,6 +9,7 @@ from datetime import date, datetime
 
 from plantroom_cloud.assets.models import Asset, AssetKind
 from plantroom_cloud.errors import InvalidError
+from plantroom_shared.said import said
 
 COLUMNS = (
     "code",
@@ -48,15 +49,33 @@ def read_table(name: str, content: bytes) -> list[Row]:
     """By its content, whatever it is called; raises InvalidError for what is no table of ours."""
     lines = _xlsx(content) if content.startswith(b"PK") else _csv(content)
     if not lines:
-        raise InvalidError(f"{name}: is empty; its first line names the columns: {', '.join(COLUMNS)}")
+        raise InvalidError(
+            said("%(name)s: is empty; its first line names the columns: %(columns)s", name=name, columns=list(COLUMNS))
+        )
     heading = [cell.strip().casefold() for cell in lines[0]]
     unknown = [cell for cell in heading if cell and cell not in COLUMNS]
     missing = [column for column in NEEDED if column not in heading]
     if unknown or missing:
-        wrong = [f"no column {cell!r} is known" for cell in unknown] + [f"column {c!r} is missing" for c in missing]
-        raise InvalidError(f"{name}, line 1: {'; '.join(wrong)}. Columns: {', '.join(COLUMNS)}")
+        wrong = [said("no column %(cell)r is known", cell=cell) for cell in unknown] + [
+            said("column %(c)r is missing", c=c) for c in missing
+        ]
+        raise InvalidError(
+            said(
+                "%(name)s, line 1: %(wrong)s. Columns: %(columns)s",
+                name=name,
+                wrong="; ".join(wrong),
+                columns=list(COLUMNS),
+            )
+        )
     if len(lines) > MOST_ROWS:
-        raise InvalidError(f"{name}: {len(lines)} lines; at most {MOST_ROWS} at once")
+        raise InvalidError(
+            said(
+                "%(name)s: %(count)s lines; at most %(most_rows)s at once",
+                name=name,
+                count=len(lines),
+                most_rows=MOST_ROWS,
+            )
+        )
     rows = []
     for number, line in enumerate(lines[1:], 2):
         cells = dict(zip(heading, (cell.strip() for cell in line), strict=False))
@@ -92,27 +111,45 @@ def check_rows(
         if not code or len(code) > 63:
             say("code: say a short unique code, for example PMP-001")
         elif code in seen:
-            say(f"code {code!r} stands in line {seen[code]} too; codes are unique")
+            say(said("code %(code)r stands in line %(seen)s too; codes are unique", code=code, seen=seen[code]))
         seen.setdefault(code, row.number)
         if not cells["name"]:
             say("name: say what it is")
         if cells["kind"] not in set(AssetKind):
-            say(f"kind {cells['kind']!r}: use {', '.join(AssetKind)}")
+            say(said("kind %(cells)r: use %(assetkind)s", cells=cells["kind"], assetkind=list(AssetKind)))
         if cells["site"] not in sites:
-            say(f"site {cells['site']!r} is not known; there are: {', '.join(sorted(sites)) or 'none'}")
+            say(
+                said(
+                    "site %(cells)r is not known; there are: %(sites)s",
+                    cells=cells["site"],
+                    sites=sorted(sites) or ["none"],
+                )
+            )
         if cells["parent"] and cells["parent"] not in codes:
-            say(f"parent {cells['parent']!r} is no code here or in this file")
+            say(said("parent %(cells)r is no code here or in this file", cells=cells["parent"]))
         elif _circle(code, parents):
-            say(f"parent {cells['parent']!r} lies below {code!r} itself")
+            say(said("parent %(cells)r lies below %(code)r itself", cells=cells["parent"], code=code))
         if cells["criticality"] and cells["criticality"] not in CRITICALITIES:
-            say(f"criticality {cells['criticality']!r}: use {', '.join(CRITICALITIES)}")
+            say(
+                said(
+                    "criticality %(cells)r: use %(criticalities)s",
+                    cells=cells["criticality"],
+                    criticalities=list(CRITICALITIES),
+                )
+            )
         if cells["team"] and cells["team"] not in teams:
-            say(f"team {cells['team']!r} is not known; there are: {', '.join(sorted(teams)) or 'none'}")
+            say(
+                said(
+                    "team %(cells)r is not known; there are: %(teams)s",
+                    cells=cells["team"],
+                    teams=sorted(teams) or ["none"],
+                )
+            )
         for column in ("installed", "warranty"):
             try:
                 row.date_of(column)
             except ValueError:
-                say(f"{column} {cells[column]!r}: write a date like 2024-05-31")
+                say(said("%(column)s %(cells)r: write a date like 2024-05-31", column=column, cells=cells[column]))
     return found
 
 
@@ -165,7 +202,9 @@ def _csv(content: bytes) -> list[list[str]]:
     try:
         return list(reader)
     except csv.Error as error:
-        raise InvalidError(f"line {reader.line_num} of this CSV file cannot be read: {error}") from error
+        raise InvalidError(
+            said("line %(line_num)s of this CSV file cannot be read: %(error)s", line_num=reader.line_num, error=error)
+        ) from error
 
 
 def _xlsx(content: bytes) -> list[list[str]]:
@@ -178,7 +217,7 @@ def _xlsx(content: bytes) -> list[list[str]]:
                 raise InvalidError("this file unpacks to more than 100 MB; that is no list of assets")
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
     except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise InvalidError(f"this XLSX file cannot be read: {error}") from error
+        raise InvalidError(said("this XLSX file cannot be read: %(error)s", error=error)) from error
     sheet = book.worksheets[0]
     return [[_text(cell) for cell in line] for line in sheet.iter_rows(values_only=True, max_row=MOST_ROWS + 2)]
 

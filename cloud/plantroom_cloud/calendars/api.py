@@ -13,6 +13,7 @@ from plantroom_cloud.calendars.service import business
 from plantroom_cloud.dependencies import At, Manager, ReadSession, ServicesDep, Viewer, WriteSession, may_see
 from plantroom_cloud.errors import NotFoundError
 from plantroom_cloud.listing import Page
+from plantroom_shared.said import said
 
 router = APIRouter(prefix="/api/v1/calendars", tags=["calendars"])
 
@@ -104,7 +105,7 @@ def days(
 def set_site(site_id: str, body: OfSite, user: Manager, session: WriteSession, services: ServicesDep, at: At) -> OfSite:
     """The calendar that holds at a site."""
     if not may_see(user, site_id):
-        raise NotFoundError(f"there is no site {site_id!r}")
+        raise NotFoundError(said("there is no site %(site_id)r", site_id=site_id))
     services.calendars.set_site(session, site_id, body.calendar)
     services.users.audit(session, user.name, "calendar.site", f"site/{site_id}", body.model_dump(), at)
     return body

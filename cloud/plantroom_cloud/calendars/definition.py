@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from plantroom_cloud.calendars.business import MINUTES_A_DAY, Span
 from plantroom_cloud.errors import InvalidFieldsError
+from plantroom_shared.said import said
 
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _SPAN = re.compile(r"(\d{1,2}):(\d\d)\s*(?:-|–|to)\s*(\d{1,2}):(\d\d)")
@@ -22,17 +23,19 @@ def read_spans(text: str) -> tuple[Span, ...]:
     for part in filter(None, (part.strip() for part in text.split(","))):
         match = _SPAN.fullmatch(part)
         if match is None:
-            raise ValueError(f"{part!r} is not understood; write it like 08:00-12:00, 13:00-17:00")
+            raise ValueError(said("%(part)r is not understood; write it like 08:00-12:00, 13:00-17:00", part=part))
         begin, end = (int(match[i]) * 60 + int(match[i + 1]) for i in (1, 3))
         if int(match[2]) > 59 or int(match[4]) > 59 or end > MINUTES_A_DAY:
-            raise ValueError(f"{part!r}: a day has 24 hours of 60 minutes; the last moment is 24:00")
+            raise ValueError(said("%(part)r: a day has 24 hours of 60 minutes; the last moment is 24:00", part=part))
         if begin >= end:
-            raise ValueError(f"{part!r} ends before it begins; what passes midnight goes on the next day from 00:00")
+            raise ValueError(
+                said("%(part)r ends before it begins; what passes midnight goes on the next day from 00:00", part=part)
+            )
         spans.append((begin, end))
     spans.sort()
     for (_, end), (begin, _) in pairwise(spans):
         if begin < end:
-            raise ValueError(f"{_clock(begin)} lies within the hours before it")
+            raise ValueError(said("%(clock)s lies within the hours before it", clock=_clock(begin)))
     return tuple(spans)
 
 
@@ -86,10 +89,12 @@ def read_days(text: str, field: str) -> dict[str, str]:
                 last, rest = date.fromisoformat(words[2]), words[3:]
         except ValueError as error:
             raise InvalidFieldsError(
-                {field: f"{line!r}: write the day like 2026-12-24 and its name after it"}
+                {field: said("%(line)r: write the day like 2026-12-24 and its name after it", line=line)}
             ) from error
         if not 0 <= last.toordinal() - first.toordinal() <= 366:
-            raise InvalidFieldsError({field: f"{line!r}: from the first day to the last, a year at most"})
+            raise InvalidFieldsError(
+                {field: said("%(line)r: from the first day to the last, a year at most", line=line)}
+            )
         for number in range(first.toordinal(), last.toordinal() + 1):
             found[date.fromordinal(number).isoformat()] = " ".join(rest)
     return found
@@ -107,4 +112,6 @@ def check_zone(name: str) -> None:
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
-        raise InvalidFieldsError({"timezone": f"{name!r} is no time zone; write it like Europe/Berlin"}) from error
+        raise InvalidFieldsError(
+            {"timezone": said("%(name)r is no time zone; write it like Europe/Berlin", name=name)}
+        ) from error

@@ -20,6 +20,7 @@ from plantroom_cloud.web.forms import Form, Submitted, read
 from plantroom_cloud.web.nav import NavEntry
 from plantroom_cloud.web.render import render
 from plantroom_shared.errors import PlantroomError
+from plantroom_shared.said import said
 
 NAV = (NavEntry("calendars", "/calendars", "Calendars", order=87, group="Settings", role=Role.MANAGER),)
 router = APIRouter(include_in_schema=False)
@@ -52,7 +53,7 @@ def set_site(form: Form, user: Manager, session: WriteSession, services: Service
     """The calendar of a site."""
     site, calendar = form.text("site"), form.optional("calendar")
     if not may_see(user, site):
-        raise NotFoundError(f"there is no site {site!r}")
+        raise NotFoundError(said("there is no site %(site)r", site=site))
     services.calendars.set_site(session, site, calendar)
     services.users.audit(session, user.name, "calendar.site", f"site/{site}", {"calendar": calendar}, at)
     return RedirectResponse("/calendars", 303)

@@ -9,6 +9,7 @@ import holidays
 from holidays.registry import COUNTRIES
 
 from plantroom_cloud.errors import InvalidFieldsError
+from plantroom_shared.said import said
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,21 @@ def check_country(country: str, region: str) -> None:
             raise InvalidFieldsError({"region": "say the country as well"})
         return
     if country not in countries():
-        raise InvalidFieldsError({"country": f"{country!r} is not known; use two letters, like DE, CN or GB"})
+        raise InvalidFieldsError(
+            {"country": said("%(country)r is not known; use two letters, like DE, CN or GB", country=country)}
+        )
     if region and region not in regions(country):
         known = ", ".join(regions(country)) or "it has none"
-        raise InvalidFieldsError({"region": f"{region!r} is no region of {country}; use one of: {known}"})
+        raise InvalidFieldsError(
+            {
+                "region": said(
+                    "%(region)r is no region of %(country)s; use one of: %(known)s",
+                    region=region,
+                    country=country,
+                    known=known,
+                )
+            }
+        )
 
 
 def _english(country: str) -> str | None:

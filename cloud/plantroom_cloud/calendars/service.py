@@ -14,6 +14,7 @@ from plantroom_cloud.calendars.public_holidays import check_country
 from plantroom_cloud.errors import ConflictError, InvalidFieldsError, NotFoundError
 from plantroom_cloud.sites.service import SiteService
 from plantroom_shared.ids import check_id
+from plantroom_shared.said import said
 
 #: What goes by a calendar, in words.
 Use = Callable[[Session, str], Sequence[str]]
@@ -38,7 +39,7 @@ class CalendarService:
         """Raises NotFoundError."""
         calendar = session.get(Calendar, calendar_id)
         if calendar is None:
-            raise NotFoundError(f"there is no calendar {calendar_id!r}")
+            raise NotFoundError(said("there is no calendar %(calendar_id)r", calendar_id=calendar_id))
         return calendar
 
     def of_site(self, session: Session, site_id: str) -> BusinessCalendar:
@@ -65,7 +66,7 @@ class CalendarService:
         """Raises ConflictError, InvalidFieldsError."""
         check_id(calendar_id, "calendar id")
         if session.get(Calendar, calendar_id) is not None:
-            raise ConflictError(f"there is a calendar {calendar_id!r} already")
+            raise ConflictError(said("there is a calendar %(calendar_id)r already", calendar_id=calendar_id))
         calendar = Calendar(id=calendar_id, name=plan.name)
         return self._fill(session, calendar, plan)
 
@@ -76,10 +77,16 @@ class CalendarService:
     def remove(self, session: Session, calendar_id: str) -> None:
         """Raises ConflictError while anything goes by it."""
         calendar = self.get(session, calendar_id)
-        uses = [f"site {site}" for site in self.sites_of(session, calendar_id)]
+        uses = [said("site %(site)s", site=site) for site in self.sites_of(session, calendar_id)]
         uses += [what for use in self._users for what in use(session, calendar_id)]
         if uses:
-            raise ConflictError(f"calendar {calendar_id!r} holds for {', '.join(uses)}; give them another one first")
+            raise ConflictError(
+                said(
+                    "calendar %(calendar_id)r holds for %(uses)s; give them another one first",
+                    calendar_id=calendar_id,
+                    uses=list(uses),
+                )
+            )
         session.delete(calendar)
         session.flush()
 

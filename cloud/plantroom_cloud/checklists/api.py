@@ -26,6 +26,7 @@ from plantroom_cloud.listing import Page
 from plantroom_cloud.services import Services
 from plantroom_cloud.users.models import User
 from plantroom_cloud.workorders.models import WorkOrder, WorkOrderState
+from plantroom_shared.said import said
 
 router = APIRouter(prefix="/api/v1", tags=["checklists"])
 
@@ -236,7 +237,7 @@ def visible_order(session: Session, services: Services, user: User, order_id: in
     """If the person may know of it; raises NotFoundError."""
     order = services.work_orders.get(session, order_id)
     if not may_see(user, order.site_id):
-        raise NotFoundError(f"there is no work order {order_id}")
+        raise NotFoundError(said("there is no work order %(order_id)s", order_id=order_id))
     return order
 
 

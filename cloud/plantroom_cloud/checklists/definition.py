@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from plantroom_shared.said import said
+
 MOST_STEPS = 100
 MOST_CHOICES = 20
 
@@ -47,7 +49,9 @@ def mistakes(steps: Sequence[StepDefinition]) -> dict[str, str]:
     if not steps:
         found["steps"] = "a checklist has at least one step"
     if len(steps) > MOST_STEPS:
-        found["steps"] = f"{len(steps)} steps; a checklist has at most {MOST_STEPS}"
+        found["steps"] = said(
+            "%(count)s steps; a checklist has at most %(most_steps)s", count=len(steps), most_steps=MOST_STEPS
+        )
     for number, step in enumerate(steps):
         found |= {f"steps-{number}-{name}": text for name, text in _of_step(step).items()}
     return found
@@ -58,22 +62,22 @@ def _of_step(step: StepDefinition) -> dict[str, str]:
     if not step.label.strip():
         found["label"] = "say what is to be done"
     if step.kind not in (StepKind.NUMBER, StepKind.METER) and (step.low is not None or step.high is not None):
-        found["low"] = f"a step of kind {step.kind} has no limits"
+        found["low"] = said("a step of kind %(kind)s has no limits", kind=step.kind)
     if step.low is not None and step.high is not None and step.low > step.high:
-        found["low"] = f"the lower limit {step.low:g} is above the upper one {step.high:g}"
+        found["low"] = said("the lower limit %(low)g is above the upper one %(high)g", low=step.low, high=step.high)
     if step.kind is StepKind.CHOICE:
         if len(set(step.choices)) < 2 or len(set(step.choices)) < len(step.choices):
             found["choices"] = "at least two answers, each once"
         elif not all(choice.strip() for choice in step.choices):
             found["choices"] = "an answer says something"
         if unknown := [choice for choice in step.failing if choice not in step.choices]:
-            found["failing"] = f"{unknown[0]!r} is none of the answers"
+            found["failing"] = said("%(unknown)r is none of the answers", unknown=unknown[0])
         elif step.choices and set(step.failing) == set(step.choices):
             found["failing"] = "one answer at least passes"
     elif step.choices or step.failing:
-        found["choices"] = f"a step of kind {step.kind} has no answers to choose from"
+        found["choices"] = said("a step of kind %(kind)s has no answers to choose from", kind=step.kind)
     if step.kind is not StepKind.METER and (step.metric or step.counter or step.tolerance is not None):
-        found["metric"] = f"a step of kind {step.kind} reads no meter"
+        found["metric"] = said("a step of kind %(kind)s reads no meter", kind=step.kind)
     if step.tolerance is not None and not (step.tolerance >= 0 and step.metric):
         found["tolerance"] = "0 or more, and only with the metric that it is compared with"
     return found

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from plantroom_cloud.checklists.definition import StepDefinition
+from plantroom_cloud.validation import reason
 from plantroom_cloud.web.forms import Submitted
 
 #: Of each row, in the form's order.
@@ -45,7 +46,7 @@ def read_rows(typed: Sequence[Mapping[str, str]]) -> tuple[list[StepDefinition],
             steps.append(StepDefinition.model_validate(values))
         except ValidationError as error:
             for item in error.errors():
-                errors.setdefault(f"steps-{number}-{item['loc'][0]}", item["msg"])
+                errors.setdefault(f"steps-{number}-{item['loc'][0]}", reason(item))
     return steps, errors
 
 

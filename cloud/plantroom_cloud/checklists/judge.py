@@ -9,6 +9,7 @@ from typing import Any
 from plantroom_cloud.checklists.definition import StepDefinition, StepKind
 from plantroom_cloud.checklists.models import Verdict
 from plantroom_cloud.errors import ConflictError, InvalidError
+from plantroom_shared.said import said
 
 MOST_PHOTOS = 6
 MOST_TEXT = 5000
@@ -80,24 +81,31 @@ def _read(step: StepDefinition, given: Given, before: Reading | None, live: Read
             number = _number(given.value)
             if before is not None and _goes_back(step, number, before) and not given.confirmed:
                 raise ConfirmError(
-                    f"the counter goes backwards: {number:.10g} after {before.value:.10g} at "
-                    f"{before.at:%Y-%m-%d %H:%M} UTC; read it again, and confirm it if the meter was replaced or reset"
+                    said(
+                        "the counter goes backwards: %(number).10g after %(before).10g at %(at)s; read it again, "
+                        "and confirm it if the meter was replaced or reset",
+                        number=number,
+                        before=before.value,
+                        at=before.at,
+                    )
                 )
             return number, _beyond(step, number) or _apart(step, number, live)
         case StepKind.CHOICE:
             if given.value not in step.choices:
-                raise InvalidError(f"value: one of {', '.join(step.choices)}")
-            return given.value, f"answered {given.value!r}" if given.value in step.failing else ""
+                raise InvalidError(said("value: one of %(choices)s", choices=list(step.choices)))
+            return given.value, said(
+                "the answer was %(answer)r", answer=given.value
+            ) if given.value in step.failing else ""
         case StepKind.TEXT:
             if not isinstance(given.value, str) or not given.value.strip():
                 raise InvalidError("value: write something")
             if len(given.value) > MOST_TEXT:
-                raise InvalidError(f"value: at most {MOST_TEXT} characters")
+                raise InvalidError(said("value: at most %(most_text)s characters", most_text=MOST_TEXT))
             return given.value.strip(), ""
         case StepKind.PHOTO:
             names = given.value if isinstance(given.value, list) else [given.value]
             if not names or len(names) > MOST_PHOTOS or not all(isinstance(name, str) and name for name in names):
-                raise InvalidError(f"value: ids of 1 to {MOST_PHOTOS} photos")
+                raise InvalidError(said("value: ids of 1 to %(most_photos)s photos", most_photos=MOST_PHOTOS))
             return list(dict.fromkeys(names)), ""
         case StepKind.SIGNATURE:
             if not isinstance(given.value, str) or not given.value:
@@ -118,9 +126,9 @@ def _goes_back(step: StepDefinition, value: Any, before: Reading | None) -> bool
 def _beyond(step: StepDefinition, number: float) -> str:
     unit = f" {step.unit}" if step.unit else ""
     if step.low is not None and number < step.low:
-        return f"{number:.10g}{unit} is below {step.low:g}{unit}"
+        return said("%(number).10g%(unit)s is below %(low)g%(unit)s", number=number, unit=unit, low=step.low)
     if step.high is not None and number > step.high:
-        return f"{number:.10g}{unit} is above {step.high:g}{unit}"
+        return said("%(number).10g%(unit)s is above %(high)g%(unit)s", number=number, unit=unit, high=step.high)
     return ""
 
 
@@ -128,7 +136,13 @@ def _apart(step: StepDefinition, number: float, live: Reading | None) -> str:
     if step.tolerance is None or live is None or abs(number - live.value) <= step.tolerance:
         return ""
     unit = f" {step.unit}" if step.unit else ""
-    return f"{number:.10g}{unit} is more than {step.tolerance:g}{unit} from the telemetry's {live.value:.10g}{unit}"
+    return said(
+        "%(number).10g%(unit)s is more than %(tolerance)g%(unit)s from the telemetry's %(live).10g%(unit)s",
+        number=number,
+        unit=unit,
+        tolerance=step.tolerance,
+        live=live.value,
+    )
 
 
 def unanswered(steps: Sequence[tuple[StepDefinition, Verdict | None]]) -> list[str]:

@@ -23,6 +23,7 @@ from plantroom_cloud.telemetry.store import StoreUnavailableError
 from plantroom_cloud.workorders.models import FINISHED, WorkOrder, WorkOrderState
 from plantroom_cloud.workorders.service import WorkOrderService
 from plantroom_shared.quality import Quality
+from plantroom_shared.said import said
 
 #: A value of the telemetry stands beside a reading of the meter that was taken within this time of it.
 NEAR = timedelta(minutes=15)
@@ -101,9 +102,15 @@ class ChecklistService:
             return known
         template = self.templates.get(session, template_id)
         if template.retired_at is not None:
-            raise ConflictError(f"checklist {template.name!r} is retired; attach another one")
+            raise ConflictError(said("checklist %(template)r is retired; attach another one", template=template.name))
         if order.state in (*FINISHED, WorkOrderState.DONE):
-            raise ConflictError(f"work order {order_id} is {order.state}; nothing is attached to it any more")
+            raise ConflictError(
+                said(
+                    "work order %(order_id)s is %(state)s; nothing is attached to it any more",
+                    order_id=order_id,
+                    state=order.state,
+                )
+            )
         checklist = OrderChecklist(
             work_order_id=order_id,
             template_id=template_id,
@@ -120,7 +127,9 @@ class ChecklistService:
                 OrderStep(checklist_id=checklist.id, work_order_id=order_id, position=position, definition=definition)
             )
         session.flush()
-        self._work_orders.note(session, order_id, f"checklist {template.name!r} attached", actor, at)
+        self._work_orders.note(
+            session, order_id, said("checklist %(template)r attached", template=template.name), actor, at
+        )
         return checklist
 
     def of_order(self, session: Session, order_id: int, at: datetime) -> list[Checklist]:
@@ -159,7 +168,7 @@ class ChecklistService:
             for step in checklist.steps:
                 if step.id == step_id:
                     return step
-        raise NotFoundError(f"work order {order_id} has no step {step_id}")
+        raise NotFoundError(said("work order %(order_id)s has no step %(step_id)s", order_id=order_id, step_id=step_id))
 
     def follows(self, session: Session, order_id: int) -> tuple[FollowUp, OrderStep] | None:
         """The step of another order whose fail opened this one."""
@@ -174,9 +183,22 @@ class ChecklistService:
             [(_asks(row), answers[row.id][-1].verdict if row.id in answers else None) for row in rows]
         )
         if open_steps:
-            told = "; ".join(open_steps[:5]) + (f"; and {len(open_steps) - 5} more" if len(open_steps) > 5 else "")
-            count = f"{len(open_steps)} required step{'s' if len(open_steps) > 1 else ''} of its checklist"
-            raise ConflictError(f"work order {order.id} is not done: {count} not answered yet: {told}")
+            told = "; ".join(open_steps[:5]) + (
+                said("; and %(open_steps)s more", open_steps=len(open_steps) - 5) if len(open_steps) > 5 else ""
+            )
+            count = said(
+                "%(count)s required step%(s)s of its checklist",
+                count=len(open_steps),
+                s="s" if len(open_steps) > 1 else "",
+            )
+            raise ConflictError(
+                said(
+                    "work order %(order_id)s is not done: %(count)s not answered yet: %(told)s",
+                    order_id=order.id,
+                    count=count,
+                    told=told,
+                )
+            )
 
     def answer(
         self,
@@ -195,11 +217,15 @@ class ChecklistService:
         order = self._work_orders.locked(session, order_id)
         row = session.get(OrderStep, step_id)
         if row is None or row.work_order_id != order_id:
-            raise NotFoundError(f"work order {order_id} has no step {step_id}")
+            raise NotFoundError(
+                said("work order %(order_id)s has no step %(step_id)s", order_id=order_id, step_id=step_id)
+            )
         known = repository.by_ref(session, ref)
         if known is not None:
             if known.step_id != step_id:
-                raise ConflictError(f"ref {ref!r} was an answer to another step; make a new one for each answer")
+                raise ConflictError(
+                    said("ref %(ref)r was an answer to another step; make a new one for each answer", ref=ref)
+                )
             return known
         attached = session.get(OrderChecklist, row.checklist_id)
         assert attached is not None
@@ -252,21 +278,34 @@ class ChecklistService:
                 self._open(session, order, row.id, asks, answer, person, at)
             return
         if failed and known.corrected_at is not None:
-            known.corrected_at, text = None, f"it fails again: {answer.reason}"
+            known.corrected_at, text = None, said("it fails again: %(reason)s", reason=answer.reason)
         elif not failed and known.corrected_at is None:
             known.corrected_at, text = at, "it was corrected: the step passed"
             if answer.verdict is Verdict.NOT_APPLICABLE:
-                text = f"it was corrected: the step does not apply ({answer.note})"
+                text = said("it was corrected: the step does not apply (%(note)s)", note=answer.note)
         else:
             return
         session.add(known)
-        self._work_orders.note(session, known.work_order_id, f"{asks.label}, work order {order.id}: {text}", person, at)
+        self._work_orders.note(
+            session,
+            known.work_order_id,
+            said("%(label)s, work order %(order_id)s: %(text)s", label=asks.label, order_id=order.id, text=text),
+            person,
+            at,
+        )
 
     def _open(
         self, session: Session, order: WorkOrder, step_id: int, asks: StepDefinition, answer: StepAnswer,
         person: str, at: datetime,
     ) -> None:  # fmt: skip
-        story = [f"Failed on work order {order.id}, {order.title}: {answer.reason}"]
+        story = [
+            said(
+                "Failed on work order %(order_id)s, %(title)s: %(reason)s",
+                order_id=order.id,
+                title=order.title,
+                reason=answer.reason,
+            )
+        ]
         story += [answer.note] if answer.note and answer.note != answer.reason else []
         opened = self._work_orders.create(
             session, f"{asks.label}: {answer.reason}"[:200], "\n".join(story), order.site_id, order.device_id,
@@ -276,7 +315,11 @@ class ChecklistService:
         session.add(FollowUp(step_id=step_id, work_order_id=opened.id, opened_at=at))
         session.flush()
         self._work_orders.note(
-            session, order.id or 0, f"{asks.label} failed: work order {opened.id} opened", person, at
+            session,
+            order.id or 0,
+            said("%(label)s failed: work order %(opened_id)s opened", label=asks.label, opened_id=opened.id),
+            person,
+            at,
         )
 
     def _check_files(self, session: Session, kind: StepKind, value: Any) -> None:
@@ -289,7 +332,7 @@ class ChecklistService:
             try:
                 photo = self._photos.get(session, name)
             except NotFoundError as error:
-                raise InvalidError(f"value: {error}; store it first") from error
+                raise InvalidError(said("value: %(error)s; store it first", error=error)) from error
             if kind is StepKind.SIGNATURE and photo.media_type != "image/png":
                 raise InvalidError("value: a signature is a PNG picture")
 
@@ -350,7 +393,15 @@ def _series(order: WorkOrder, asks: StepDefinition) -> str:
 def _in_time(order: WorkOrder, moment: datetime) -> None:
     """What was answered before the order was done may arrive after."""
     if order.state is WorkOrderState.REQUESTED:
-        raise ConflictError(f"work order {order.id} is only requested; a dispatcher approves it first")
+        raise ConflictError(
+            said("work order %(order_id)s is only requested; a dispatcher approves it first", order_id=order.id)
+        )
     over = order.done_at or order.closed_at
     if order.state in (*FINISHED, WorkOrderState.DONE) and (over is None or moment > over):
-        raise ConflictError(f"work order {order.id} is {order.state}; its checklist takes no answers any more")
+        raise ConflictError(
+            said(
+                "work order %(order_id)s is %(state)s; its checklist takes no answers any more",
+                order_id=order.id,
+                state=order.state,
+            )
+        )

@@ -9,6 +9,7 @@ from plantroom_cloud.checklists import repository
 from plantroom_cloud.checklists.definition import StepDefinition, mistakes
 from plantroom_cloud.checklists.models import ChecklistTemplate
 from plantroom_cloud.errors import ConflictError, InvalidFieldsError, NotFoundError
+from plantroom_shared.said import said
 
 
 class TemplateBook:
@@ -22,7 +23,7 @@ class TemplateBook:
         """Raises NotFoundError."""
         template = session.get(ChecklistTemplate, template_id)
         if template is None:
-            raise NotFoundError(f"there is no checklist template {template_id}")
+            raise NotFoundError(said("there is no checklist template %(template_id)s", template_id=template_id))
         return template
 
     def make(
@@ -53,8 +54,13 @@ class TemplateBook:
         template = self._in_use(session, template_id)
         if template.version != version:
             raise ConflictError(
-                f"{template.updated_by} changed this checklist meanwhile: it is at version {template.version}, not "
-                f"{version}; load it again"
+                said(
+                    "%(updated_by)s changed this checklist meanwhile: it is at version %(version)s, not "
+                    "%(version2)s; load it again",
+                    updated_by=template.updated_by,
+                    version=template.version,
+                    version2=version,
+                )
             )
         self._check(session, name, steps, template_id)
         template.name, template.description, template.steps = name.strip(), description.strip(), _kept(steps)
@@ -72,9 +78,9 @@ class TemplateBook:
     def _in_use(self, session: Session, template_id: int) -> ChecklistTemplate:
         template = repository.locked_template(session, template_id)
         if template is None:
-            raise NotFoundError(f"there is no checklist template {template_id}")
+            raise NotFoundError(said("there is no checklist template %(template_id)s", template_id=template_id))
         if template.retired_at is not None:
-            raise ConflictError(f"checklist {template.name!r} is retired")
+            raise ConflictError(said("checklist %(template)r is retired", template=template.name))
         return template
 
     def _check(self, session: Session, name: str, steps: Sequence[StepDefinition], own: int | None) -> None:
@@ -84,7 +90,7 @@ class TemplateBook:
         else:
             other = repository.named(session, name.strip())
             if other is not None and other.id != own:
-                found["name"] = f"{name.strip()!r} is taken"
+                found["name"] = said("%(strip)r is taken", strip=name.strip())
         if found:
             raise InvalidFieldsError(found)
 

@@ -11,6 +11,7 @@ from plantroom_cloud.costs.models import Downtime, DowntimeReason
 from plantroom_cloud.errors import ConflictError, InvalidError, NotFoundError
 from plantroom_cloud.workorders.models import WorkOrder
 from plantroom_cloud.workorders.service import WorkOrderService
+from plantroom_shared.said import said
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,13 @@ class DowntimeBook:
     def _get(self, session: Session, order_id: int, downtime_id: int) -> Downtime:
         downtime = session.get(Downtime, downtime_id)
         if downtime is None or downtime.work_order_id != order_id:
-            raise NotFoundError(f"work order {order_id} has no downtime {downtime_id}")
+            raise NotFoundError(
+                said(
+                    "work order %(order_id)s has no downtime %(downtime_id)s",
+                    order_id=order_id,
+                    downtime_id=downtime_id,
+                )
+            )
         if downtime.struck_at is not None:
             raise ConflictError("it was struck out")
         return downtime

@@ -13,6 +13,7 @@ from plantroom_cloud.users.models import User
 from plantroom_cloud.workorders.models import FINISHED, WorkOrder, WorkOrderState
 from plantroom_cloud.workorders.service import WorkOrderService
 from plantroom_cloud.workorders.transitions import Step
+from plantroom_shared.said import said
 
 #: Longer is a timer that was forgotten, or a slip of the pen.
 LONGEST = timedelta(hours=24)
@@ -28,7 +29,13 @@ class LabourBook:
         """The timer runs from now; one that runs elsewhere ends, for nobody does two things at once. Raises
         ConflictError."""
         if order.state in (*FINISHED, WorkOrderState.REQUESTED, WorkOrderState.DONE):
-            raise ConflictError(f"work order {order.id} is {order.state}; a timer runs only while it is worked on")
+            raise ConflictError(
+                said(
+                    "work order %(order_id)s is %(state)s; a timer runs only while it is worked on",
+                    order_id=order.id,
+                    state=order.state,
+                )
+            )
         user = self._lock(session, person)
         before = repository.running(session, person)
         if before is not None:
@@ -99,21 +106,35 @@ class LabourBook:
         session.add(record)
         session.flush()
         minutes = (end - start).total_seconds() / 60
-        self._work_orders.note(session, order.id, f"{activity.value}: {minutes:.0f} min of {person}", actor, at)
+        self._work_orders.note(
+            session,
+            order.id,
+            said(
+                "%(activity)s: %(minutes).0f min of %(person)s", activity=activity.value, minutes=minutes, person=person
+            ),
+            actor,
+            at,
+        )
         return record
 
     def strike(self, session: Session, order_id: int, record_id: int, actor: str, at: datetime) -> Labour:
         """It does not count any more; it stays readable. Raises NotFoundError, ConflictError."""
         record = session.get(Labour, record_id)
         if record is None or record.work_order_id != order_id:
-            raise NotFoundError(f"work order {order_id} has no labour record {record_id}")
+            raise NotFoundError(
+                said(
+                    "work order %(order_id)s has no labour record %(record_id)s", order_id=order_id, record_id=record_id
+                )
+            )
         if record.struck_at is not None:
             raise ConflictError("it was struck out already")
         if record.ended_at is None:
             self._end(session, record, at)
         record.struck_at, record.struck_by = at, actor
         session.add(record)
-        self._work_orders.note(session, order_id, f"labour of {record.person} struck out", actor, at)
+        self._work_orders.note(
+            session, order_id, said("labour of %(person)s struck out", person=record.person), actor, at
+        )
         return record
 
     def of_order(self, session: Session, order_id: int) -> list[Labour]:
@@ -137,7 +158,7 @@ class LabourBook:
     def set_rate(self, session: Session, whose: str, amount: Decimal, weekly_hours: Decimal | None) -> Rate:
         """Of "user:…", "team:…" or "" (everybody else), from now on; raises InvalidError."""
         if whose and not whose.startswith(("user:", "team:")):
-            raise InvalidError(f"whose {whose!r}: write user:…, team:… or nothing for everybody")
+            raise InvalidError(said("whose %(whose)r: write user:…, team:… or nothing for everybody", whose=whose))
         if amount < 0 or (weekly_hours is not None and not 0 <= weekly_hours <= 168):
             raise InvalidError("amount: 0 or more an hour; weekly hours: 0 to 168")
         rate = session.get(Rate, whose) or Rate(whose=whose, amount=amount)
@@ -149,7 +170,7 @@ class LabourBook:
         """What stands above it holds again; raises NotFoundError."""
         rate = session.get(Rate, whose)
         if rate is None:
-            raise NotFoundError(f"there is no rate of {whose or 'everybody'!r}")
+            raise NotFoundError(said("there is no rate of %(whose)r", whose=whose or "everybody"))
         session.delete(rate)
 
     def rate_of(self, session: Session, user: User) -> Decimal:
@@ -163,7 +184,7 @@ class LabourBook:
     def _lock(self, session: Session, person: str) -> User:
         user = repository.lock_person(session, person)
         if user is None:
-            raise NotFoundError(f"there is no user {person!r}")
+            raise NotFoundError(said("there is no user %(person)r", person=person))
         return user
 
     def _end(self, session: Session, record: Labour, at: datetime) -> None:
@@ -173,8 +194,12 @@ class LabourBook:
 
 
 def _clash(record: Labour) -> str:
-    until = f"to {record.ended_at:%H:%M}" if record.ended_at else "and is still running"
-    return (
-        f"{record.person} worked on work order {record.work_order_id} then: from {record.started_at:%Y-%m-%d %H:%M} "
-        f"{until} (UTC); a person does one thing at a time"
+    until = said("to %(at)s", at=record.ended_at) if record.ended_at else "and is still running"
+    return said(
+        "%(person)s worked on work order %(order_id)s then: from %(started_at)s %(until)s; a person does one thing at "
+        "a time",
+        person=record.person,
+        order_id=record.work_order_id,
+        started_at=record.started_at,
+        until=until,
     )

@@ -24,6 +24,7 @@ from plantroom_cloud.users.models import Role
 from plantroom_cloud.web.forms import Form, Submitted
 from plantroom_cloud.web.nav import NavEntry
 from plantroom_cloud.web.render import render
+from plantroom_shared.said import said
 
 NAV = (NavEntry("rates", "/labour-rates", "Labour rates", order=87, group="Settings", role=Role.MANAGER),)
 router = APIRouter(include_in_schema=False)
@@ -56,7 +57,7 @@ def labour(
                     whose_time(user, record.person)
             book.strike(session, order_id, number, user.name, at)
         case _:
-            raise NotFoundError(f"there is no step {what!r}")
+            raise NotFoundError(said("there is no step %(what)r", what=what))
     return _back(order_id)
 
 
@@ -72,7 +73,7 @@ def extra_costs(
         case "strike":
             services.costs.strike_extra(session, order_id, int(form.decimal("cost")), user.name, at)
         case _:
-            raise NotFoundError(f"there is no step {what!r}")
+            raise NotFoundError(said("there is no step %(what)r", what=what))
     return _back(order_id)
 
 
@@ -112,7 +113,7 @@ def downtime(
         case "strike":
             book.strike(session, order_id, int(form.decimal("downtime")), user.name, at)
         case _:
-            raise NotFoundError(f"there is no step {what!r}")
+            raise NotFoundError(said("there is no step %(what)r", what=what))
     return _back(order_id)
 
 
@@ -121,7 +122,7 @@ def rates_page(request: Request, user: Manager, session: ReadSession, services: 
     """What an hour of whom costs, and how many a week has."""
     people = [person for person in services.users.list(session) if person.active]
     whose = [("", "Everybody else")]
-    whose += [(f"team:{team.id}", f"Team {team.name}") for team in services.users.teams(session)]
+    whose += [(f"team:{team.id}", said("Team %(team)s", team=team.name)) for team in services.users.teams(session)]
     whose += [(f"user:{person.name}", person.display_name or person.name) for person in people]
     return render(
         request,
@@ -154,7 +155,9 @@ def _moment(form: Submitted, name: str, timezone: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise InvalidError(f"{name}: {text!r} is no time; write it like 2026-03-10T14:30") from None
+        raise InvalidError(
+            said("%(name)s: %(text)r is no time; write it like 2026-03-10T14:30", name=name, text=text)
+        ) from None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=ZoneInfo(timezone))
 
 
@@ -162,7 +165,7 @@ def _one_of(kind: type[E], text: str, name: str) -> E:
     try:
         return kind(text)
     except ValueError:
-        raise InvalidError(f"{name}: {text!r} is none of the list") from None
+        raise InvalidError(said("%(name)s: %(text)r is none of the list", name=name, text=text)) from None
 
 
 def _back(order_id: int) -> Response:

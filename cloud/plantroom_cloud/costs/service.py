@@ -17,6 +17,7 @@ from plantroom_cloud.parts.models import Movement, Part
 from plantroom_cloud.parts.service import MOST, PartService
 from plantroom_cloud.workorders.models import WorkOrder
 from plantroom_cloud.workorders.service import WorkOrderService
+from plantroom_shared.said import said
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class CostService:
         if not text.strip():
             raise InvalidError("text: say what it was for")
         if not Decimal("0.01") <= amount <= MOST:
-            raise InvalidError(f"amount: 0.01 to {MOST}; to take one back, strike it out")
+            raise InvalidError(said("amount: 0.01 to %(most)s; to take one back, strike it out", most=MOST))
         assert order.id is not None
         cost = ExtraCost(work_order_id=order.id, text=text.strip(), amount=amount, at=at, recorded_by=actor)
         session.add(cost)
@@ -79,12 +80,14 @@ class CostService:
         """It does not count any more; raises NotFoundError, ConflictError."""
         cost = session.get(ExtraCost, cost_id)
         if cost is None or cost.work_order_id != order_id:
-            raise NotFoundError(f"work order {order_id} has no extra cost {cost_id}")
+            raise NotFoundError(
+                said("work order %(order_id)s has no extra cost %(cost_id)s", order_id=order_id, cost_id=cost_id)
+            )
         if cost.struck_at is not None:
             raise ConflictError("it was struck out already")
         cost.struck_at, cost.struck_by = at, actor
         session.add(cost)
-        self._work_orders.note(session, order_id, f"{cost.text} struck out", actor, at)
+        self._work_orders.note(session, order_id, said("%(text)s struck out", text=cost.text), actor, at)
         return cost
 
     def set_estimate(self, session: Session, order: WorkOrder, minutes: int, actor: str, at: datetime) -> Estimate:
@@ -95,5 +98,5 @@ class CostService:
         estimate = session.get(Estimate, order.id) or Estimate(work_order_id=order.id, minutes=0, by="", at=at)
         estimate.minutes, estimate.by, estimate.at = minutes, actor, at
         session.add(estimate)
-        self._work_orders.note(session, order.id, f"estimated at {minutes} min", actor, at)
+        self._work_orders.note(session, order.id, said("estimated at %(minutes)s min", minutes=minutes), actor, at)
         return estimate

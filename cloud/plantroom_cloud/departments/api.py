@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from plantroom_cloud.dependencies import At, Manager, ReadSession, ServicesDep, Viewer, WriteSession, may_see
 from plantroom_cloud.errors import NotFoundError
 from plantroom_cloud.listing import Page
+from plantroom_shared.said import said
 
 router = APIRouter(prefix="/api/v1/departments", tags=["departments"])
 
@@ -46,7 +47,7 @@ def list_departments(user: Viewer, session: ReadSession, services: ServicesDep) 
 def add(body: NewDepartment, user: Manager, session: WriteSession, services: ServicesDep, at: At) -> DepartmentOut:
     """A new one."""
     if not may_see(user, body.site_id):
-        raise NotFoundError(f"there is no site {body.site_id!r}")
+        raise NotFoundError(said("there is no site %(site_id)r", site_id=body.site_id))
     row = services.departments.add(session, body.id, body.site_id, body.name, body.staff)
     services.users.audit(session, user.name, "department.add", f"department/{row.id}", body.model_dump(), at)
     return DepartmentOut.model_validate(row)
@@ -58,7 +59,7 @@ def change(
 ) -> DepartmentOut:
     """Name, staff, open or closed."""
     if not may_see(user, services.departments.get(session, department_id).site_id):
-        raise NotFoundError(f"there is no department {department_id!r}")
+        raise NotFoundError(said("there is no department %(department_id)r", department_id=department_id))
     row = services.departments.change(session, department_id, body.name, body.staff, body.active)
     services.users.audit(session, user.name, "department.change", f"department/{row.id}", body.model_dump(), at)
     return DepartmentOut.model_validate(row)

@@ -9,6 +9,7 @@ from plantroom_cloud.users.models import Role
 from plantroom_cloud.web.forms import Form
 from plantroom_cloud.web.nav import NavEntry
 from plantroom_cloud.web.render import render
+from plantroom_shared.said import said
 
 NAV = (NavEntry("departments", "/departments", "Departments", order=86, group="Settings", role=Role.MANAGER),)
 router = APIRouter(include_in_schema=False)
@@ -34,7 +35,7 @@ def set_department(form: Form, user: Manager, session: WriteSession, services: S
     for person in people:
         services.users.get(session, person)
     if not may_see(user, site or services.departments.get(session, key).site_id):
-        raise NotFoundError(f"there is no department {key!r}")
+        raise NotFoundError(said("there is no department %(key)r", key=key))
     if site:
         services.departments.add(session, key, site, form.text("name"), people)
     else:

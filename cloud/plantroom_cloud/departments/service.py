@@ -9,6 +9,7 @@ from plantroom_cloud.departments.models import Department
 from plantroom_cloud.errors import ConflictError, InvalidError, NotFoundError
 from plantroom_cloud.sites.service import SiteService
 from plantroom_shared.ids import check_id
+from plantroom_shared.said import said
 
 
 class DepartmentService:
@@ -25,7 +26,7 @@ class DepartmentService:
         """Raises NotFoundError."""
         department = session.get(Department, department_id)
         if department is None:
-            raise NotFoundError(f"there is no department {department_id!r}")
+            raise NotFoundError(said("there is no department %(department_id)r", department_id=department_id))
         return department
 
     def add(self, session: Session, department_id: str, site_id: str, name: str, staff: Sequence[str]) -> Department:
@@ -33,7 +34,7 @@ class DepartmentService:
         check_id(department_id, "department id")
         self._sites.get(session, site_id)
         if session.get(Department, department_id) is not None:
-            raise ConflictError(f"there is a department {department_id!r} already")
+            raise ConflictError(said("there is a department %(department_id)r already", department_id=department_id))
         if not name.strip():
             raise InvalidError("name: say what people call it")
         department = Department(id=department_id, site_id=site_id, name=name.strip(), staff=list(staff))

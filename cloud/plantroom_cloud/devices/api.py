@@ -22,6 +22,7 @@ from plantroom_cloud.telemetry.rollup import Point
 from plantroom_cloud.users.models import User
 from plantroom_shared.batch import LATEST_MS
 from plantroom_shared.ids import check_metric
+from plantroom_shared.said import said
 
 router = APIRouter(prefix="/api/v1", tags=["devices"])
 
@@ -209,7 +210,7 @@ def visible(session: Session, services: Services, user: User, device_id: str) ->
     device = services.devices.get(session, device_id)
     gateway = services.gateways.get(session, device.gateway_id)
     if not may_see(user, gateway.site_id):
-        raise NotFoundError(f"there is no device {device_id!r}")
+        raise NotFoundError(said("there is no device %(device_id)r", device_id=device_id))
     return device, gateway
 
 

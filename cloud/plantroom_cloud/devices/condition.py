@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from plantroom_shared.said import said
+
 #: A device that has said nothing for so many of its periods (and at least this long) is stale.
 STALE_PERIODS = 5
 STALE_LEAST_S = 90.0
@@ -50,12 +52,12 @@ def judge(
 ) -> tuple[str, str]:
     """The word, and why where the word does not say it."""
     if gateway_state == "offline":
-        return "gateway-offline", f"gateway {gateway_id} is offline"
+        return "gateway-offline", said("gateway %(gateway_id)s is offline", gateway_id=gateway_id)
     if state is None or last_reading_at is None:
         return "unknown", "nothing has come yet"
     if state == "silent":
         return "silent", ""
     age = (at - last_reading_at).total_seconds()
     if age > max(STALE_LEAST_S, STALE_PERIODS * (period_s or 0)):
-        return "stale", f"last reading {age:.0f} s ago"
+        return "stale", said("last reading %(age).0f s ago", age=age)
     return "ok", ""

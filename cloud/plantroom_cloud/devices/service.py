@@ -15,6 +15,7 @@ from plantroom_cloud.gateways.models import Gateway
 from plantroom_cloud.stream.service import record_change
 from plantroom_shared.batch import DeviceRows, Event, Value, went_back
 from plantroom_shared.messages import Birth, Metric
+from plantroom_shared.said import said
 
 MOST_LABELS, MOST_LETTERS = 20, 63
 
@@ -76,16 +77,26 @@ class DeviceService:
         """Raises NotFoundError."""
         device = session.get(Device, device_id)
         if device is None:
-            raise NotFoundError(f"there is no device {device_id!r}; ids look like gateway.device")
+            raise NotFoundError(
+                said("there is no device %(device_id)r; ids look like gateway.device", device_id=device_id)
+            )
         return device
 
     def set_labels(self, session: Session, device: Device, labels: Sequence[str], at: datetime) -> None:
         """What people here call it by; alarm rules may stand on a label. Raises InvalidError."""
         wanted = sorted({label.strip() for label in labels} - {""})
         if too_long := [label for label in wanted if len(label) > MOST_LETTERS]:
-            raise InvalidError(f"labels: {too_long[0]!r} is longer than {MOST_LETTERS} letters")
+            raise InvalidError(
+                said(
+                    "labels: %(too_long)r is longer than %(most_letters)s letters",
+                    too_long=too_long[0],
+                    most_letters=MOST_LETTERS,
+                )
+            )
         if len(wanted) > MOST_LABELS:
-            raise InvalidError(f"labels: at most {MOST_LABELS}, not {len(wanted)}")
+            raise InvalidError(
+                said("labels: at most %(most_labels)s, not %(count)s", most_labels=MOST_LABELS, count=len(wanted))
+            )
         device.labels = wanted
         session.add(device)
         record_change(session, "device", device.id, at)

@@ -19,6 +19,7 @@ from plantroom_cloud.listing import Page
 from plantroom_cloud.services import Services
 from plantroom_cloud.users.models import User
 from plantroom_cloud.workorders.models import WorkOrder
+from plantroom_shared.said import said
 
 router = APIRouter(prefix="/api/v1/dispatch", tags=["dispatch"])
 
@@ -154,5 +155,5 @@ def set_team(
 def _visible(session: ReadSession, services: Services, user: User, order_id: int) -> WorkOrder:
     order = services.work_orders.get(session, order_id)
     if not may_see(user, order.site_id):
-        raise NotFoundError(f"there is no work order {order_id}")
+        raise NotFoundError(said("there is no work order %(order_id)s", order_id=order_id))
     return order

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from plantroom_shared.said import said
+
 
 @dataclass(frozen=True)
 class Person:
@@ -59,13 +61,14 @@ def _judge(person: Person, need: Need) -> Candidate:
     of_team = need.team is None or person.team == need.team
     reasons = []
     if need.skills & person.skills:
-        reasons.append(f"has {', '.join(sorted(need.skills & person.skills))}")
+        reasons.append(said("has %(skills)s", skills=sorted(need.skills & person.skills)))
     if missing:
-        reasons.append(f"lacks {', '.join(sorted(missing))}")
+        reasons.append(said("lacks %(skills)s", skills=sorted(missing)))
     if not of_team:
         reasons.append("of another team" if person.team else "of no team")
     reasons.append("on call" if person.on_call else "on shift" if person.on_shift else "off shift")
-    reasons.append(f"{person.load or 'no'} open order{'' if person.load == 1 else 's'}")
+    plural = "" if person.load == 1 else "s"
+    reasons.append(said("%(count)s open order%(s)s", count=person.load, s=plural) if person.load else "no open orders")
     if person.declined:
         reasons.append("gave it back")
     fits = not missing and available and of_team and not person.declined

@@ -10,6 +10,7 @@ from plantroom_cloud.users.models import Role
 from plantroom_cloud.web.forms import Form
 from plantroom_cloud.web.nav import NavEntry
 from plantroom_cloud.web.render import render
+from plantroom_shared.said import said
 
 NAV = (NavEntry("dispatch", "/dispatch", "Dispatch", order=49, group="Work", role=Role.DISPATCHER),)
 router = APIRouter(include_in_schema=False)
@@ -84,6 +85,6 @@ def set_order_skills(
 ) -> Response:
     """What an order needs of its own."""
     if not may_see(user, services.work_orders.get(session, order_id).site_id):
-        raise NotFoundError(f"there is no work order {order_id}")
+        raise NotFoundError(said("there is no work order %(order_id)s", order_id=order_id))
     services.dispatch.set_order_skills(session, order_id, form.listed("skills"), user.name, at)
     return RedirectResponse(f"/work-orders/{order_id}", 303)

@@ -17,6 +17,7 @@ from plantroom_cloud.users.models import RANK, Role, User
 from plantroom_cloud.users.service import UserService
 from plantroom_cloud.workorders.models import WorkOrder
 from plantroom_cloud.workorders.service import WorkOrderService
+from plantroom_shared.said import said
 
 #: Who gives out what nobody gave out.
 ACTOR = "dispatch"
@@ -97,7 +98,7 @@ class DispatchService:
         if wanted != order.skills:
             order.skills = wanted
             session.add(order)
-            text = f"needs {', '.join(wanted)}" if wanted else "needs no skill of its own"
+            text = said("it needs %(skills)s", skills=list(wanted)) if wanted else "needs no skill of its own"
             self._work_orders.note(session, order_id, text, actor, at)
         return order
 
@@ -105,7 +106,7 @@ class DispatchService:
         """Skills, and the calendar by which somebody works (empty: the site's); raises InvalidFieldsError."""
         user = self._users.get(session, name)
         if shift and shift not in {calendar.id for calendar in self._calendars.list(session)}:
-            raise InvalidFieldsError({"shift": f"there is no calendar {shift!r}"})
+            raise InvalidFieldsError({"shift": said("there is no calendar %(shift)r", shift=shift)})
         user.skills, user.shift = named(skills), shift
         session.add(user)
         session.flush()
@@ -123,7 +124,7 @@ class DispatchService:
         """No skill: it needs none any more. Raises InvalidFieldsError, NotFoundError."""
         wanted = named(skills)
         if wanted and ref not in repository.origins(session)[of]:
-            raise NotFoundError(f"there is no {of} {ref!r}")
+            raise NotFoundError(said("there is no %(of)s %(ref)r", of=of, ref=ref))
         row = session.get(SkillNeed, (of, ref))
         if wanted:
             session.merge(SkillNeed(of=of, ref=ref, skills=wanted))
@@ -139,13 +140,17 @@ class DispatchService:
     def set_automatic(self, session: Session, team_id: str, automatic: bool) -> None:
         """Raises NotFoundError."""
         if all(team.id != team_id for team in self._users.teams(session)):
-            raise NotFoundError(f"there is no team {team_id!r}")
+            raise NotFoundError(said("there is no team %(team_id)r", team_id=team_id))
         session.merge(TeamDispatch(team_id=team_id, automatic=automatic))
         session.flush()
 
     def calendar_uses(self, session: Session, calendar_id: str) -> Sequence[str]:
         """People who work by a calendar, in words."""
-        return [f"the hours of {user.name}" for user in self._users.list(session) if user.shift == calendar_id]
+        return [
+            said("the hours of %(user)s", user=user.name)
+            for user in self._users.list(session)
+            if user.shift == calendar_id
+        ]
 
     def _on_call(self, session: Session, team_id: str | None, at: datetime) -> Sequence[str]:
         return () if team_id is None else self._notifications.on_call.now(session, team_id, at)

@@ -24,6 +24,7 @@ from plantroom_cloud.files.content import plain_name
 from plantroom_cloud.listing import Page
 from plantroom_cloud.services import Services
 from plantroom_cloud.users.models import User
+from plantroom_shared.said import said
 
 router = APIRouter(prefix="/api/v1/work-orders/{order_id}/files", tags=["work orders"])
 
@@ -110,5 +111,5 @@ def files_of(session: Session, services: Services, order_id: int) -> list[FileOu
 def visible(session: Session, services: Services, user: User, order_id: int) -> int:
     """The id, if the person may know of the work order; raises NotFoundError."""
     if not may_see(user, services.work_orders.get(session, order_id).site_id):
-        raise NotFoundError(f"there is no work order {order_id}")
+        raise NotFoundError(said("there is no work order %(order_id)s", order_id=order_id))
     return order_id

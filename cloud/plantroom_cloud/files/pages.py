@@ -10,6 +10,7 @@ from plantroom_cloud.errors import InvalidError
 from plantroom_cloud.files.api import Id, add_file, visible
 from plantroom_cloud.web.forms import Form
 from plantroom_cloud.web.nav import NavEntry
+from plantroom_shared.said import said
 
 NAV: tuple[NavEntry, ...] = ()
 router = APIRouter(include_in_schema=False)
@@ -33,7 +34,7 @@ def add(
         try:
             add_file(session, services, user, order_id, file.file.read(), file.filename or "", at)
         except InvalidError as error:
-            raise InvalidError(f"{file.filename}: {error}") from error
+            raise InvalidError(said("%(filename)s: %(error)s", filename=file.filename, error=error)) from error
     return RedirectResponse(f"/work-orders/{order_id}#files", 303)
 
 

@@ -11,6 +11,7 @@ from plantroom_cloud.errors import InvalidError, NotFoundError
 from plantroom_cloud.files import repository
 from plantroom_cloud.files.content import ENDINGS, media_type
 from plantroom_cloud.files.models import StoredFile
+from plantroom_shared.said import said
 
 MOST_BYTES = 10_000_000
 
@@ -39,10 +40,12 @@ class FileService:
     ) -> StoredFile:
         """Keep a file; the same content again is the same file. Raises InvalidError."""
         if len(content) > most:
-            raise InvalidError(f"the file has {len(content)} bytes; at most {most} are taken")
+            raise InvalidError(
+                said("the file has %(count)s bytes; at most %(most)s are taken", count=len(content), most=most)
+            )
         kind = media_type(content)
         if kind is None or kind not in kinds:
-            raise InvalidError(f"this is no {called}")
+            raise InvalidError(said("this is no %(called)s", called=called))
         name = hashlib.sha256(content).hexdigest()
         file = session.get(StoredFile, name)
         if file is None:
@@ -57,7 +60,7 @@ class FileService:
         """Raises NotFoundError."""
         file = session.get(StoredFile, file_id)
         if file is None:
-            raise NotFoundError(f"there is no file {file_id[:64]!r}")
+            raise NotFoundError(said("there is no file %(file_id)r", file_id=file_id[:64]))
         return file
 
     def described(self, session: Session, ids: Collection[str]) -> dict[str, Described]:

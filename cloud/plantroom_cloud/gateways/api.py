@@ -15,6 +15,7 @@ from plantroom_cloud.gateways.models import Gateway
 from plantroom_cloud.listing import Page
 from plantroom_cloud.services import Services
 from plantroom_cloud.users.models import User
+from plantroom_shared.said import said
 
 router = APIRouter(prefix="/api/v1/gateways", tags=["gateways"])
 
@@ -193,7 +194,14 @@ def send_command(
     """Queue it; raises InvalidError when the device has no such action."""
     known = [action["name"] for action in device.actions]
     if body.action not in known:
-        raise InvalidError(f"{device.id} has no action {body.action!r}; it has: {', '.join(known) or 'none'}")
+        raise InvalidError(
+            said(
+                "%(device_id)s has no action %(action)r; it has: %(known)s",
+                device_id=device.id,
+                action=body.action,
+                known=list(known) or ["none"],
+            )
+        )
     row = services.gateways.command(
         session, device.gateway_id, device.name, body.action, body.args, body.reason, actor, body.expires_in_s, at
     )
@@ -206,5 +214,5 @@ def visible(session: Session, services: Services, user: User, gateway_id: str) -
     """The gateway if the person may know of it; raises NotFoundError."""
     gateway = services.gateways.get(session, gateway_id)
     if not may_see(user, gateway.site_id):
-        raise NotFoundError(f"there is no gateway {gateway_id!r}")
+        raise NotFoundError(said("there is no gateway %(gateway_id)r", gateway_id=gateway_id))
     return gateway

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from plantroom_cloud.gateways.models import Gateway
+from plantroom_shared.said import said
 
 #: Above this share of its time a bus has no room for a retry, percent.
 BUSY_PERCENT = 80.0
@@ -38,14 +39,24 @@ class GatewayReport:
         if self.state == "offline":
             found.append("it is offline")
         if self.waiting is not None and self.waiting > WAITING_BATCHES:
-            found.append(f"{self.waiting:.0f} batches wait in its outbox")
-        found += [f"bus {bus} is busy {load:.0f} %" for bus, load in self.bus_load.items() if load >= BUSY_PERCENT]
+            found.append(said("%(waiting).0f batches wait in its outbox", waiting=self.waiting))
+        found += [
+            said("bus %(bus)s is busy %(load).0f %%", bus=bus, load=load)
+            for bus, load in self.bus_load.items()
+            if load >= BUSY_PERCENT
+        ]
         if self.clock_synced is False:
             found.append("its clock is not synchronised")
         if self.disk_free_mb is not None and self.disk_free_mb < _FULL_DISK_MB:
-            found.append(f"only {self.disk_free_mb:.0f} MB of its disk are free")
+            found.append(said("only %(disk_free_mb).0f MB of its disk are free", disk_free_mb=self.disk_free_mb))
         if self.well < self.devices:
-            found.append(f"{self.devices - self.well} of its {self.devices} devices need attention")
+            found.append(
+                said(
+                    "%(devices)s of its %(devices2)s devices need attention",
+                    devices=self.devices - self.well,
+                    devices2=self.devices,
+                )
+            )
         return found
 
 

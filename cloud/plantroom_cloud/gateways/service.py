@@ -17,6 +17,7 @@ from plantroom_cloud.stream.service import record_change
 from plantroom_shared.batch import Event, went_back
 from plantroom_shared.ids import check_id
 from plantroom_shared.messages import Birth, Status
+from plantroom_shared.said import said
 
 
 class GatewayService:
@@ -28,10 +29,20 @@ class GatewayService:
         """Add a gateway; raises ConflictError when there is one of that id."""
         check_id(gateway_id, "gateway")
         if gateway_id == CLOUD_USER:
-            raise ConflictError(f"{gateway_id!r} is the control plane's own name at the broker; choose another id")
+            raise ConflictError(
+                said(
+                    "%(gateway_id)r is the control plane's own name at the broker; choose another id",
+                    gateway_id=gateway_id,
+                )
+            )
         gateway = session.get(Gateway, gateway_id)
         if gateway is not None and gateway.revoked_at is None:
-            raise ConflictError(f"gateway {gateway_id!r} is enrolled already; revoke it first, or choose another id")
+            raise ConflictError(
+                said(
+                    "gateway %(gateway_id)r is enrolled already; revoke it first, or choose another id",
+                    gateway_id=gateway_id,
+                )
+            )
         if gateway is None:
             gateway = Gateway(id=gateway_id, site_id=site_id, label=label or gateway_id, enrolled_at=at)
         gateway.site_id, gateway.revoked_at, gateway.password_hash, gateway.enrolled_at = (
@@ -56,7 +67,7 @@ class GatewayService:
         """Raises NotFoundError."""
         gateway = session.get(Gateway, gateway_id)
         if gateway is None:
-            raise NotFoundError(f"there is no gateway {gateway_id!r}")
+            raise NotFoundError(said("there is no gateway %(gateway_id)r", gateway_id=gateway_id))
         return gateway
 
     def locked(self, session: Session, gateway_ids: Sequence[str]) -> dict[str, Gateway]:
@@ -128,7 +139,7 @@ class GatewayService:
         """Queue a command; the ingest sends it."""
         gateway = self.get(session, gateway_id)
         if gateway.revoked_at is not None:
-            raise ConflictError(f"gateway {gateway_id!r} is revoked")
+            raise ConflictError(said("gateway %(gateway_id)r is revoked", gateway_id=gateway_id))
         if not 1 <= expires_in_s <= 3600:
             raise InvalidError("expires_in_s must be between 1 and 3600 seconds")
         command = GatewayCommand(
@@ -154,7 +165,9 @@ class GatewayService:
         self.get(session, gateway_id)
         unknown = sorted(set(config) - {"buses", "devices", "pipeline"})
         if unknown:
-            raise InvalidError(f"{', '.join(unknown)}: a configuration has buses, devices and pipeline")
+            raise InvalidError(
+                said("%(unknown)s: a configuration has buses, devices and pipeline", unknown=list(unknown))
+            )
         for older in repository.unanswered_configs(session, gateway_id):
             older.state = "superseded"
             session.add(older)

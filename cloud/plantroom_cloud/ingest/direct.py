@@ -8,6 +8,7 @@ from plantroom_cloud.columns import ms_from_utc
 from plantroom_shared.batch import LATEST_MS, Value
 from plantroom_shared.errors import MessageRefusedError
 from plantroom_shared.ids import check_metric
+from plantroom_shared.said import said
 
 
 def read_direct(payload: bytes, at: datetime) -> tuple[dict[str, Value], int]:
@@ -15,7 +16,7 @@ def read_direct(payload: bytes, at: datetime) -> tuple[dict[str, Value], int]:
     try:
         data: Any = json.loads(payload)
     except (ValueError, RecursionError) as error:
-        raise MessageRefusedError(f"not JSON: {error}") from error
+        raise MessageRefusedError(said("not JSON: %(error)s", error=error)) from error
     if not isinstance(data, dict):
         raise MessageRefusedError('not a JSON object; send for example {"temperature": 21.5}')
     moment = ms_from_utc(at)
@@ -27,12 +28,14 @@ def read_direct(payload: bytes, at: datetime) -> tuple[dict[str, Value], int]:
         try:
             parsed = datetime.fromisoformat(str(data.pop("time")))
         except ValueError as error:
-            raise MessageRefusedError(f"time: {error}; write it like 2026-03-01T12:00:00Z") from error
+            raise MessageRefusedError(
+                said("time: %(error)s; write it like 2026-03-01T12:00:00Z", error=error)
+            ) from error
         moment = ms_from_utc(parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC))
     for name, value in data.items():
         check_metric(name)
         if value is not None and not isinstance(value, (int, float, bool, str)):
-            raise MessageRefusedError(f"{name}: nested values are not taken; send a flat object")
+            raise MessageRefusedError(said("%(name)s: nested values are not taken; send a flat object", name=name))
     if not data:
         raise MessageRefusedError("there is no value in it")
     return data, moment

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from zlib import crc32
 
 from plantroom_cloud.errors import CloudError
+from plantroom_shared.said import said
 
 
 class PartitionError(CloudError):
@@ -23,7 +24,7 @@ class Partition:
         """ "2/3" is the second of three."""
         found = re.fullmatch(r"(\d{1,3})/(\d{1,3})", text)
         if found is None or not 1 <= int(found.group(1)) <= int(found.group(2)):
-            raise PartitionError(f"partition {text!r}: write 1/2 and 2/2 for two ingest processes")
+            raise PartitionError(said("partition %(text)r: write 1/2 and 2/2 for two ingest processes", text=text))
         return Partition(int(found.group(1)), int(found.group(2)))
 
     @property

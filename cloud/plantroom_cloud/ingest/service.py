@@ -27,6 +27,7 @@ from plantroom_shared.batch import Batch, DeviceRows, Event
 from plantroom_shared.encoding import MAX_MESSAGE_BYTES, decode, decode_batch
 from plantroom_shared.errors import MessageRefusedError, PlantroomError
 from plantroom_shared.messages import Birth, Rejected, Status
+from plantroom_shared.said import said
 from plantroom_shared.topics import Address, parse_topic
 
 _log = logging.getLogger(__name__)
@@ -143,9 +144,11 @@ class IngestService:
             name = message.address.gateway
             gateway = group.gateways.get(name)
             if gateway is None:
-                raise MessageRefusedError(f"gateway {name!r} is not enrolled; run: plantroom-cloud gateway add {name}")
+                raise MessageRefusedError(
+                    said("gateway %(name)r is not enrolled; run: plantroom-cloud gateway add %(name)s", name=name)
+                )
             if gateway.revoked_at is not None:
-                raise MessageRefusedError(f"gateway {name!r} was revoked")
+                raise MessageRefusedError(said("gateway %(name)r was revoked", name=name))
             if message.batch is not None:
                 group.waiting.setdefault(name, []).append(message.batch)
                 return
@@ -172,7 +175,7 @@ class IngestService:
                 assert address.device is not None
                 self._direct(group, address.gateway, address.device, payload)
             case _:
-                raise MessageRefusedError(f"nothing to take on a topic of kind {address.kind}")
+                raise MessageRefusedError(said("nothing to take on a topic of kind %(kind)s", kind=address.kind))
 
     def _batches(self, group: _Group, gateway_id: str) -> None:
         """Batches of one gateway that wait: its events, its telemetry, its alarms."""
@@ -277,7 +280,13 @@ def _read(message: Received) -> _Read:
     try:
         batch = decode_batch(message.payload)
         if batch.gateway != address.gateway:
-            raise MessageRefusedError(f"batch of gateway {batch.gateway!r} on the topic of {address.gateway!r}")
+            raise MessageRefusedError(
+                said(
+                    "batch of gateway %(gateway)r on the topic of %(gateway2)r",
+                    gateway=batch.gateway,
+                    gateway2=address.gateway,
+                )
+            )
     except PlantroomError as error:
         return _Read(message, address, None, str(error))
     return _Read(message, address, batch, "")
@@ -285,4 +294,6 @@ def _read(message: Received) -> _Read:
 
 def _same_gateway(named: str, address: Address) -> None:
     if named != address.gateway:
-        raise MessageRefusedError(f"message of gateway {named!r} on the topic of {address.gateway!r}")
+        raise MessageRefusedError(
+            said("message of gateway %(named)r on the topic of %(gateway)r", named=named, gateway=address.gateway)
+        )

@@ -11,6 +11,7 @@ from plantroom_cloud.errors import InvalidError, NotFoundError
 from plantroom_cloud.listing import Page
 from plantroom_cloud.notifications.models import Channel, ChannelKind, NoticeKind, Preference, Rota, RotaOverride
 from plantroom_cloud.users.models import Role, Team
+from plantroom_shared.said import said
 
 router = APIRouter(prefix="/api/v1", tags=["notifications"])
 
@@ -182,7 +183,7 @@ def put_preferences(body: PreferenceIO, user: Viewer, session: WriteSession, ser
 def get_on_call(team_id: str, _user: Viewer, session: ReadSession, services: ServicesDep, at: At) -> TeamCall:
     """Who is on call now, and the plan."""
     if session.get(Team, team_id) is None:
-        raise NotFoundError(f"there is no team {team_id!r}")
+        raise NotFoundError(said("there is no team %(team_id)r", team_id=team_id))
     rota = services.notifications.on_call.rota(session, team_id)
     return TeamCall(
         on_call=list(services.notifications.on_call.now(session, team_id, at)),
@@ -195,7 +196,7 @@ def get_on_call(team_id: str, _user: Viewer, session: ReadSession, services: Ser
 def put_rota(team_id: str, body: RotaIO, _user: Manager, session: WriteSession, services: ServicesDep) -> RotaIO:
     """Who takes turns from now on."""
     if session.get(Team, team_id) is None:
-        raise NotFoundError(f"there is no team {team_id!r}")
+        raise NotFoundError(said("there is no team %(team_id)r", team_id=team_id))
     return RotaIO.model_validate(
         services.notifications.on_call.set_rota(session, Rota(team_id=team_id, **body.model_dump()))
     )
@@ -207,7 +208,7 @@ def post_stand_in(
 ) -> OverrideIO:
     """Somebody stands in for a while."""
     if session.get(Team, team_id) is None:
-        raise NotFoundError(f"there is no team {team_id!r}")
+        raise NotFoundError(said("there is no team %(team_id)r", team_id=team_id))
     override = RotaOverride(team_id=team_id, **body.model_dump())
     return OverrideIO.model_validate(services.notifications.on_call.stand_in(session, override))
 
@@ -218,7 +219,7 @@ def put_escalation(
 ) -> list[StepIO]:
     """What follows when nobody acknowledges."""
     if session.get(Team, team_id) is None:
-        raise NotFoundError(f"there is no team {team_id!r}")
+        raise NotFoundError(said("there is no team %(team_id)r", team_id=team_id))
     services.notifications.on_call.set_steps(session, team_id, [(step.after_s, step.to) for step in body])
     return body
 

@@ -12,6 +12,7 @@ from plantroom_cloud.notifications.senders import Sender, SendError
 from plantroom_cloud.notifications.sending import Outgoing
 from plantroom_cloud.notifications.service import NotificationService
 from plantroom_shared.clock import Clock, utc_now
+from plantroom_shared.said import said
 
 _log = logging.getLogger(__name__)
 
@@ -55,7 +56,9 @@ class Dispatcher:
         """Send one message; raises SendError."""
         sender = self._senders.get(item.kind)
         if sender is None:
-            raise SendError(f"this installation has no way {item.kind.value!r}; see configs/samples/cloud.yaml")
+            raise SendError(
+                said("this installation has no way %(kind)r; see configs/samples/cloud.yaml", kind=item.kind.value)
+            )
         sender(item.to, item.message)
 
     def _claim(self) -> list[Outgoing]:

@@ -8,6 +8,7 @@ from sqlalchemy import Column, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from plantroom_cloud.columns import Document, UtcDateTime, word
+from plantroom_shared.said import from_document
 
 
 class NoticeKind(StrEnum):
@@ -47,13 +48,23 @@ class Notice(SQLModel, table=True):
     site_id: str = Field(foreign_key="site.id")
     team_id: str | None = Field(default=None, foreign_key="team.id")
     addressee: str | None = None  #: login name: it concerns this person alone
-    subject: str
+    subject: str  #: in English, as `body`
     body: str = ""
+    #: subject and body as they can be told in another language: `plantroom_shared.said.document` of each
+    texts: dict[str, Any] = Field(default_factory=dict, sa_column=Column(Document, nullable=False))
     link: str = ""  #: path on our page
     alarm_id: int | None = Field(default=None, foreign_key="alarm.id", index=True)
     at: datetime = Field(sa_type=UtcDateTime)
     step: int = 0  #: of the escalation that was reached; 0: told to those who are concerned first
     next_step_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)  #: null: nothing more to do
+
+    def said_subject(self) -> str:
+        """That can be told in any language."""
+        return str(from_document(self.texts.get("subject", self.subject)))
+
+    def said_body(self) -> str:
+        """That can be told in any language."""
+        return str(from_document(self.texts.get("body", self.body)))
 
 
 class Notification(SQLModel, table=True):

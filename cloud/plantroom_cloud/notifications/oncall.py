@@ -11,6 +11,7 @@ from plantroom_cloud.notifications.models import Escalation, Rota, RotaOverride
 from plantroom_cloud.notifications.preference import time_zone
 from plantroom_cloud.notifications.rota import on_call
 from plantroom_cloud.users.service import UserService
+from plantroom_shared.said import said
 
 TO = ("on-call", "team", "managers")
 
@@ -33,13 +34,15 @@ class OnCall:
         """Raises InvalidError naming what is wrong."""
         known = {user.name for user in self._users.list(session) if user.active}
         if unknown := [name for name in rota.users if name not in known]:
-            raise InvalidError(f"users: there is no active person {', '.join(unknown)}")
+            raise InvalidError(said("users: there is no active person %(unknown)s", unknown=list(unknown)))
         time_zone(rota.timezone)
         try:
             date.fromisoformat(rota.first_day)
             time.fromisoformat(rota.handover)
         except ValueError as error:
-            raise InvalidError(f"{error}; write days like 2026-03-02 and hours like 08:00") from error
+            raise InvalidError(
+                said("%(error)s; write days like 2026-03-02 and hours like 08:00", error=error)
+            ) from error
         if not 1 <= rota.days <= 92:
             raise InvalidError("days: each turn takes 1 to 92 days")
         return session.merge(rota)
@@ -49,7 +52,7 @@ class OnCall:
         if override.ends_at <= override.starts_at:
             raise InvalidError("ends_at: the end lies before the beginning")
         if all(user.name != override.user for user in self._users.list(session) if user.active):
-            raise InvalidError(f"user: there is no active person {override.user!r}")
+            raise InvalidError(said("user: there is no active person %(user)r", user=override.user))
         session.add(override)
         session.flush()
         return override
@@ -63,8 +66,12 @@ class OnCall:
         before = 0
         for after_s, to in steps:
             if after_s <= before or after_s > 7 * 86_400:
-                raise InvalidError(f"after_s {after_s}: each step comes later than the one before, within 7 days")
+                raise InvalidError(
+                    said(
+                        "after_s %(after_s)s: each step comes later than the one before, within 7 days", after_s=after_s
+                    )
+                )
             before = after_s
             if to not in TO and not to.startswith("user:"):
-                raise InvalidError(f"to {to!r}: use {', '.join(TO)} or user:NAME")
+                raise InvalidError(said("to %(to)r: use %(to2)s or user:NAME", to=to, to2=list(TO)))
         session.merge(Escalation(team_id=team_id, steps=[{"after_s": after, "to": to} for after, to in steps]))

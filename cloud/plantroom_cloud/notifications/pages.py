@@ -3,6 +3,7 @@
 import base64
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import FileResponse, RedirectResponse, Response
@@ -15,7 +16,8 @@ from plantroom_cloud.notifications.senders import SendError, public_key, vapid_k
 from plantroom_cloud.notifications.sending import trial
 from plantroom_cloud.users.models import Role
 from plantroom_cloud.web.nav import NavEntry
-from plantroom_cloud.web.render import render
+from plantroom_cloud.web.render import language_of, render
+from plantroom_shared.said import said
 
 NAV = (NavEntry("notifications", "/notifications", "Notifications", order=70, group="Settings"),)
 router = APIRouter(include_in_schema=False)
@@ -92,26 +94,34 @@ def add_channel(
     if kind is ChannelKind.WEBHOOK and user.role not in (Role.ADMIN, Role.MANAGER):
         raise InvalidError("a webhook is set up by a manager")
     channel = services.notifications.add_channel(session, user, kind, address, label, {}, at)
-    told = f"Secret of this webhook, shown once: {channel.secret}" if channel.secret else "Added. Send a test."
-    return RedirectResponse(f"/notifications?told={told}", 303)
+    told = (
+        said("Secret of this webhook, shown once: %(secret)s", secret=channel.secret)
+        if channel.secret
+        else "Added. Send a test."
+    )
+    return _told(told)
 
 
 @router.post("/notifications/channels/{channel_id}/remove")
 def remove_channel(channel_id: int, user: Viewer, session: WriteSession, services: ServicesDep) -> Response:
     """Not by this way any more."""
     services.notifications.remove_channel(session, user, channel_id)
-    return RedirectResponse("/notifications?told=Removed.", 303)
+    return _told("Removed.")
 
 
 @router.post("/notifications/channels/{channel_id}/test")
-def test_channel(channel_id: int, user: Viewer, session: ReadSession, services: ServicesDep, at: At) -> Response:
+def test_channel(
+    request: Request, channel_id: int, user: Viewer, session: ReadSession, services: ServicesDep, at: At
+) -> Response:
     """Send a test now, and say what became of it."""
     channel = services.notifications.channel(session, user, channel_id)
     try:
-        services.dispatcher.try_now(trial(channel, at, services.config.notifications.base_url))
+        services.dispatcher.try_now(
+            trial(channel, at, services.config.notifications.base_url, language_of(request, user))
+        )
     except SendError as error:
-        return RedirectResponse(f"/notifications?told=The test did not go out: {error}", 303)
-    return RedirectResponse("/notifications?told=The test went out.", 303)
+        return _told(said("The test did not go out: %(error)s", error=error))
+    return _told("The test went out.")
 
 
 @router.post("/notifications/preferences")
@@ -133,10 +143,14 @@ async def choose(request: Request, user: Viewer, session: WriteSession, services
         repeat_s=_whole(text("repeat_s", "0"), "repeat"),
     )
     services.notifications.choose(session, user, preference)
-    return RedirectResponse("/notifications?told=Saved.", 303)
+    return _told("Saved.")
 
 
 def _whole(text: str, name: str) -> int:
     if not text.isdecimal():
-        raise InvalidError(f"{name}: {text!r} is no whole number of seconds")
+        raise InvalidError(said("%(name)s: %(text)r is no whole number of seconds", name=name, text=text))
     return int(text)
+
+
+def _told(text: str) -> Response:
+    return RedirectResponse(f"/notifications?told={quote(text)}", 303)

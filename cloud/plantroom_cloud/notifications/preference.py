@@ -6,13 +6,21 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from plantroom_cloud.errors import InvalidError
 from plantroom_cloud.notifications import choice
 from plantroom_cloud.notifications.models import NoticeKind, Preference
+from plantroom_shared.said import said
 
 
 def check_preference(preference: Preference) -> None:
     """Raises InvalidError naming what is wrong."""
     for kind, least in preference.least.items():
         if kind not in set(NoticeKind) or least not in (*choice.SEVERITIES, choice.NONE):
-            raise InvalidError(f"{kind}: {least!r} is not possible; use {', '.join(choice.SEVERITIES)} or none")
+            raise InvalidError(
+                said(
+                    "%(kind)s: %(least)r is not possible; use %(severities)s or none",
+                    kind=kind,
+                    least=least,
+                    severities=list(choice.SEVERITIES),
+                )
+            )
     if bool(preference.quiet_from) != bool(preference.quiet_to):
         raise InvalidError("quiet hours need a beginning and an end, like 22:00 and 06:00")
     if not 0 <= preference.group_s <= 3600 or not (preference.repeat_s == 0 or 60 <= preference.repeat_s <= 86_400):
@@ -25,7 +33,7 @@ def time_zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError) as error:
-        raise InvalidError(f"time zone {name!r} is not known; use one like Europe/Berlin") from error
+        raise InvalidError(said("time zone %(name)r is not known; use one like Europe/Berlin", name=name)) from error
 
 
 def quiet_hours(preference: Preference) -> choice.Quiet | None:
@@ -36,5 +44,5 @@ def quiet_hours(preference: Preference) -> choice.Quiet | None:
     try:
         begins, ends = time.fromisoformat(preference.quiet_from), time.fromisoformat(preference.quiet_to)
     except ValueError as error:
-        raise InvalidError(f"quiet hours: {error}; write them like 22:00") from error
+        raise InvalidError(said("quiet hours: %(error)s; write them like 22:00", error=error)) from error
     return choice.Quiet(begins, ends, zone)

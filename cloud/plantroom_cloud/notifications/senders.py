@@ -20,6 +20,7 @@ from plantroom_cloud.config import Notifications
 from plantroom_cloud.errors import CloudError, InvalidError
 from plantroom_cloud.notifications.message import Message
 from plantroom_cloud.notifications.models import ChannelKind
+from plantroom_shared.said import said
 
 TIMEOUT_S = 10.0
 #: Services that would reach into the machine or the network that we run in; a webhook is for managers to set up.
@@ -63,13 +64,18 @@ def senders(config: Notifications) -> Mapping[ChannelKind, Sender]:
 def check_address(kind: ChannelKind, address: str) -> None:
     """Raises InvalidError saying what would be right."""
     if kind is ChannelKind.EMAIL and ("@" not in address or any(c.isspace() for c in address)):
-        raise InvalidError(f"{address!r} is no e-mail address; write it like name@example.org")
+        raise InvalidError(said("%(address)r is no e-mail address; write it like name@example.org", address=address))
     if kind in (ChannelKind.WEBHOOK, ChannelKind.WEB_PUSH) and not address.startswith(("https://", "http://")):
-        raise InvalidError(f"{address!r} is no URL; it begins with https://")
+        raise InvalidError(said("%(address)r is no URL; it begins with https://", address=address))
     if kind is ChannelKind.APPRISE:
         scheme = address.partition("://")[0].lower()
         if scheme in LOCAL_SCHEMES or apprise.Apprise.instantiate(address) is None:
-            raise InvalidError(f"{scheme or address!r} is no service that can be used here; see Apprise's list of URLs")
+            raise InvalidError(
+                said(
+                    "%(scheme)r is no service that can be used here; see Apprise's list of URLs",
+                    scheme=scheme or address,
+                )
+            )
 
 
 def send_email(config: Notifications, target: Target, message: Message) -> None:
@@ -78,6 +84,7 @@ def send_email(config: Notifications, target: Target, message: Message) -> None:
     mail["From"], mail["To"], mail["Subject"] = config.mail_from, target.address, message.subject.replace("\n", " ")
     mail["Message-ID"] = f"<{message.id}@plantroom>"
     mail.set_content(message.body)
+    mail["Content-Language"] = message.language
     try:
         with smtplib.SMTP(config.smtp_host, config.smtp_port, timeout=TIMEOUT_S) as server:
             server.ehlo()
@@ -87,9 +94,13 @@ def send_email(config: Notifications, target: Target, message: Message) -> None:
                 server.login(config.smtp_username, config.read_smtp_password())
             server.send_message(mail)
     except smtplib.SMTPRecipientsRefused as error:
-        raise SendError(f"the mail server refuses {target.address}: {error}", final=True) from error
+        raise SendError(
+            said("the mail server refuses %(address)s: %(error)s", address=target.address, error=error), final=True
+        ) from error
     except (smtplib.SMTPException, OSError) as error:
-        raise SendError(f"mail server {config.smtp_host}: {error}") from error
+        raise SendError(
+            said("mail server %(smtp_host)s: %(error)s", smtp_host=config.smtp_host, error=error)
+        ) from error
 
 
 def send_webhook(target: Target, message: Message) -> None:
@@ -100,6 +111,7 @@ def send_webhook(target: Target, message: Message) -> None:
             "id": message.id,
             "subject": message.subject,
             "severity": message.severity,
+            "language": message.language,
             "link": message.link,
             "events": [
                 {
@@ -124,11 +136,15 @@ def send_webhook(target: Target, message: Message) -> None:
     try:
         answer = httpx.post(target.address, content=body, headers=headers, timeout=TIMEOUT_S, follow_redirects=False)
     except httpx.HTTPError as error:
-        raise SendError(f"{target.address}: {error or type(error).__name__}") from error
+        raise SendError(
+            said("%(address)s: %(error)s", address=target.address, error=error or type(error).__name__)
+        ) from error
     if answer.status_code == 410:
-        raise SendError(f"{target.address} answers 410: it is gone", final=True)
+        raise SendError(said("%(address)s answers 410: it is gone", address=target.address), final=True)
     if not answer.is_success:
-        raise SendError(f"{target.address} answers {answer.status_code}")
+        raise SendError(
+            said("%(address)s answers %(status_code)s", address=target.address, status_code=answer.status_code)
+        )
 
 
 def sign(secret: str, stamp: str, body: bytes) -> str:
@@ -143,12 +159,13 @@ def send_apprise(target: Target, message: Message) -> None:
         raise SendError("Apprise does not know this URL any more", final=True)
     kind = apprise.NotifyType.FAILURE if message.severity in ("critical", "high") else apprise.NotifyType.INFO
     if not service.notify(title=message.subject, body=message.body, notify_type=kind):
-        raise SendError(f"the service {target.address.partition('://')[0]} did not take it")
+        raise SendError(said("the service %(partition)s did not take it", partition=target.address.partition("://")[0]))
 
 
 def send_web_push(key: Vapid02, contact: str, target: Target, message: Message) -> None:
     """RFC 8030 with the payload encrypted by RFC 8291 and VAPID (RFC 8292)."""
-    data = json.dumps({"title": message.subject, "body": message.body[:500], "link": message.link, "id": message.id})
+    told = {"title": message.subject, "body": message.body[:500], "lang": message.language}
+    data = json.dumps(told | {"link": message.link, "id": message.id})
     from pywebpush import WebPushException, webpush  # 20 MB that only a browser's push needs
 
     try:
@@ -164,9 +181,9 @@ def send_web_push(key: Vapid02, contact: str, target: Target, message: Message) 
     except WebPushException as error:
         status = error.response.status_code if error.response is not None else 0
         gone = status in (404, 410)
-        raise SendError(f"push service: {status or error}", final=gone) from error
+        raise SendError(said("push service: %(status)s", status=status or error), final=gone) from error
     except (OSError, ValueError) as error:
-        raise SendError(f"push service: {error}") from error
+        raise SendError(said("push service: %(error)s", error=error)) from error
 
 
 def vapid_key(path: Path) -> Vapid02:

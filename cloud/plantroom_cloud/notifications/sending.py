@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
+from plantroom_cloud.language import ENGLISH, LANGUAGES
 from plantroom_cloud.notifications import choice, repository
-from plantroom_cloud.notifications.message import Line, Message, compose
+from plantroom_cloud.notifications.message import Line, Message, Place, compose
 from plantroom_cloud.notifications.models import (
     Channel,
     ChannelKind,
@@ -20,6 +21,8 @@ from plantroom_cloud.notifications.models import (
 )
 from plantroom_cloud.notifications.preference import quiet_hours
 from plantroom_cloud.notifications.senders import SendError, Target
+from plantroom_cloud.sites.models import Site
+from plantroom_cloud.users.models import User
 
 #: Deliveries claimed at once.
 AT_ONCE = 200
@@ -60,7 +63,7 @@ class Sending:
             delivery.leased_until = at + LEASE
             session.add(delivery)
             found.setdefault(channel.id, (channel, []))[1].append((delivery, notice))
-        return [self._outgoing(channel, waiting) for channel, waiting in found.values()]
+        return [self._outgoing(session, channel, waiting) for channel, waiting in found.values()]
 
     def settle(self, session: Session, outgoing: Outgoing, error: SendError | None, at: datetime) -> None:
         """It went out, or it did not: try again later, at most for a day."""
@@ -104,20 +107,35 @@ class Sending:
             )
         )
 
-    def _outgoing(self, channel: Channel, waiting: Sequence[tuple[Delivery, Notice]]) -> Outgoing:
+    def _outgoing(self, session: Session, channel: Channel, waiting: Sequence[tuple[Delivery, Notice]]) -> Outgoing:
         ids = [delivery.id for delivery, _notice in waiting if delivery.id is not None]
-        lines = [
-            Line(n.key, str(n.kind.value), n.severity, n.subject, n.body, n.link, n.at) for _delivery, n in waiting
-        ]
+        lines = [_line(session, notice) for _delivery, notice in waiting]
+        addressee = session.get(User, channel.user_id)
+        assert addressee is not None
         message_id = hashlib.sha256(repr(ids).encode()).hexdigest()[:24]
         assert channel.id is not None
         to = Target(channel.address, dict(channel.keys), channel.secret)
-        return Outgoing(channel.id, channel.kind, to, compose(message_id, lines, self._base_url), ids)
+        return Outgoing(
+            channel.id, channel.kind, to, compose(message_id, lines, self._base_url, spoken_by(addressee)), ids
+        )
 
 
-def trial(to: Channel, at: datetime, base_url: str) -> Outgoing:
+def _line(session: Session, notice: Notice) -> Line:
+    site = session.get(Site, notice.site_id)
+    assert site is not None
+    subject, body = notice.said_subject(), notice.said_body()
+    place = Place(site.name, site.timezone)
+    return Line(notice.key, str(notice.kind.value), notice.severity, subject, body, notice.link, notice.at, place)
+
+
+def spoken_by(user: User) -> str:
+    """The language that the person chose, else English: no browser says here what it prefers."""
+    return user.language if user.language in LANGUAGES else ENGLISH
+
+
+def trial(to: Channel, at: datetime, base_url: str, language: str) -> Outgoing:
     """What "send a test" sends."""
     line = Line("test", "system", "low", "A test from Plantroom", "This way works.", "/notifications", at)
     assert to.id is not None
     target = Target(to.address, dict(to.keys), to.secret)
-    return Outgoing(to.id, to.kind, target, compose(f"test-{to.id}", [line], base_url), [])
+    return Outgoing(to.id, to.kind, target, compose(f"test-{to.id}", [line], base_url, language), [])

@@ -25,6 +25,7 @@ from plantroom_cloud.notifications.sending import Sending
 from plantroom_cloud.stream.service import record_change
 from plantroom_cloud.users.models import Role, User
 from plantroom_cloud.users.service import UserService
+from plantroom_shared.said import document, said
 
 #: Notices taken in one tick.
 AT_ONCE = 200
@@ -68,6 +69,7 @@ class NotificationService:
             addressee=addressee,
             subject=subject,
             body=body,
+            texts={"subject": document(subject), "body": document(body)},
             link=link,
             alarm_id=alarm_id,
             at=at,
@@ -130,7 +132,7 @@ class NotificationService:
                 session.add(channel)
                 return channel
         if len(known) >= MOST_CHANNELS:
-            raise InvalidError(f"at most {MOST_CHANNELS} ways; remove one first")
+            raise InvalidError(said("at most %(most_channels)s ways; remove one first", most_channels=MOST_CHANNELS))
         channel = Channel(
             user_id=user.id,
             kind=kind,
@@ -148,7 +150,7 @@ class NotificationService:
         """Raises NotFoundError for one that is not the person's own."""
         channel = session.get(Channel, channel_id)
         if channel is None or channel.user_id != user.id:
-            raise NotFoundError(f"you have no channel {channel_id}")
+            raise NotFoundError(said("you have no channel %(channel_id)s", channel_id=channel_id))
         return channel
 
     def remove_channel(self, session: Session, user: User, channel_id: int) -> None:

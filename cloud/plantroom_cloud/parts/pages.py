@@ -14,6 +14,7 @@ from plantroom_cloud.users.models import RANK, Role
 from plantroom_cloud.web.forms import Form, Submitted
 from plantroom_cloud.web.nav import NavEntry
 from plantroom_cloud.web.render import render
+from plantroom_shared.said import said
 
 NAV = (NavEntry("parts", "/parts", "Parts", order=48, group="Work"),)
 router = APIRouter(include_in_schema=False)
@@ -33,7 +34,7 @@ def parts_of_order(
         case "reverse":
             store.reverse(session, int(form.decimal("movement")), form.text("note"), user.name, at, order_id=order_id)
         case _:
-            raise NotFoundError(f"there is no step {what!r}")
+            raise NotFoundError(said("there is no step %(what)r", what=what))
     return RedirectResponse(f"/work-orders/{order_id}#costs", 303)
 
 
@@ -104,11 +105,11 @@ def part_step(
             store.count(session, part_id, form.decimal("quantity"), form.text("note"), user.name, at)
         case "reverse":
             if RANK[user.role] < RANK[Role.MANAGER]:
-                raise ForbiddenError(f"this needs the role manager; yours is {user.role}")
+                raise ForbiddenError(said("this needs the role manager; yours is %(role)s", role=user.role))
             number = int(form.decimal("movement"))
             store.reverse(session, number, form.text("note"), user.name, at, part_id=part_id)
         case _:
-            raise NotFoundError(f"there is no step {what!r}")
+            raise NotFoundError(said("there is no step %(what)r", what=what))
     return RedirectResponse(f"/parts/{part_id}", 303)
 
 

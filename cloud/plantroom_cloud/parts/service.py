@@ -12,6 +12,7 @@ from plantroom_cloud.parts.models import Movement, MovementKind, Part
 from plantroom_cloud.stream.service import record_change
 from plantroom_cloud.workorders.models import WorkOrder
 from plantroom_cloud.workorders.service import WorkOrderService
+from plantroom_shared.said import said
 
 #: Beyond it a column of the database would overflow.
 MOST = Decimal(10_000_000)
@@ -27,14 +28,14 @@ class PartService:
         """Raises NotFoundError."""
         part = session.get(Part, part_id)
         if part is None:
-            raise NotFoundError(f"there is no part {part_id}")
+            raise NotFoundError(said("there is no part %(part_id)s", part_id=part_id))
         return part
 
     def by_code(self, session: Session, code: str) -> Part:
         """Raises NotFoundError."""
         part = repository.part_by_code(session, code.strip())
         if part is None:
-            raise NotFoundError(f"there is no part {code!r}")
+            raise NotFoundError(said("there is no part %(code)r", code=code))
         return part
 
     def list(
@@ -58,11 +59,11 @@ class PartService:
         if not part.code or not part.name or not part.unit:
             raise InvalidError("code, name and unit: say all three, for example BRG-6204, Ball bearing 6204, pcs")
         if not 0 <= part.unit_cost <= MOST or not 0 <= part.minimum <= MOST:
-            raise InvalidError(f"unit cost and minimum: 0 to {MOST}")
+            raise InvalidError(said("unit cost and minimum: 0 to %(most)s", most=MOST))
         with session.no_autoflush:
             known = repository.part_by_code(session, part.code)
         if known is not None and known.id != part.id:
-            raise ConflictError(f"code {part.code!r} is {known.name}'s already")
+            raise ConflictError(said("code %(code)r is %(known)s's already", code=part.code, known=known.name))
         session.add(part)
         session.flush()
         record_change(session, "part", str(part.id), at)
@@ -78,7 +79,7 @@ class PartService:
     def count(self, session: Session, part_id: int, counted: Decimal, note: str, actor: str, at: datetime) -> Movement:
         """Somebody counted: the difference is a movement; raises InvalidError."""
         if not 0 <= counted <= MOST:
-            raise InvalidError(f"counted: 0 to {MOST}")
+            raise InvalidError(said("counted: 0 to %(most)s", most=MOST))
         part = self._lock(session, part_id)
         return self._move(session, part, MovementKind.COUNT, counted - part.stock, note, actor, at)
 
@@ -90,15 +91,26 @@ class PartService:
         part = self._lock(session, part_id)
         quantity = _positive(quantity)
         if not part.active:
-            raise ConflictError(f"{part.code} is no longer kept; choose another part")
+            raise ConflictError(said("%(code)s is no longer kept; choose another part", code=part.code))
         if quantity > part.stock and not note.strip():
             raise ConflictError(
-                f"only {plain(part.stock)} {part.unit} of {part.code} are counted in the store; "
-                "say in a note where the rest came from"
+                said(
+                    "only %(plain)s %(unit)s of %(code)s are counted in the store; say in a note where the rest "
+                    "came from",
+                    plain=plain(part.stock),
+                    unit=part.unit,
+                    code=part.code,
+                )
             )
         movement = self._move(session, part, MovementKind.USE, -quantity, note, actor, at, order.id)
         assert order.id is not None
-        self._work_orders.note(session, order.id, f"used {plain(quantity)} {part.unit} of {part.name}", actor, at)
+        self._work_orders.note(
+            session,
+            order.id,
+            said("used %(plain)s %(unit)s of %(part)s", plain=plain(quantity), unit=part.unit, part=part.name),
+            actor,
+            at,
+        )
         return movement
 
     def reverse(
@@ -115,13 +127,18 @@ class PartService:
         """A counter-movement: what was wrong stays readable. Raises NotFoundError, ConflictError."""
         wrong = session.get(Movement, movement_id)
         if wrong is None or order_id not in (None, wrong.work_order_id) or part_id not in (None, wrong.part_id):
-            raise NotFoundError(f"there is no movement {movement_id}")
+            raise NotFoundError(said("there is no movement %(movement_id)s", movement_id=movement_id))
         part = self._lock(session, wrong.part_id)
         if wrong.kind is MovementKind.REVERSAL or repository.is_reversed(session, movement_id):
-            raise ConflictError(f"movement {movement_id} was taken back already")
+            raise ConflictError(said("movement %(movement_id)s was taken back already", movement_id=movement_id))
         if part.stock < wrong.quantity and not note.strip():
             raise ConflictError(
-                f"only {plain(part.stock)} {part.unit} of {part.code} are counted; say in a note why fewer are there"
+                said(
+                    "only %(plain)s %(unit)s of %(code)s are counted; say in a note why fewer are there",
+                    plain=plain(part.stock),
+                    unit=part.unit,
+                    code=part.code,
+                )
             )
         movement = self._move(
             session,
@@ -135,7 +152,12 @@ class PartService:
             wrong,
         )
         if wrong.work_order_id is not None:
-            text = f"{plain(abs(wrong.quantity))} {part.unit} of {part.name} taken back"
+            text = said(
+                "%(plain)s %(unit)s of %(part)s taken back",
+                plain=plain(abs(wrong.quantity)),
+                unit=part.unit,
+                part=part.name,
+            )
             self._work_orders.note(session, wrong.work_order_id, text, actor, at)
         return movement
 
@@ -152,7 +174,7 @@ class PartService:
     def _lock(self, session: Session, part_id: int) -> Part:
         part = repository.lock_part(session, part_id)
         if part is None:
-            raise NotFoundError(f"there is no part {part_id}")
+            raise NotFoundError(said("there is no part %(part_id)s", part_id=part_id))
         session.refresh(part)
         return part
 
@@ -196,5 +218,5 @@ def plain(quantity: Decimal) -> str:
 
 def _positive(quantity: Decimal) -> Decimal:
     if not Decimal("0.0001") <= quantity <= MOST:
-        raise InvalidError(f"quantity: more than 0, at most {MOST}")
+        raise InvalidError(said("quantity: more than 0, at most %(most)s", most=MOST))
     return quantity

@@ -48,6 +48,7 @@ from plantroom_cloud.patrols.visible import check_site, visible_point, visible_r
 from plantroom_cloud.recurrence import occurrences
 from plantroom_cloud.services import Services
 from plantroom_cloud.users.models import User
+from plantroom_shared.said import said
 
 router = APIRouter(prefix="/api/v1/patrols", tags=["patrols"])
 
@@ -141,7 +142,7 @@ def labels_pdf(
 ) -> Response:
     """Label sheets of these points, to be printed at 100 %."""
     if sheet not in SHEETS:
-        raise InvalidError(f"sheet {sheet!r}: there are {', '.join(SHEETS)}")
+        raise InvalidError(said("sheet %(sheet)r: there are %(sheets)s", sheet=sheet, sheets=list(SHEETS)))
     points = [visible_point(session, services, user, name) for name in point]
     labels = point_labels(session, services.patrols.points, points)
     return Response(sheet_pdf(labels, SHEETS[sheet], "Patrol points"), media_type="application/pdf")

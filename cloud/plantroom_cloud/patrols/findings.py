@@ -14,6 +14,7 @@ from plantroom_cloud.patrols.rounds import RoundBook
 from plantroom_cloud.photos.service import PhotoService
 from plantroom_cloud.stream.service import record_change
 from plantroom_cloud.workorders.service import WorkOrderService
+from plantroom_shared.said import said
 
 MOST_PHOTOS = 6
 
@@ -50,15 +51,18 @@ class FindingBook:
         if not text.strip():
             raise InvalidError("text: say in a few words what you saw")
         if len(photos) > MOST_PHOTOS:
-            raise InvalidError(f"photos: at most {MOST_PHOTOS}")
+            raise InvalidError(said("photos: at most %(most_photos)s", most_photos=MOST_PHOTOS))
         for photo in photos:
             self._photos.get(session, photo)
         found = session.get(PatrolRound, round_id) if round_id is not None else None
         if found is not None and found.site_id != point.site_id:
-            raise InvalidError(f"round_id: round {round_id} is at another site")
-        story = [text.strip(), f"Found at {point.name}" + (f", {point.location}" if point.location else "")]
+            raise InvalidError(said("round_id: round %(round_id)s is at another site", round_id=round_id))
+        story = [
+            text.strip(),
+            said("Found at %(point)s", point=point.name) + (f", {point.location}" if point.location else ""),
+        ]
         if found is not None:
-            story.append(f"on the round {found.name} ({found.id})")
+            story.append(said("on the round %(found)s (%(found_id)s)", found=found.name, found_id=found.id))
         story += [f"/api/v1/photos/{photo}" for photo in photos]
         order = self._work_orders.create(
             session,
@@ -91,7 +95,12 @@ class FindingBook:
         session.add(finding)
         session.flush()
         if found is not None:
-            note = f"at {point_id}: {finding.text} (work order {order.id})"
+            note = said(
+                "at %(point_id)s: %(text)s (work order %(order_id)s)",
+                point_id=point_id,
+                text=finding.text,
+                order_id=order.id,
+            )
             self._rounds.note(session, found, person, "finding", note, at)
         record_change(session, "patrol", f"finding/{finding.id}", at)
         return finding

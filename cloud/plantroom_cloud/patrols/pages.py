@@ -20,6 +20,7 @@ from plantroom_cloud.web.forms import Form, read
 from plantroom_cloud.web.nav import NavEntry
 from plantroom_cloud.web.render import render
 from plantroom_shared.errors import PlantroomError
+from plantroom_shared.said import said
 
 NAV = (
     NavEntry("patrols", "/patrols", "Rounds", order=40, group="Patrols"),
@@ -85,7 +86,7 @@ def round_step(
         case "cancel":
             rounds.withdraw(session, found, form.text("reason"), user.name, at)
         case _:
-            raise InvalidError(f"there is no step {step!r}")
+            raise InvalidError(said("there is no step %(step)r", step=step))
     return RedirectResponse(f"/patrols/rounds/{round_id}", 303)
 
 
@@ -181,7 +182,7 @@ def point_step(
         case "retire":
             points.retire(session, point_id, user.name, at)
         case _:
-            raise InvalidError(f"there is no step {step!r}")
+            raise InvalidError(said("there is no step %(step)r", step=step))
     services.users.audit(session, user.name, f"patrol-point.{step}", f"patrol-point/{point_id}", {"reason": reason}, at)
     if link:  # told once: only its hash is kept
         return _point_form(request, session, services, user, point.model_dump(), {}, point, link)
@@ -263,7 +264,7 @@ def route_step(
     """Walk it now, outside its schedule."""
     route = visible_route(session, services, user, route_id)
     if step != "walk":
-        raise InvalidError(f"there is no step {step!r}")
+        raise InvalidError(said("there is no step %(step)r", step=step))
     made = services.patrols.routes.start(session, route, user.name, at)
     return RedirectResponse(f"/patrols/rounds/{made.id}", 303)
 

@@ -31,6 +31,7 @@ from plantroom_shared.patrol_code import (
     static_code,
     window_at,
 )
+from plantroom_shared.said import said
 
 #: Older ones are forgotten at the gateways: their codes are then told as forged.
 KEYS_TOLD = 8
@@ -49,7 +50,7 @@ class PointBook:
         """Raises NotFoundError."""
         point = session.get(PatrolPoint, point_id)
         if point is None:
-            raise NotFoundError(f"there is no patrol point {point_id!r}")
+            raise NotFoundError(said("there is no patrol point %(point_id)r", point_id=point_id))
         return point
 
     def all(self, session: Session, sites: Sequence[str] = (), retired: bool = False) -> list[PatrolPoint]:
@@ -74,9 +75,11 @@ class PointBook:
         """A new point with its first key, or with one brought from where its labels were made."""
         check_point(point_id)
         if session.get(PatrolPoint, point_id) is not None:
-            raise ConflictError(f"there is a patrol point {point_id!r} already; ids are unique over all sites")
+            raise ConflictError(
+                said("there is a patrol point %(point_id)r already; ids are unique over all sites", point_id=point_id)
+            )
         if session.get(Site, site_id) is None:
-            raise InvalidError(f"site_id: there is no site {site_id!r}")
+            raise InvalidError(said("site_id: there is no site %(site_id)r", site_id=site_id))
         self._check(session, site_id, name, device_id)
         point = PatrolPoint(
             id=point_id,
@@ -103,7 +106,7 @@ class PointBook:
             setattr(point, name, value)
         if kind is not point.code_kind:
             point.code_kind = kind
-            self.rotate(session, point_id, f"changed to a {kind.value} code", True, actor, at)
+            self.rotate(session, point_id, said("changed to a %(kind)s code", kind=kind.value), True, actor, at)
         self._changed(session, point, actor, at)
         return point
 
@@ -111,7 +114,7 @@ class PointBook:
         """A new key; with `revoke` codes of the older ones stop to count at once, else both count until then."""
         point = self.get(session, point_id)
         if point.retired_at is not None:
-            raise ConflictError(f"point {point_id!r} is retired")
+            raise ConflictError(said("point %(point_id)r is retired", point_id=point_id))
         if revoke:
             self._revoke_all(session, point, reason, actor, at)
         made = self._new_key(session, point, new_key(), actor, at)
@@ -122,7 +125,13 @@ class PointBook:
         """One key's codes count no more; what was scanned before stays proven."""
         point, key = self.get(session, point_id), session.get(PatrolKey, (point_id, version))
         if key is None or key.revoked_at is not None:
-            raise NotFoundError(f"point {point_id!r} has no key {version} that could be revoked")
+            raise NotFoundError(
+                said(
+                    "point %(point_id)r has no key %(version)s that could be revoked",
+                    point_id=point_id,
+                    version=version,
+                )
+            )
         if not reason.strip():
             raise InvalidError("reason: say why, e.g. the label was copied")
         key.revoked_at, key.revoked_by, key.reason = at, actor, reason.strip()
@@ -136,7 +145,13 @@ class PointBook:
         routes = repository.routes_over(session, point_id)
         if routes:
             names = ", ".join(route.name for route in routes)
-            raise ConflictError(f"point {point_id!r} stands on a route ({names}); take it off first")
+            raise ConflictError(
+                said(
+                    "point %(point_id)r stands on a route (%(names)s); take it off first",
+                    point_id=point_id,
+                    names=names,
+                )
+            )
         self._revoke_all(session, point, "retired", actor, at)
         point.retired_at, point.display_hash = at, None
         self._changed(session, point, actor, at)
@@ -151,12 +166,14 @@ class PointBook:
         for key in repository.keys(session, [point.id]):
             if key.revoked_at is None:
                 return key
-        raise ConflictError(f"point {point.id!r} has no key in force; make a new one")
+        raise ConflictError(said("point %(point_id)r has no key in force; make a new one", point_id=point.id))
 
     def label_code(self, session: Session, point: PatrolPoint) -> str:
         """What its label says; raises ConflictError for a point with a display."""
         if point.code_kind is not CodeKind.STATIC:
-            raise ConflictError(f"point {point.id!r} has a display: a printed code would prove nothing there")
+            raise ConflictError(
+                said("point %(point_id)r has a display: a printed code would prove nothing there", point_id=point.id)
+            )
         return static_code(point.id, self.current_key(session, point).key)
 
     def display_codes(self, session: Session, point: PatrolPoint, at: datetime) -> list[tuple[int, str]]:
@@ -169,7 +186,9 @@ class PointBook:
         """The secret of a display's link, told once; the one before ends."""
         point = self.get(session, point_id)
         if point.code_kind is not CodeKind.ROTATING:
-            raise ConflictError(f"point {point_id!r} has a printed label; change it to a rotating code first")
+            raise ConflictError(
+                said("point %(point_id)r has a printed label; change it to a rotating code first", point_id=point_id)
+            )
         secret = secrets.token_urlsafe(24)
         point.display_hash = hashlib.sha256(secret.encode()).hexdigest()
         self._changed(session, point, actor, at)
@@ -230,7 +249,13 @@ class PointBook:
             return
         device = session.get(Device, device_id)
         if device is None or self._gateways.get(session, device.gateway_id).site_id != site_id:
-            raise InvalidError(f"device_id: there is no device {device_id!r} at site {site_id!r}")
+            raise InvalidError(
+                said(
+                    "device_id: there is no device %(device_id)r at site %(site_id)r",
+                    device_id=device_id,
+                    site_id=site_id,
+                )
+            )
 
     def _new_key(self, session: Session, point: PatrolPoint, key: str, actor: str, at: datetime) -> PatrolKey:
         known = repository.keys(session, [point.id])

@@ -21,6 +21,7 @@ from plantroom_cloud.patrols.models import (
 from plantroom_cloud.stream.service import record_change
 from plantroom_cloud.workorders.models import WorkOrder, WorkOrderState
 from plantroom_cloud.workorders.service import WorkOrderService
+from plantroom_shared.said import said
 
 MISSED_RULE = ReportedRule(
     key="patrol.point-missed",
@@ -44,7 +45,7 @@ class RoundBook:
         """Raises NotFoundError."""
         found = session.get(PatrolRound, round_id)
         if found is None:
-            raise NotFoundError(f"there is no patrol round {round_id}")
+            raise NotFoundError(said("there is no patrol round %(round_id)s", round_id=round_id))
         return found
 
     def search(
@@ -133,7 +134,9 @@ class RoundBook:
         """Leave a stop out, and say why: a deviation, but not missed."""
         stop = session.get(PatrolRoundStop, (found.id, position))
         if stop is None:
-            raise NotFoundError(f"round {found.id} has no stop {position}")
+            raise NotFoundError(
+                said("round %(found_id)s has no stop %(position)s", found_id=found.id, position=position)
+            )
         if not reason.strip():
             raise InvalidError("reason: say why the point is left out, e.g. locked, no access")
         if found.state is RoundState.CANCELLED:
@@ -142,14 +145,28 @@ class RoundBook:
             stop.skip_reason, stop.skipped_by = reason.strip()[:500], actor
             session.add(stop)
             session.flush()
-            self.note(session, found, actor, "skipped", f"stop {position} ({stop.point_id}): {stop.skip_reason}", at)
+            self.note(
+                session,
+                found,
+                actor,
+                "skipped",
+                said(
+                    "stop %(position)s, point %(point_id)s: %(reason)s",
+                    position=position,
+                    point_id=stop.point_id,
+                    reason=stop.skip_reason,
+                ),
+                at,
+            )
             self.judge(session, found, at)
         return found
 
     def review(self, session: Session, found: PatrolRound, note: str, actor: str, at: datetime) -> PatrolRound:
         """A supervisor has looked at what was missed; the alarm is over, the verdict stays."""
         if found.state not in _ENDED:
-            raise ConflictError(f"the round is {found.state.value}; it can be reviewed once it is over")
+            raise ConflictError(
+                said("the round is %(state)s; it can be reviewed once it is over", state=found.state.value)
+            )
         if not note.strip():
             raise InvalidError("note: say what came out of it")
         found.reviewed_at, found.reviewed_by = at, actor
@@ -162,7 +179,9 @@ class RoundBook:
     def withdraw(self, session: Session, found: PatrolRound, reason: str, actor: str, at: datetime) -> PatrolRound:
         """It is not to be walked."""
         if found.state in _ENDED or found.state is RoundState.CANCELLED:
-            raise ConflictError(f"the round is {found.state.value}; it cannot be cancelled any more")
+            raise ConflictError(
+                said("the round is %(state)s; it cannot be cancelled any more", state=found.state.value)
+            )
         if not reason.strip():
             raise InvalidError("reason: say why it is cancelled")
         before, found.state, found.judge_at = found.state, RoundState.CANCELLED, None
@@ -252,13 +271,18 @@ class RoundBook:
             at,
             site_id=found.site_id,
             device_id=devices.pop() if len(devices) == 1 else None,
-            detail=f"{found.name} (round {found.id}): not visited: {names}",
+            detail=said(
+                "%(found)s (round %(found_id)s): not visited: %(names)s",
+                found=found.name,
+                found_id=found.id,
+                names=names,
+            ),
         )
 
 
 def _summary(verdict: Verdict) -> str:
     total, seen = len(verdict.stops), sum(stop.visit is not None for stop in verdict.stops)
-    parts = [f"{seen} of {total} points visited"]
+    parts = [said("%(seen)s of %(total)s points visited", seen=seen, total=total)]
     for state in (StopState.EARLY, StopState.LATE, StopState.SKIPPED, StopState.MISSED):
         names = [stop.stop.point for stop in verdict.stops if stop.state is state]
         if names:

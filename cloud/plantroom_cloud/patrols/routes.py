@@ -19,6 +19,7 @@ from plantroom_cloud.users.models import Team
 from plantroom_cloud.users.service import UserService
 from plantroom_cloud.workorders.service import WorkOrderService
 from plantroom_shared.errors import PlantroomError
+from plantroom_shared.said import said
 
 _log = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ class RouteBook:
         """Raises NotFoundError."""
         route = session.get(PatrolRoute, route_id)
         if route is None:
-            raise NotFoundError(f"there is no patrol route {route_id}")
+            raise NotFoundError(said("there is no patrol route %(route_id)s", route_id=route_id))
         return route
 
     def all(self, session: Session, sites: Sequence[str] = ()) -> list[PatrolRoute]:
@@ -85,7 +86,7 @@ class RouteBook:
         """A new route, or a changed one: its rounds that have not begun and no longer fit are withdrawn."""
         site = session.get(Site, plan.site_id)
         if site is None:
-            raise InvalidError(f"site_id: there is no site {plan.site_id!r}")
+            raise InvalidError(said("site_id: there is no site %(site_id)r", site_id=plan.site_id))
         timezone = plan.timezone or site.timezone
         _check(session, plan, timezone)
         if plan.assignee is not None:
@@ -172,7 +173,7 @@ class RouteBook:
         assert route.id is not None
         stops = repository.stops(session, route.id)
         if not stops:
-            raise InvalidError(f"route {route.name!r} has no points")
+            raise InvalidError(said("route %(route)r has no points", route=route.name))
         existing = repository.round_of(session, route.id, due)
         if existing is not None and existing.state is not RoundState.CANCELLED:
             return existing
@@ -203,9 +204,14 @@ class RouteBook:
         zone = check_zone(route.timezone)
         order = self._work_orders.create(
             session,
-            f"Patrol: {route.name}",
-            f"{len(stops)} points, due {due.astimezone(zone):%d.%m. %H:%M} ({route.timezone}), to be over by "
-            f"{made.closes_at.astimezone(zone):%H:%M}.",
+            said("Patrol: %(route)s", route=route.name),
+            said(
+                "%(count)s points, due %(due)s (%(timezone)s), to be over by %(over)s.",
+                count=len(stops),
+                due=f"{due.astimezone(zone):%Y-%m-%d %H:%M}",
+                timezone=route.timezone,
+                over=f"{made.closes_at.astimezone(zone):%H:%M}",
+            ),
             route.site_id,
             None,
             route.priority,
@@ -236,7 +242,7 @@ def _check(session: Session, plan: RoutePlan, timezone: str) -> None:
     if not plan.name.strip():
         raise InvalidError("name: say what people call the round")
     if plan.priority not in ("critical", "high", "medium", "low"):
-        raise InvalidError(f"priority {plan.priority!r}: use critical, high, medium or low")
+        raise InvalidError(said("priority %(priority)r: use critical, high, medium or low", priority=plan.priority))
     if not plan.stops:
         raise InvalidError("stops: a route visits at least one point")
     check_zone(timezone)
@@ -249,17 +255,31 @@ def _check(session: Session, plan: RoutePlan, timezone: str) -> None:
     if not 0 <= plan.travel_s <= 3600:
         raise InvalidError("travel_s: between 0 and an hour")
     if plan.team_id is not None and session.get(Team, plan.team_id) is None:
-        raise InvalidError(f"team_id: there is no team {plan.team_id!r}")
+        raise InvalidError(said("team_id: there is no team %(team_id)r", team_id=plan.team_id))
     known = {point.id for point in repository.points(session, [plan.site_id], retired=False)}
     for number, stop in enumerate(plan.stops, 1):
         if stop.point_id not in known:
-            raise InvalidError(f"stops.{number}: there is no point {stop.point_id!r} at site {plan.site_id!r}")
+            raise InvalidError(
+                said(
+                    "stops.%(number)s: there is no point %(point_id)r at site %(site_id)r",
+                    number=number,
+                    point_id=stop.point_id,
+                    site_id=plan.site_id,
+                )
+            )
         low = -plan.early_s if stop.window_from_s is None else stop.window_from_s
         high = plan.duration_s if stop.window_to_s is None else stop.window_to_s
         if not -plan.early_s <= low < high <= plan.duration_s:
             raise InvalidError(
-                f"stops.{number}: the window {low} to {high} s lies within the round's, {-plan.early_s} to "
-                f"{plan.duration_s} s, and begins before it ends"
+                said(
+                    "stops.%(number)s: the window %(low)s to %(high)s s lies within the round's, %(early_s)s to "
+                    "%(duration_s)s s, and begins before it ends",
+                    number=number,
+                    low=low,
+                    high=high,
+                    early_s=-plan.early_s,
+                    duration_s=plan.duration_s,
+                )
             )
 
 

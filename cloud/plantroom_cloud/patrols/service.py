@@ -21,6 +21,7 @@ from plantroom_cloud.users.service import UserService
 from plantroom_cloud.workorders.service import WorkOrderService
 from plantroom_shared.batch import Event
 from plantroom_shared.patrol_code import Reason
+from plantroom_shared.said import said
 
 #: Gateways and scanners that came later get the points within this time.
 TELL_EVERY = timedelta(seconds=5)
@@ -53,7 +54,7 @@ class PatrolService:
         gateway = session.get(Gateway, gateway_id)
         code = event.data.get("text")
         if gateway is None or event.device is None or not isinstance(code, str):
-            raise ValueError(f"scan {event.id}: needs a device and its text")
+            raise ValueError(said("scan %(event_id)s: needs a device and its text", event_id=event.id))
         self.visits.take(
             session,
             Scan(

@@ -8,6 +8,7 @@ from plantroom_cloud.errors import NotFoundError
 from plantroom_cloud.files.content import PICTURES
 from plantroom_cloud.files.models import StoredFile
 from plantroom_cloud.files.service import FileService
+from plantroom_shared.said import said
 
 MOST_BYTES = 1_500_000
 
@@ -28,5 +29,5 @@ class PhotoService:
         """Raises NotFoundError."""
         file = session.get(StoredFile, photo_id)
         if file is None or file.media_type not in PICTURES:
-            raise NotFoundError(f"there is no photo {photo_id[:64]!r}")
+            raise NotFoundError(said("there is no photo %(photo_id)r", photo_id=photo_id[:64]))
         return file

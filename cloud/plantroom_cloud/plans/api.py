@@ -14,6 +14,7 @@ from plantroom_cloud.plans.form import PlanIn
 from plantroom_cloud.plans.models import MaintenancePlan, Outcome
 from plantroom_cloud.services import Services
 from plantroom_cloud.users.models import User
+from plantroom_shared.said import said
 
 router = APIRouter(prefix="/api/v1/maintenance-plans", tags=["plans"])
 
@@ -173,7 +174,7 @@ def occurrences(
 ) -> Page[PlanOccurrenceOut]:
     """What was due in start <= due < end, at most ten years, and what came of it."""
     if not timedelta(0) < end - start <= MOST_TIME:
-        raise InvalidFieldsError({"end": f"later than start, by at most {MOST_TIME.days} days"})
+        raise InvalidFieldsError({"end": said("later than start, by at most %(days)s days", days=MOST_TIME.days)})
     return Page(
         items=[
             PlanOccurrenceOut(
@@ -234,7 +235,7 @@ def visible_plan(session: Session, services: Services, user: User, plan_id: int)
     """Raises NotFoundError for those of other sites, too."""
     plan = services.plans.get(session, plan_id)
     if not may_see(user, plan.site_id):
-        raise NotFoundError(f"there is no maintenance plan {plan_id}")
+        raise NotFoundError(said("there is no maintenance plan %(plan_id)s", plan_id=plan_id))
     return plan
 
 
@@ -248,7 +249,7 @@ def check_place(session: Session, services: Services, user: User, body: PlanIn) 
     """Whether site, asset, device, team and checklist are there and may be seen: what is wrong by field."""
     found = {}
     if body.site_id not in {site.id for site in services.sites.list(session, user.sites)}:
-        found["site_id"] = f"there is no site {body.site_id!r}"
+        found["site_id"] = said("there is no site %(site_id)r", site_id=body.site_id)
     assets = {asset.id: asset.site_id for asset in services.assets.list(session, user.sites)}
     if body.asset_id is not None and assets.get(body.asset_id) != body.site_id:
         found["asset_id"] = "choose an asset of the site"
@@ -256,7 +257,7 @@ def check_place(session: Session, services: Services, user: User, body: PlanIn) 
     if body.device_id is not None and body.device_id not in devices:
         found["device_id"] = "choose a device of the site"
     if body.team_id is not None and body.team_id not in {team.id for team in services.users.teams(session)}:
-        found["team_id"] = f"there is no team {body.team_id!r}"
+        found["team_id"] = said("there is no team %(team_id)r", team_id=body.team_id)
     templates = {template.id for template in services.checklists.templates.all(session)}
     if body.checklist_id is not None and body.checklist_id not in templates:
         found["checklist_id"] = "choose a checklist that is in use"

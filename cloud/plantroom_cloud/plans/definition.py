@@ -8,6 +8,7 @@ from plantroom_cloud.errors import CloudError
 from plantroom_cloud.plans.due import Recurrence
 from plantroom_cloud.plans.models import MaintenancePlan, Trigger
 from plantroom_cloud.recurrence import check_start
+from plantroom_shared.said import said
 
 KINDS = ("preventive", "inspection")
 PRIORITIES = ("critical", "high", "medium", "low")
@@ -28,9 +29,9 @@ def mistakes(plan: MaintenancePlan, zone: str, calendar: BusinessCalendar) -> di
     if not plan.title.strip():
         found["title"] = "say in a few words what is to be done"
     if plan.kind not in KINDS:
-        found["kind"] = f"use one of {', '.join(KINDS)}"
+        found["kind"] = said("use one of %(kinds)s", kinds=list(KINDS))
     if plan.priority not in PRIORITIES:
-        found["priority"] = f"use one of {', '.join(PRIORITIES)}"
+        found["priority"] = said("use one of %(priorities)s", priorities=list(PRIORITIES))
     if not 0 <= plan.lead_days <= 365:
         found["lead_days"] = "0 to 365 days"
     if not 0 < plan.estimated_h <= 1000:
@@ -55,7 +56,11 @@ def _of_rule(plan: MaintenancePlan, rule: Recurrence, lead: bool) -> dict[str, s
         first = check_start(plan.starts).replace(tzinfo=UTC)
         ahead = rule.between(first, first + timedelta(days=plan.lead_days))
         if sum(1 for _ in islice(ahead, MOST_AHEAD + 1)) > MOST_AHEAD:
-            return {"lead_days": f"more than {MOST_AHEAD} orders would be open ahead; use fewer days"}
+            return {
+                "lead_days": said(
+                    "more than %(most_ahead)s orders would be open ahead; use fewer days", most_ahead=MOST_AHEAD
+                )
+            }
     return {}
 
 

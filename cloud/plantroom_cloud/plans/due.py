@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from plantroom_cloud.calendars.business import BusinessCalendar
 from plantroom_cloud.errors import InvalidError
 from plantroom_cloud.recurrence import check_rule, check_start, next_occurrence, occurrences
+from plantroom_shared.said import said
 
 #: A day with work is looked for so far ahead.
 MOST_DAYS = 60
@@ -39,9 +40,13 @@ class Recurrence:
         """Raises InvalidError with what would be right."""
         text = self.rule.upper()
         if any(part in text for part in _FINE):
-            raise InvalidError(f"rule {self.rule!r}: maintenance is planned by the day; use FREQ=DAILY or wider")
+            raise InvalidError(
+                said("rule %(rule)r: maintenance is planned by the day; use FREQ=DAILY or wider", rule=self.rule)
+            )
         if self.floating and "COUNT=" in text:
-            raise InvalidError(f"rule {self.rule!r}: COUNT has no meaning when it begins anew each time; use UNTIL")
+            raise InvalidError(
+                said("rule %(rule)r: COUNT has no meaning when it begins anew each time; use UNTIL", rule=self.rule)
+            )
         check_rule(self.rule, self.starts, self.zone)
 
     def between(self, after: datetime, until: datetime) -> Iterator[Due]:

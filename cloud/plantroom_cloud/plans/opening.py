@@ -17,6 +17,7 @@ from plantroom_cloud.plans.counter import Count
 from plantroom_cloud.plans.due import Due, Recurrence, moment_of
 from plantroom_cloud.plans.models import MaintenancePlan, Outcome, PlanOccurrence, Trigger
 from plantroom_cloud.workorders.service import WorkOrderService
+from plantroom_shared.said import said
 
 #: Due times that nobody could follow are kept as skipped, at most so many at once.
 MOST_SKIPPED = 400
@@ -183,7 +184,9 @@ class Opening:
             try:
                 self._attach(session, order.id, plan.checklist_id, "system", at)
             except CloudError as error:  # the work is due all the same
-                self._orders.note(session, order.id, f"without its checklist: {error}", "system", at)
+                self._orders.note(
+                    session, order.id, said("without its checklist: %(error)s", error=error), "system", at
+                )
         return True
 
     def _record(

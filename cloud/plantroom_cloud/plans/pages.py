@@ -83,8 +83,8 @@ def preview_part(
     request: Request, form: Form, user: Manager, session: ReadSession, services: ServicesDep, at: At
 ) -> Response:
     """When it would be due, or what is wrong with its rule; what else is wrong is told when it is saved."""
-    said = {name: value for name, value in plan_values(form).items() if name in SCHEDULE}
-    wanted, wrong = read(PlanIn, said | {"title": "-", "trigger": Trigger.CALENDAR})
+    chosen = {name: value for name, value in plan_values(form).items() if name in SCHEDULE}
+    wanted, wrong = read(PlanIn, chosen | {"title": "-", "trigger": Trigger.CALENDAR})
     times: Sequence[datetime] = ()
     told = "; ".join(wrong.values())
     if wanted is not None:

@@ -24,6 +24,7 @@ from plantroom_cloud.sites.service import SiteService
 from plantroom_cloud.workorders.models import WorkOrder
 from plantroom_cloud.workorders.service import WorkOrderService
 from plantroom_cloud.workorders.transitions import Step
+from plantroom_shared.said import said
 
 _log = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ class PlanService:
         """Raises NotFoundError."""
         plan = session.get(MaintenancePlan, plan_id)
         if plan is None:
-            raise NotFoundError(f"there is no maintenance plan {plan_id}")
+            raise NotFoundError(said("there is no maintenance plan %(plan_id)s", plan_id=plan_id))
         return plan
 
     def all(
@@ -93,7 +94,7 @@ class PlanService:
         """To change it: its row is locked until the transaction ends. Raises NotFoundError."""
         plan = repository.held(session, plan_id)
         if plan is None:
-            raise NotFoundError(f"there is no maintenance plan {plan_id}")
+            raise NotFoundError(said("there is no maintenance plan %(plan_id)s", plan_id=plan_id))
         return plan
 
     def of_order(self, session: Session, order_id: int) -> MaintenancePlan | None:
@@ -107,7 +108,12 @@ class PlanService:
         if plan.device_id is not None and plan.metric and plan.trigger in (Trigger.COUNTER, Trigger.CONDITION):
             known = [metric["name"] for metric in self._devices.get(session, plan.device_id).metrics]
             if plan.metric not in known:
-                found["metric"] = f"{plan.device_id} has no {plan.metric!r}; it has: {', '.join(known) or 'none'}"
+                found["metric"] = said(
+                    "%(device_id)s has no %(metric)r; it has: %(known)s",
+                    device_id=plan.device_id,
+                    metric=plan.metric,
+                    known=list(known) or ["none"],
+                )
         if plan.trigger is Trigger.ALARM and plan.alarm_rule_id is not None:
             try:
                 self._alarms.rule(session, plan.alarm_rule_id)

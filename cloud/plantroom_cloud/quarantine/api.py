@@ -16,6 +16,7 @@ from plantroom_cloud.quarantine.payload import readable
 from plantroom_cloud.quarantine.service import dismiss, get, waiting
 from plantroom_cloud.services import Services
 from plantroom_cloud.users.models import User
+from plantroom_shared.said import said
 
 router = APIRouter(prefix="/api/v1/quarantine", tags=["quarantine"])
 
@@ -79,5 +80,5 @@ def visible(session: Session, services: Services, user: User, message_id: int) -
     """The message if the person may know of its gateway; raises NotFoundError."""
     message = get(session, message_id)
     if user.sites and message.gateway_id not in {g.id for g in services.gateways.list(session, user.sites)}:
-        raise NotFoundError(f"there is no message {message_id} in quarantine")
+        raise NotFoundError(said("there is no message %(message_id)s in quarantine", message_id=message_id))
     return message

@@ -11,6 +11,7 @@ from plantroom_cloud.errors import NotFoundError
 from plantroom_cloud.quarantine import repository
 from plantroom_cloud.quarantine.models import QuarantinedMessage
 from plantroom_cloud.stream.service import record_change
+from plantroom_shared.said import said
 
 #: Different messages that are kept, and bytes of them; beyond, the oldest make room and are counted as dropped.
 MOST_KEPT = 10_000
@@ -77,7 +78,7 @@ def get(session: Session, message_id: int) -> QuarantinedMessage:
     """With its payload; raises NotFoundError."""
     message = session.get(QuarantinedMessage, message_id)
     if message is None:
-        raise NotFoundError(f"there is no message {message_id} in quarantine")
+        raise NotFoundError(said("there is no message %(message_id)s in quarantine", message_id=message_id))
     return message
 
 

@@ -12,6 +12,7 @@ from plantroom_cloud.reliability.figures import DEFINITIONS, Figure
 from plantroom_cloud.reliability.records import Part
 from plantroom_cloud.reliability.service import By, Row
 from plantroom_cloud.users.models import User
+from plantroom_shared.said import said
 
 router = APIRouter(prefix="/api/v1/reliability", tags=["reliability"])
 
@@ -153,7 +154,7 @@ def sites_of(user: User, site: str) -> list[str]:
     if not site:
         return list(user.sites)
     if not may_see(user, site):
-        raise NotFoundError(f"there is no site {site!r}")
+        raise NotFoundError(said("there is no site %(site)r", site=site))
     return [site]
 
 
@@ -203,7 +204,7 @@ def of_asset(
     """One asset with the records behind its figures."""
     asset = services.assets.get(session, asset_id)
     if not may_see(user, asset.site_id):
-        raise NotFoundError(f"there is no asset {asset_id}")
+        raise NotFoundError(said("there is no asset %(asset_id)s", asset_id=asset_id))
     until = end or at
     since = start or until - timedelta(days=30)
     found = services.reliability.asset(session, asset, since, until, at, timedelta(days=repeat_days))

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from plantroom_cloud.reliability.records import Part
 from plantroom_cloud.reliability.tally import Tally
+from plantroom_shared.said import said
 
 
 @dataclass(frozen=True)
@@ -120,5 +121,5 @@ def _backlog(tally: Tally, weekly_hours: Decimal | None) -> tuple[float | None, 
     if not weekly_hours:
         return None, "nobody's hours of work in a week are set (Settings, Labour rates)"
     if tally.open_orders and tally.unestimated == tally.open_orders:
-        return None, f"none of {tally.open_orders} open orders has an estimate"
+        return None, said("none of %(open_orders)s open orders has an estimate", open_orders=tally.open_orders)
     return tally.open_minutes / 60 / float(weekly_hours), ""

@@ -18,6 +18,7 @@ from plantroom_cloud.reliability.tally import holds
 from plantroom_cloud.spreadsheet import CsvResponse, csv_response
 from plantroom_cloud.web.nav import NavEntry
 from plantroom_cloud.web.render import render
+from plantroom_shared.said import said
 
 NAV = (NavEntry("reliability", "/reliability", "Reliability", order=49, group="Work"),)
 router = APIRouter(include_in_schema=False)
@@ -147,7 +148,7 @@ def asset_page(
     """One asset: its figures with their formulas, and the records behind them."""
     asset = services.assets.get(session, asset_id)
     if not may_see(user, asset.site_id):
-        raise NotFoundError(f"there is no asset {asset_id}")
+        raise NotFoundError(said("there is no asset %(asset_id)s", asset_id=asset_id))
     when = period(days, first, last, at)
     report = services.reliability.asset(session, asset, when.start, when.end, at)
     return render(
@@ -176,7 +177,7 @@ def summary(
     """A part of the asset's page."""
     asset = services.assets.get(session, asset_id)
     if not may_see(user, asset.site_id):
-        raise NotFoundError(f"there is no asset {asset_id}")
+        raise NotFoundError(said("there is no asset %(asset_id)s", asset_id=asset_id))
     row = services.reliability.asset(session, asset, at - timedelta(days=365), at, at).row
     return render(request, "reliability_summary.html", user=user, asset=asset, row=row)
 

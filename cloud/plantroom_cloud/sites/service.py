@@ -7,6 +7,7 @@ from sqlmodel import Session
 from plantroom_cloud.errors import NotFoundError
 from plantroom_cloud.sites import repository
 from plantroom_cloud.sites.models import Site
+from plantroom_shared.said import said
 
 
 class SiteService:
@@ -16,7 +17,7 @@ class SiteService:
         """Raises NotFoundError."""
         site = session.get(Site, site_id)
         if site is None:
-            raise NotFoundError(f"there is no site {site_id!r}")
+            raise NotFoundError(said("there is no site %(site_id)r", site_id=site_id))
         return site
 
     def list(self, session: Session, sites: Sequence[str] = ()) -> Sequence[Site]:

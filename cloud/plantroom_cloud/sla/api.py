@@ -13,6 +13,7 @@ from plantroom_cloud.sla.figures import FORMULA
 from plantroom_cloud.sla.models import ClockKind, ClockState, SlaPolicy
 from plantroom_cloud.sla.policy import PolicyIn
 from plantroom_cloud.users.models import User
+from plantroom_shared.said import said
 
 router = APIRouter(prefix="/api/v1/sla", tags=["service levels"])
 
@@ -143,9 +144,11 @@ def of_order(order_id: int, user: Viewer, session: ReadSession, services: Servic
     order = services.work_orders.get(session, order_id)
     terms = services.sla.terms_of(session, order_id)
     if not may_see(user, order.site_id):
-        raise NotFoundError(f"there is no work order {order_id}")
+        raise NotFoundError(said("there is no work order %(order_id)s", order_id=order_id))
     if terms is None:
-        raise NotFoundError(f"nothing is promised of work order {order_id}: no policy held when it was opened")
+        raise NotFoundError(
+            said("nothing is promised of work order %(order_id)s: no policy held when it was opened", order_id=order_id)
+        )
     left = services.sla.left(session, order, at)
     return OrderLevels(
         policy=terms.name,
@@ -174,7 +177,7 @@ def figures(
 ) -> Figures:
     """Clocks that began in [start, end) (UTC days; else the last 365 days); the formula stands beside."""
     if site and not may_see(user, site):
-        raise NotFoundError(f"there is no site {site!r}")
+        raise NotFoundError(said("there is no site %(site)r", site=site))
     first, last = period(start, end, at)
     rows = services.sla.figures(session, [site] if site else user.sites, first, last, by)
     return Figures(
@@ -195,9 +198,9 @@ def period(start: date | None, end: date | None, at: datetime) -> tuple[datetime
 def check_site(user: User, site_id: str) -> None:
     """A policy of any site is set by somebody who sees all of them. Raises NotFoundError, InvalidError."""
     if not site_id and user.sites:
-        raise InvalidError(f"site_id: you see {', '.join(user.sites)}; name one of them")
+        raise InvalidError(said("site_id: you see %(sites)s; name one of them", sites=list(user.sites)))
     if site_id and not may_see(user, site_id):
-        raise NotFoundError(f"there is no site {site_id!r}")
+        raise NotFoundError(said("there is no site %(site_id)r", site_id=site_id))
 
 
 def _out(row: SlaPolicy) -> PolicyOut:

@@ -7,6 +7,7 @@ from plantroom_cloud.sla.models import SlaPolicy
 from plantroom_cloud.sla.terms import TO
 from plantroom_cloud.users.models import Team, User
 from plantroom_cloud.web.forms import Submitted
+from plantroom_shared.said import said
 
 #: Empty rows below those that are filled.
 SPARE_ROWS = 2
@@ -43,14 +44,14 @@ def rows(values: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def to_options(people: Sequence[User], teams: Sequence[Team]) -> list[tuple[str, str]]:
     """Whom a step may tell, for people."""
-    said = dict(
+    usual = dict(
         zip(
             TO,
             ("Who has it", "On call in its team", "Its whole team", "Managers and dispatchers"),
             strict=True,
         )
     )
-    options = [("", "Choose …"), *said.items()]
-    options += [(f"team:{team.id}", f"Team {team.name}") for team in teams]
-    options += [(f"on-call:{team.id}", f"On call in {team.name}") for team in teams]
+    options = [("", "Choose …"), *usual.items()]
+    options += [(f"team:{team.id}", said("Team %(team)s", team=team.name)) for team in teams]
+    options += [(f"on-call:{team.id}", said("On call in %(team)s", team=team.name)) for team in teams]
     return options + [(f"user:{user.name}", user.display_name or user.name) for user in people if user.active]

@@ -15,10 +15,11 @@ from plantroom_cloud.sla.figures import Judged, Kept, kept
 from plantroom_cloud.sla.models import ClockKind, ClockState, SlaAgreement, SlaClock, SlaMark, SlaPolicy
 from plantroom_cloud.sla.policy import PolicyIn, holding
 from plantroom_cloud.sla.terms import ALWAYS, BREACH, OF_SITE, WARNING, Mark, Terms, marks
-from plantroom_cloud.sla.told import Escalation
+from plantroom_cloud.sla.told import Escalation, in_words
 from plantroom_cloud.stream.service import record_change
 from plantroom_cloud.workorders.models import WorkOrder, WorkOrderEntry
 from plantroom_cloud.workorders.service import WorkOrderService
+from plantroom_shared.said import said
 
 #: Orders reckoned in one tick.
 AT_ONCE = 100
@@ -159,7 +160,7 @@ class SlaService:
         """Raises NotFoundError."""
         policy = session.get(SlaPolicy, policy_id)
         if policy is None:
-            raise NotFoundError(f"there is no policy {policy_id}")
+            raise NotFoundError(said("there is no policy %(policy_id)s", policy_id=policy_id))
         return policy
 
     def add(self, session: Session, plan: PolicyIn, at: datetime) -> SlaPolicy:
@@ -178,7 +179,9 @@ class SlaService:
     def calendar_uses(self, session: Session, calendar_id: str) -> Sequence[str]:
         """Policies that go by a calendar, in words."""
         found = (policy.terms for policy in repository.policies(session))
-        return [f"policy {terms['name']}" for terms in found if terms.get("calendar") == calendar_id]
+        return [
+            said("policy %(policy)s", policy=terms["name"]) for terms in found if terms.get("calendar") == calendar_id
+        ]
 
     def _agree(self, session: Session, order: WorkOrder) -> None:
         policy = holding(repository.policies(session), order.site_id, order.priority, order.kind)
@@ -253,7 +256,7 @@ class SlaService:
             return
         if course.void or (course.ended_at is not None and mark.name != BREACH):
             return  # it was done before anybody could be told: nothing is left to hurry for
-        subject, body = _words(order, course, mark)
+        subject, body = in_words(order, course, mark)
         key = f"sla/{row.work_order_id}/{course.kind}/{course.round}/{mark.name}"
         told = self._escalation.tell(session, order, key, subject, body, mark.to or "assignee", at)
         stored = session.get_one(SlaMark, (row.work_order_id, course.kind, course.round, mark.name))
@@ -264,7 +267,9 @@ class SlaService:
         self._check(session, plan)
         same = repository.policy_for(session, plan.site_id, plan.priority, plan.kind)
         if same is not None and same.id != policy.id:
-            raise ConflictError(f"policy {same.terms.get('name')!r} says already what holds there; change that one")
+            raise ConflictError(
+                said("policy %(terms)r says already what holds there; change that one", terms=same.terms.get("name"))
+            )
         policy.site_id, policy.priority, policy.kind, policy.enabled = (
             plan.site_id,
             plan.priority,
@@ -279,17 +284,19 @@ class SlaService:
     def _check(self, session: Session, plan: PolicyIn) -> None:
         wrong: dict[str, str] = {}
         if plan.site_id and plan.site_id not in {site.id for site in self._sites.list(session)}:
-            wrong["site_id"] = f"there is no site {plan.site_id!r}"
+            wrong["site_id"] = said("there is no site %(site_id)r", site_id=plan.site_id)
         if plan.response_min is None and plan.restoration_min is None:
             wrong["restoration_min"] = "promise a time of response, of restoration, or both"
         known = {calendar.id for calendar in self._calendars.list(session)}
         if plan.calendar not in (OF_SITE, ALWAYS) and plan.calendar not in known:
-            wrong["calendar"] = f"there is no calendar {plan.calendar!r}"
+            wrong["calendar"] = said("there is no calendar %(calendar)r", calendar=plan.calendar)
         for number, step in enumerate(plan.steps, 1):
             if plan.terms().target(step.clock) is None:
-                wrong["steps"] = f"step {number}: no time of {step.clock} is promised"
+                wrong["steps"] = said(
+                    "step %(number)s: no time of %(clock)s is promised", number=number, clock=step.clock
+                )
             if unknown := self._escalation.unknown(session, step.to):
-                wrong["steps"] = f"step {number}: {unknown}"
+                wrong["steps"] = said("step %(number)s: %(reason)s", number=number, reason=unknown)
         if wrong:
             raise InvalidFieldsError(wrong)
 
@@ -313,10 +320,3 @@ def _sum_up(order: WorkOrder, rows: Sequence[SlaClock]) -> None:
     worst = (ClockState.BREACHED, ClockState.WARNED, ClockState.RUNNING, ClockState.PAUSED, ClockState.MET)
     order.sla_due_at = min((row.due_at for row in open_rows if row.due_at is not None), default=None)
     order.sla_state = next((str(state) for state in worst if state in states), "")
-
-
-def _words(order: WorkOrder, course: Course, mark: Mark) -> tuple[str, str]:
-    what = "Response" if course.kind is ClockKind.RESPONSE else "Restoration"
-    said = {WARNING: "is nearly due", BREACH: "is over its time"}.get(mark.name, "needs you")
-    who = f"{order.assignee} has it." if order.assignee else "Nobody has taken it."
-    return f"{what} {said}: {order.title}", f"{who} It is {order.state}. {order.description}".strip()

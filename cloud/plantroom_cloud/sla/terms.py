@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from plantroom_cloud.sla.models import ClockKind
 from plantroom_cloud.workorders.service import HOLD_REASONS
+from plantroom_shared.said import said
 
 WARNING, BREACH = "warning", "breach"
 #: The calendar of a policy beside those with a name: the site's own, and 24 hours on 7 days.
@@ -19,7 +20,9 @@ TO = ("assignee", "on-call", "team", "managers")
 
 def _reason(text: str) -> str:
     if text not in HOLD_REASONS:
-        raise ValueError(f"{text!r} is no reason of a hold; use {', '.join(HOLD_REASONS)}")
+        raise ValueError(
+            said("%(text)r is no reason of a hold; use %(hold_reasons)s", text=text, hold_reasons=list(HOLD_REASONS))
+        )
     return text
 
 
@@ -41,7 +44,9 @@ class EscalationStep(BaseModel):
             raise ValueError("say when: a percentage of the time, or minutes; not both")
         name, colon, who = self.to.partition(":")
         if not (self.to in TO or (colon and who and name in ("user", "team", "on-call"))):
-            raise ValueError(f"to {self.to!r}: use {', '.join(TO)}, user:NAME, team:ID or on-call:TEAM")
+            raise ValueError(
+                said("to %(to)r: use %(to2)s, user:NAME, team:ID or on-call:TEAM", to=self.to, to2=list(TO))
+            )
         return self
 
 

@@ -1,4 +1,4 @@
-"""Whom a warning, a breach or a step of the escalation is told."""
+"""Whom a warning, a breach or a step of the escalation is told, and in which words."""
 
 from datetime import datetime
 
@@ -6,9 +6,13 @@ from sqlmodel import Session
 
 from plantroom_cloud.notifications.models import NoticeKind
 from plantroom_cloud.notifications.service import NotificationService
+from plantroom_cloud.sla.clock import Course
+from plantroom_cloud.sla.models import ClockKind
+from plantroom_cloud.sla.terms import BREACH, WARNING, Mark
 from plantroom_cloud.users.models import Role, User
 from plantroom_cloud.users.service import UserService
 from plantroom_cloud.workorders.models import WorkOrder
+from plantroom_shared.said import said
 
 
 class Escalation:
@@ -61,11 +65,36 @@ class Escalation:
         """Why `to` can mean nobody; empty when it can."""
         word, _, who = to.partition(":")
         if word == "user" and all(user.name != who for user in self._users.list(session) if user.active):
-            return f"there is no active person {who!r}"
+            return said("there is no active person %(who)r", who=who)
         if word in ("team", "on-call") and who and all(team.id != who for team in self._users.teams(session)):
-            return f"there is no team {who!r}"
+            return said("there is no team %(who)r", who=who)
         return ""
 
 
 def _may_know(user: User, order: WorkOrder) -> bool:
     return user.active and (not user.sites or order.site_id in user.sites)
+
+
+#: By clock and mark; of a step of the escalation: "".
+_SUBJECTS = {
+    ClockKind.RESPONSE: {
+        WARNING: "Response is nearly due: %(title)s",
+        BREACH: "Response is over its time: %(title)s",
+        "": "Response needs you: %(title)s",
+    },
+    ClockKind.RESTORATION: {
+        WARNING: "Restoration is nearly due: %(title)s",
+        BREACH: "Restoration is over its time: %(title)s",
+        "": "Restoration needs you: %(title)s",
+    },
+}
+
+
+def in_words(order: WorkOrder, course: Course, mark: Mark) -> tuple[str, str]:
+    """Subject and body."""
+    told = _SUBJECTS[course.kind]
+    subject = told.get(mark.name, told[""])
+    who = said("%(assignee)s has it.", assignee=order.assignee) if order.assignee else "Nobody has taken it."
+    body = said("%(who)s It is %(state)s.", who=who, state=order.state)
+    described = said("%(body)s %(description)s", body=body, description=order.description)
+    return said(subject, title=order.title), described if order.description else body

@@ -11,13 +11,14 @@ from plantroom_cloud.checklists.api import ChecklistOut, checklist_out
 from plantroom_cloud.dependencies import At, ReadSession, ServicesDep, Technician, WriteSession, may_see
 from plantroom_cloud.devices.tile import key_values
 from plantroom_cloud.errors import NotFoundError
+from plantroom_cloud.language import worded
 from plantroom_cloud.services import Services
 from plantroom_cloud.tasks.service import Reported, possible
 from plantroom_cloud.users.models import User
-from plantroom_cloud.web.language import worded
 from plantroom_cloud.web.render import written_for_phone
 from plantroom_cloud.workorders.models import FINISHED, WorkOrder, WorkOrderState
 from plantroom_cloud.workorders.service import HOLD_REASONS
+from plantroom_shared.said import said
 
 router = APIRouter(prefix="/api/v1/my", tags=["my tasks"])
 
@@ -156,9 +157,9 @@ def step(
     """One at a time, oldest first. What is sent again changes nothing."""
     order = services.work_orders.get(session, body.order_id)
     if not may_see(user, order.site_id):
-        raise NotFoundError(f"there is no work order {body.order_id}")
-    said = body.model_dump(exclude={"at"})
-    taken = Taken.model_validate(services.tasks.take(session, user.name, Reported(**said), body.at, at))
+        raise NotFoundError(said("there is no work order %(order_id)s", order_id=body.order_id))
+    told = body.model_dump(exclude={"at"})
+    taken = Taken.model_validate(services.tasks.take(session, user.name, Reported(**told), body.at, at))
     with written_for_phone(request, user):
         return taken.model_copy(update={"text": worded(taken.text)})
 

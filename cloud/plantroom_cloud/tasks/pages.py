@@ -6,8 +6,8 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 
 from plantroom_cloud.dependencies import Technician
+from plantroom_cloud.language import ENGLISH, LANGUAGES, Reader, gettext, reader, written_for
 from plantroom_cloud.users.models import Role
-from plantroom_cloud.web.language import ENGLISH, LANGUAGES, Reader, gettext, reader, written_for
 from plantroom_cloud.web.nav import NavEntry
 from plantroom_cloud.web.render import CAMERA_POLICY, STATIC, render
 

@@ -14,6 +14,7 @@ from plantroom_cloud.photos.service import PhotoService
 from plantroom_cloud.tasks.models import TaskStep
 from plantroom_cloud.workorders.models import WorkOrder, WorkOrderState
 from plantroom_cloud.workorders.service import OrderQuery, WorkOrderService
+from plantroom_shared.said import said
 
 MOST_TASKS = 100
 
@@ -78,8 +79,10 @@ class TaskService:
                 self._do(session, user, report, moment)
         except (ConflictError, InvalidError) as error:
             applied, text = False, str(error)
-            said = report.note or report.reason
-            note = f"wanted to {report.step}: {error}" + (f". Said: {said}" if said else "")
+            words = report.note or report.reason
+            note = said("wanted to %(step)s: %(error)s", step=report.step, error=error) + (
+                f". Said: {words}" if words else ""
+            )
             self._orders.note(session, report.order_id, note, user, moment)
         for number, photo in enumerate(report.photos, 1):
             self._picture(session, user, report, photo, number, moment)
@@ -133,7 +136,7 @@ class TaskService:
         assert order.id is not None
         step = TaskStep(
             ref=f"{user}:{ref}", work_order_id=order.id, step="report", applied=True, state=order.state.value,
-            text=f"work order {order.id} opened", claimed_at=claimed_at, taken_at=at,
+            text=said("work order %(order_id)s opened", order_id=order.id), claimed_at=claimed_at, taken_at=at,
         )  # fmt: skip
         session.add(step)
         session.flush()
@@ -147,7 +150,9 @@ class TaskService:
             name = plain_name(f"{report.step} {number}", kept.media_type)
             self._orders.add_file(session, report.order_id, kept.id, name, user, at)
         except CloudError as error:  # a full order, a picture that nobody stored: the step itself holds
-            self._orders.note(session, report.order_id, f"a picture could not be added: {error}", user, at)
+            self._orders.note(
+                session, report.order_id, said("a picture could not be added: %(error)s", error=error), user, at
+            )
 
     def _moment(self, session: Session, order_id: int, claimed_at: datetime, at: datetime) -> datetime:
         """The phone's time, but neither before what is known to have happened nor in the future."""
@@ -168,7 +173,9 @@ class TaskService:
             "note": lambda: orders.note(session, number, report.note, user, at),
         }
         if report.step not in steps:
-            raise InvalidError(f"there is no step {report.step!r}; there are: {', '.join(steps)}")
+            raise InvalidError(
+                said("there is no step %(step)r; there are: %(steps)s", step=report.step, steps=list(steps))
+            )
         if report.step not in ("claim", "take-over", "note"):
             self._check_own(session, number, user)
         steps[report.step]()
@@ -176,7 +183,9 @@ class TaskService:
     def _check_own(self, session: Session, order_id: int, user: str) -> None:
         order = self._orders.get(session, order_id)
         if order.assignee not in (None, user) and user not in self._orders.helpers(session, order_id):
-            raise ConflictError(f"work order {order_id} is {order.assignee}'s now")
+            raise ConflictError(
+                said("work order %(order_id)s is %(assignee)s's now", order_id=order_id, assignee=order.assignee)
+            )
 
 
 def possible(order: WorkOrder, user: str) -> list[str]:

@@ -15,6 +15,7 @@ from plantroom_cloud.telemetry.repository import Backlog
 from plantroom_cloud.telemetry.rollup import LEVELS, Point, combine, window_start
 from plantroom_cloud.telemetry.store import StoreUnavailableError, TelemetryStore
 from plantroom_shared.batch import DeviceRows
+from plantroom_shared.said import said
 
 #: Points that a chart shows at most; the window is chosen so.
 MOST_POINTS = 1_500
@@ -77,7 +78,12 @@ class TelemetryService:
         """Values in [start, end) ms; raises InvalidError when there are too many for one answer."""
         points = self.store.raw(device_id, metric, start, end, MOST_ANSWERED + 1)
         if len(points) > MOST_ANSWERED:
-            raise InvalidError(f"more than {MOST_ANSWERED} values: choose a shorter range, or a window with every")
+            raise InvalidError(
+                said(
+                    "more than %(most_answered)s values: choose a shorter range, or a window with every",
+                    most_answered=MOST_ANSWERED,
+                )
+            )
         return points
 
     def near(self, device_id: str, metric: str, at: datetime, within: timedelta) -> Point | None:
@@ -90,7 +96,13 @@ class TelemetryService:
         """States in [start, end) ms, as far as raw values are kept; raises InvalidError when there are too many."""
         found = self.store.texts(device_id, metric, start, end, MOST_TEXTS + 1)
         if len(found) > MOST_TEXTS:
-            raise InvalidError(f"more than {MOST_TEXTS} states of {metric}: choose a shorter time")
+            raise InvalidError(
+                said(
+                    "more than %(most_texts)s states of %(metric)s: choose a shorter time",
+                    most_texts=MOST_TEXTS,
+                    metric=metric,
+                )
+            )
         return found
 
     def series(
@@ -105,7 +117,13 @@ class TelemetryService:
         if every_s is None:
             return None, self.raw(device_id, metric, start, end)
         if (end - start) / (every_s * 1000) > MOST_ANSWERED:
-            raise InvalidError(f"more than {MOST_ANSWERED} windows of {every_s} s: choose a longer window")
+            raise InvalidError(
+                said(
+                    "more than %(most_answered)s windows of %(every_s)s s: choose a longer window",
+                    most_answered=MOST_ANSWERED,
+                    every_s=every_s,
+                )
+            )
         level = max((known for known in LEVELS if every_s % known == 0), default=None)
         if level is None:
             if end - start > MOST_RAW_SPAN.total_seconds() * 1000:

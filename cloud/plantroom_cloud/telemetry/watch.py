@@ -9,6 +9,7 @@ from plantroom_cloud.alarms.reported import ReportedRule
 from plantroom_cloud.alarms.service import AlarmService
 from plantroom_cloud.sites.service import SiteService
 from plantroom_cloud.telemetry.service import TelemetryService
+from plantroom_shared.said import said
 
 NEARLY_FULL = 0.8
 #: The store has been away, or too slow, for so long.
@@ -48,7 +49,11 @@ class JournalWatch:
             return
         sites = self._sites.list(session)
         if sites:
-            detail = f"{part:.0%} of the journal is used; its oldest entry waits since {age.total_seconds():.0f} s"
+            detail = said(
+                "%(part).0f %% of the journal is used; its oldest entry waits since %(age).0f s",
+                part=part * 100,
+                age=age.total_seconds(),
+            )
             self._alarms.report(
                 session, RULE.key, "telemetry-store", active, at, at, site_id=sites[0].id, detail=detail
             )

@@ -15,6 +15,7 @@ from plantroom_cloud.telemetry import repository
 from plantroom_cloud.telemetry.rollup import LEVELS, Span, Window, above, combine, is_due, spans, touched
 from plantroom_cloud.telemetry.store import Refused, Series, TelemetryStore
 from plantroom_shared.batch import DeviceRows
+from plantroom_shared.said import said
 
 #: Journal that is moved in one step: about 100,000 values.
 MOST_BYTES = 1_000_000
@@ -118,5 +119,10 @@ def _summed(refused: list[Refused]) -> list[tuple[str, str]]:
     for reason, texts in by_reason.items():
         for begin in range(0, len(texts), REFUSED_TOGETHER):
             part = texts[begin : begin + REFUSED_TOGETHER]
-            kept.append((f"the telemetry store refused {len(part)} values: {reason}", "\n".join(part)))
+            kept.append(
+                (
+                    said("the telemetry store refused %(count)s values: %(reason)s", count=len(part), reason=reason),
+                    "\n".join(part),
+                )
+            )
     return kept

@@ -12,6 +12,7 @@ from plantroom_cloud.errors import ConflictError, InvalidFieldsError, NotFoundEr
 from plantroom_cloud.users import repository
 from plantroom_cloud.users.models import ApiToken, LoginSession, Role, Team, User
 from plantroom_cloud.users.service import UserService, digest
+from plantroom_shared.said import said
 
 LONGEST_TOKEN_DAYS = 3650
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
@@ -55,7 +56,7 @@ class AccountService:
             if name == actor:
                 raise ConflictError("nobody takes administration from himself; ask another administrator")
             if repository.count_administrators(session) < 2:
-                raise ConflictError(f"{name} is the only administrator; make another one first")
+                raise ConflictError(said("%(name)s is the only administrator; make another one first", name=name))
         before = {key: getattr(user, key) for key in Account.model_fields}
         self._fill(session, user, account)
         if not user.active and user.id is not None:
@@ -108,7 +109,14 @@ class AccountService:
         if not purpose.strip():
             raise InvalidFieldsError({"purpose": "say what the token is for"})
         if days is not None and not 1 <= days <= LONGEST_TOKEN_DAYS:
-            raise InvalidFieldsError({"days": f"say 1 to {LONGEST_TOKEN_DAYS} days, or nothing for no end"})
+            raise InvalidFieldsError(
+                {
+                    "days": said(
+                        "say 1 to %(longest_token_days)s days, or nothing for no end",
+                        longest_token_days=LONGEST_TOKEN_DAYS,
+                    )
+                }
+            )
         token = self._users.make_token(session, user, purpose.strip(), at, timedelta(days=days) if days else None)
         self._users.audit(session, user.name, "token.make", f"user/{user.name}", {"name": purpose.strip()}, at)
         return token
@@ -117,7 +125,7 @@ class AccountService:
         """At once; raises NotFoundError."""
         token = session.get(ApiToken, token_id)
         if token is None or token.user_id != user.id:
-            raise NotFoundError(f"there is no token {token_id}")
+            raise NotFoundError(said("there is no token %(token_id)s", token_id=token_id))
         session.delete(token)
         self._users.audit(session, actor, "token.revoke", f"user/{user.name}", {"name": token.name}, at)
 
@@ -126,7 +134,7 @@ class AccountService:
         if not _TEAM.fullmatch(team_id):
             raise InvalidFieldsError({"id": "use lower-case letters, digits and hyphens, like hvac or night-shift"})
         if session.get(Team, team_id) is not None:
-            raise ConflictError(f"there is a team {team_id!r} already")
+            raise ConflictError(said("there is a team %(team_id)r already", team_id=team_id))
         team = Team(id=team_id, name=_named(name))
         session.add(team)
         self._users.audit(session, actor, "team.add", f"team/{team_id}", {"name": team.name}, at)
@@ -144,7 +152,9 @@ class AccountService:
         """Raises NotFoundError, and ConflictError while anything goes to it."""
         team = self.team(session, team_id)
         if users := repository.team_uses(session, team_id):
-            raise ConflictError(f"{team.name} is still named by {', '.join(users)}; take it out there first")
+            raise ConflictError(
+                said("%(team)s is still named by %(users)s; take it out there first", team=team.name, users=list(users))
+            )
         session.delete(team)
         self._users.audit(session, actor, "team.delete", f"team/{team_id}", {"name": team.name}, at)
 
@@ -152,15 +162,15 @@ class AccountService:
         """Raises NotFoundError."""
         team = session.get(Team, team_id)
         if team is None:
-            raise NotFoundError(f"there is no team {team_id!r}")
+            raise NotFoundError(said("there is no team %(team_id)r", team_id=team_id))
         return team
 
     def _check(self, session: Session, account: Account) -> None:
         wrong: dict[str, str] = {}
         if account.team_id is not None and session.get(Team, account.team_id) is None:
-            wrong["team_id"] = f"there is no team {account.team_id!r}"
+            wrong["team_id"] = said("there is no team %(team_id)r", team_id=account.team_id)
         if unknown := sorted(set(account.sites) - repository.site_ids(session)):
-            wrong["sites"] = f"there is no site {', '.join(unknown)}"
+            wrong["sites"] = said("there is no site %(unknown)s", unknown=list(unknown))
         if account.email and not _EMAIL.fullmatch(account.email):
             wrong["email"] = "write it like name@example.org"
         if wrong:

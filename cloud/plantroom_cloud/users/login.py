@@ -9,6 +9,7 @@ from plantroom_cloud.errors import TooManyRequestsError, UnauthenticatedError
 from plantroom_cloud.users import repository
 from plantroom_cloud.users.models import LoginSession, Role
 from plantroom_cloud.users.service import UserService, digest
+from plantroom_shared.said import said
 
 #: Failed logins by one name or address within the window, after which further ones must wait.
 MOST_FAILURES = 8
@@ -50,7 +51,7 @@ class LoginService:
         for times in failed.values():
             if len(times) >= MOST_FAILURES:
                 wait = round((FAILURE_WINDOW - (at - times[-MOST_FAILURES])).total_seconds()) + 1
-                raise TooManyRequestsError(f"too many failed logins; try again in {wait} s", wait)
+                raise TooManyRequestsError(said("too many failed logins; try again in %(wait)s s", wait=wait), wait)
         right = self._is_right(user.password_hash if user is not None else None, password)
         with self._database.write() as session:
             user = repository.by_name(session, name)  # as he is now

@@ -16,6 +16,7 @@ from plantroom_cloud.errors import (
     TooManyRequestsError,
     UnauthenticatedError,
 )
+from plantroom_cloud.language import LANGUAGES
 from plantroom_cloud.services import Services
 from plantroom_cloud.users.accounts import Account
 from plantroom_cloud.users.api import set_cookie
@@ -23,7 +24,6 @@ from plantroom_cloud.users.models import Role, User
 from plantroom_cloud.users.service import digest
 from plantroom_cloud.web.forms import Form as Fields
 from plantroom_cloud.web.forms import Submitted, read
-from plantroom_cloud.web.language import LANGUAGES
 from plantroom_cloud.web.nav import NavEntry
 from plantroom_cloud.web.render import SPOKEN, render
 from plantroom_shared.errors import PlantroomError

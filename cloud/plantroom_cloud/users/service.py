@@ -20,6 +20,7 @@ from plantroom_cloud.errors import (
 from plantroom_cloud.users import repository
 from plantroom_cloud.users.models import ApiToken, AuditEntry, FirstLogin, LoginSession, Role, Team, User
 from plantroom_shared.ids import check_id
+from plantroom_shared.said import said
 
 SESSION_LENGTH = timedelta(hours=12)
 FIRST_LOGIN_LENGTH = timedelta(hours=24)
@@ -51,7 +52,7 @@ class UserService:
         check_id(name, "user name")
         _long_enough(password)
         if repository.by_name(session, name) is not None:
-            raise ConflictError(f"there is a user {name!r} already")
+            raise ConflictError(said("there is a user %(name)r already", name=name))
         user = User(
             name=name,
             display_name=display_name or name,
@@ -67,7 +68,7 @@ class UserService:
         """Raises NotFoundError."""
         user = repository.by_name(session, name)
         if user is None:
-            raise NotFoundError(f"there is no user {name!r}")
+            raise NotFoundError(said("there is no user %(name)r", name=name))
         return user
 
     def is_password(self, user: User, password: str) -> bool:
@@ -178,7 +179,15 @@ class UserService:
 
 def _long_enough(password: str) -> None:
     if len(password) < SHORTEST_PASSWORD:
-        raise InvalidFieldsError({"password": f"it has {len(password)} characters; use at least {SHORTEST_PASSWORD}"})
+        raise InvalidFieldsError(
+            {
+                "password": said(
+                    "it has %(count)s characters; use at least %(shortest_password)s",
+                    count=len(password),
+                    shortest_password=SHORTEST_PASSWORD,
+                )
+            }
+        )
 
 
 def trim_sessions(session: Session, at: datetime) -> None:

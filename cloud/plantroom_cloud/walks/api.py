@@ -9,13 +9,14 @@ from sqlmodel import Session
 
 from plantroom_cloud.dependencies import At, ReadSession, ServicesDep, Technician, WriteSession
 from plantroom_cloud.errors import InvalidError
+from plantroom_cloud.language import worded
 from plantroom_cloud.patrols.models import RoundState
 from plantroom_cloud.patrols.visible import visible_point, visible_round
 from plantroom_cloud.patrols.visits import Scan
 from plantroom_cloud.services import Services
 from plantroom_cloud.users.models import User
-from plantroom_cloud.web.language import worded
 from plantroom_cloud.web.render import written_for_phone
+from plantroom_shared.said import said
 
 router = APIRouter(prefix="/api/v1/patrols/walk", tags=["patrols"])
 
@@ -191,7 +192,12 @@ def _take(body: Report, user: User, session: Session, services: Services, at: da
             session, f"{user.name}:{body.ref}", point.id, body.text, body.priority, body.photos, round_id,
             user.name, body.at, at,
         )  # fmt: skip
-        return Taken(ref=body.ref, counts=True, point_id=point.id, text=f"work order {finding.work_order_id} opened")
+        return Taken(
+            ref=body.ref,
+            counts=True,
+            point_id=point.id,
+            text=said("work order %(work_order_id)s opened", work_order_id=finding.work_order_id),
+        )
     sites = tuple(user.sites or (site.id for site in services.sites.list(session)))
     if not sites:
         raise InvalidError("there is no site yet")

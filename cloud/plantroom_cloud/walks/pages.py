@@ -12,6 +12,7 @@ from plantroom_cloud.users.models import Role
 from plantroom_cloud.web.nav import NavEntry
 from plantroom_cloud.web.render import CAMERA_POLICY, STATIC, render
 from plantroom_shared.patrol_code import WINDOW_S
+from plantroom_shared.said import said
 
 NAV = (NavEntry("walk", "/patrols/walk", "Walk a round", order=41, group="Patrols", role=Role.TECHNICIAN),)
 router = APIRouter(include_in_schema=False)
@@ -54,7 +55,7 @@ def round_of_order(order_id: int, user: Viewer, session: ReadSession, services: 
     """The round that a work order of kind patrol stands for."""
     found = services.patrols.rounds.of_order(session, order_id)
     if found is None or not may_see(user, found.site_id):
-        raise NotFoundError(f"work order {order_id} is no patrol round")
+        raise NotFoundError(said("work order %(order_id)s is no patrol round", order_id=order_id))
     return RedirectResponse(f"/patrols/rounds/{found.id}", 303)
 
 

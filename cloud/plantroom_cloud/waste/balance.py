@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from plantroom_cloud.errors import InvalidError
+from plantroom_shared.said import said
 
 MOST_DAYS = 400
 
@@ -71,7 +72,9 @@ def balance(passages: Iterable[Passage], by: Sequence[str]) -> list[BalanceRow]:
 def days(start: date, end: date, zone: str) -> tuple[datetime, datetime]:
     """Whole days of a time zone; raises InvalidError."""
     if not 0 <= (end - start).days < MOST_DAYS:
-        raise InvalidError(f"start and end: give at most {MOST_DAYS} days, the earlier one first")
+        raise InvalidError(
+            said("start and end: give at most %(most_days)s days, the earlier one first", most_days=MOST_DAYS)
+        )
     first = datetime(start.year, start.month, start.day, tzinfo=ZoneInfo(zone))
     last = end + timedelta(days=1)
     return first, datetime(last.year, last.month, last.day, tzinfo=ZoneInfo(zone))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from plantroom_cloud.waste.rules import ISSUED, SIGNATURE, Stage, WasteRules
+from plantroom_shared.said import either, said
 
 WEIGHT_DIFFERS, LABEL_REUSED = "waste.weight-differs", "waste.label-reused"
 HANDOVER_INCOMPLETE, BAG_MISSING = "waste.handover-incomplete", "waste.bag-missing"
@@ -73,14 +74,19 @@ def findings(rules: WasteRules, known: Sequence[Known], at: datetime) -> Iterato
     if stage.next_within_h is not None and not any(item.key in by_stage for item in later):
         due = here[1] + timedelta(hours=stage.next_within_h)
         if at >= due:
-            names = " or ".join(item.name.lower() for item in later if stage.key in item.follows)
-            detail = f"{stage.name.lower()} more than {stage.next_within_h:g} h ago, and not yet {names or 'further'}"
+            names = either([item.name.lower() for item in later if stage.key in item.follows])
+            detail = said(
+                "%(stage)s more than %(next_within_h)g h ago, and not yet %(names)s",
+                stage=stage.name.lower(),
+                next_within_h=stage.next_within_h,
+                names=names or "further",
+            )
             yield Finding(BAG_MISSING, due, detail, stage.next_within_h, stage.next_within_h, "h")
     for stay in stage.stays:
         due = here[1] + timedelta(hours=stay.over_h)
         if at >= due:
             key = STAY_WARNING if stay.alarm == "warning" else STAY_LIMIT
-            detail = f"more than {stay.over_h:g} h {stage.name.lower()}"
+            detail = said("more than %(over_h)g h %(stage)s", over_h=stay.over_h, stage=stage.name.lower())
             yield Finding(key, due, detail, stay.over_h, stay.over_h, "h")
 
 
@@ -93,9 +99,13 @@ def _weights(rules: WasteRules, by_stage: Mapping[str, Known]) -> Iterator[Findi
         if before is not None and stage.tolerance is not None and not item.explained:
             allowed = stage.tolerance.allowed(before[1])
             if abs(item.kg - before[1]) > allowed + 1e-9:
-                detail = (
-                    f"{stage.name.lower()}: {item.kg:g} kg, {before[0].name.lower()}: {before[1]:g} kg; "
-                    f"{allowed:g} kg may differ"
+                detail = said(
+                    "%(stage)s: %(kg)g kg, %(before)s: %(before2)g kg; %(allowed)g kg may differ",
+                    stage=stage.name.lower(),
+                    kg=item.kg,
+                    before=before[0].name.lower(),
+                    before2=before[1],
+                    allowed=allowed,
                 )
                 since = item.moments.get("weight", item.opened_at)
                 yield Finding(WEIGHT_DIFFERS, since, detail, round(abs(item.kg - before[1]), 3), allowed, "kg")
@@ -110,16 +120,30 @@ def _incomplete(rules: WasteRules, by_stage: Mapping[str, Known], here: Stage, s
         lacking = missing(stage, item) if item is not None else []
         if lacking:
             yield Finding(
-                HANDOVER_INCOMPLETE, since, f"{stage.name.lower()}: missing {', '.join(map(_spoken, lacking))}"
+                HANDOVER_INCOMPLETE,
+                since,
+                said(
+                    "%(stage)s: still missing %(records)s",
+                    stage=stage.name.lower(),
+                    records=list(map(_spoken, lacking)),
+                ),
             )
             return
     done = {ISSUED} | {
         key for key, item in by_stage.items() if (found := rules.stage(key)) and not missing(found, item)
     }
     if here.follows and not done & set(here.follows):
-        names = " or ".join(rules.stage_name(key).lower() for key in here.follows)
-        yield Finding(HANDOVER_INCOMPLETE, since, f"{here.name.lower()} without being {names} before")
+        names = either([rules.stage_name(key).lower() for key in here.follows])
+        yield Finding(
+            HANDOVER_INCOMPLETE,
+            since,
+            said("%(here)s without being %(names)s before", here=here.name.lower(), names=names),
+        )
 
 
 def _spoken(record: str) -> str:
-    return f"signature of {record.removeprefix(SIGNATURE)}" if record.startswith(SIGNATURE) else record
+    return (
+        said("signature of %(signature)s", signature=record.removeprefix(SIGNATURE))
+        if record.startswith(SIGNATURE)
+        else record
+    )

@@ -15,6 +15,7 @@ from plantroom_cloud.devices.service import DeviceService
 from plantroom_cloud.errors import InvalidError, InvalidFieldsError
 from plantroom_cloud.waste.rulebook import RuleBook
 from plantroom_cloud.waste.rules import Climate, Stage, WasteRules
+from plantroom_shared.said import said
 
 #: Who made the alarm rules: by that they are found again.
 BY = "waste-rules"
@@ -55,8 +56,14 @@ class Climates:
             try:
                 self._alarms.check_rule(session, definition)
             except InvalidFieldsError as error:
-                told = "; ".join(error.fields.values())
-                raise InvalidError(f"stage {stage.key}: climates: {climate.device}: {told}") from error
+                raise InvalidError(
+                    said(
+                        "stage %(key)s: climates: %(device)s: %(told)s",
+                        key=stage.key,
+                        device=climate.device,
+                        told=list(error.fields.values()),
+                    )
+                ) from error
         for key, rule in known.items():
             if key not in wanted and rule.id is not None:
                 self._alarms.delete_rule(session, rule.id, BY, at)

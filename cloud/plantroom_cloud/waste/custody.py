@@ -15,6 +15,7 @@ from plantroom_cloud.waste.rulebook import RuleBook
 from plantroom_cloud.waste.rules import SIGNATURE, Stage, WasteRules
 from plantroom_cloud.weighings.models import Weighing
 from plantroom_cloud.weighings.service import WeighingService
+from plantroom_shared.said import said
 
 SYSTEM = "system"
 #: What a person ends by an explanation.
@@ -33,31 +34,51 @@ class Custody:
         """Raises NotFoundError."""
         bag = session.get(WasteBag, code)
         if bag is None:
-            raise NotFoundError(f"there is no bag {code!r}; check the label")
+            raise NotFoundError(said("there is no bag %(code)r; check the label", code=code))
         return bag
 
     def weighed(self, session: Session, weighing: Weighing, code: str, at: datetime) -> None:
         """A weighing belongs to a label: to the stage of its station, if it can be that."""
         bag = session.get(WasteBag, code)
         if bag is None:
-            weighing.note = f"no label {code} was ever printed here"
+            weighing.note = said("no label %(code)s was ever printed here", code=code)
             return
         rules = self._rules.current(session)
         stage = rules.stage_at(weighing.station)
-        told = f"{weighing.kg:g} kg at {weighing.station}" + (f" ({weighing.note})" if weighing.note else "")
+        told = said("%(kg)g kg at %(station)s", kg=weighing.kg, station=weighing.station) + (
+            f" ({weighing.note})" if weighing.note else ""
+        )
         if stage is None:
-            self.tell(session, bag, weighing.at, SYSTEM, "weighed", f"{told}; no stage has this station", at)
+            self.tell(
+                session, bag, weighing.at, SYSTEM, "weighed", said("%(told)s; no stage has this station", told=told), at
+            )
             return
         record = repository.record(session, code, stage.key)
         if record is not None and record.weighing_id is not None:
             first = self._weighings.get(session, record.weighing_id)
             if abs(weighing.at - first.at) <= timedelta(minutes=rules.repeat_within_min):
-                self.tell(session, bag, weighing.at, SYSTEM, "weighed again", f"{told}; the first weight counts", at)
+                self.tell(
+                    session,
+                    bag,
+                    weighing.at,
+                    SYSTEM,
+                    "weighed again",
+                    said("%(told)s; the first weight counts", told=told),
+                    at,
+                )
                 return
-            self._reused(session, bag, weighing, f"{stage.name.lower()} at {first.at:%Y-%m-%d %H:%M} already", at)
+            self._reused(
+                session, bag, weighing, said("%(stage)s at %(at)s already", stage=stage.name.lower(), at=first.at), at
+            )
             return
         if self._lies_behind(session, rules, bag, stage, weighing.at):
-            self._reused(session, bag, weighing, f"the bag was {rules.stage_name(bag.stage).lower()} before", at)
+            self._reused(
+                session,
+                bag,
+                weighing,
+                said("the bag was %(stage_name)s before", stage_name=rules.stage_name(bag.stage).lower()),
+                at,
+            )
             return
         record = record or self._open(bag, stage, weighing.at)
         record.weighing_id, record.kg = weighing.id, weighing.kg
@@ -84,9 +105,15 @@ class Custody:
         bag, rules = self._open_bag(session, code), self._rules.current(session)
         stage = self._stage(rules, stage_key)
         if stage.requires:
-            raise InvalidError(f"{stage.name}: needs {', '.join(stage.requires)}; it cannot be said alone")
+            raise InvalidError(
+                said(
+                    "%(stage)s: needs %(requires)s; it cannot be said alone",
+                    stage=stage.name,
+                    requires=list(stage.requires),
+                )
+            )
         if repository.record(session, code, stage.key) is not None:
-            raise ConflictError(f"bag {code} is {stage.name.lower()} already")
+            raise ConflictError(said("bag %(code)s is %(stage)s already", code=code, stage=stage.name.lower()))
         self._may_follow(rules, bag, stage)
         session.add(self._open(bag, stage, at))
         self.tell(session, bag, at, actor, stage.name.lower(), "", at)
@@ -101,11 +128,25 @@ class Custody:
         stage = self._stage(rules, stage_key)
         if role not in stage.signers:
             known = ", ".join(stage.signers) or "none"
-            raise InvalidError(f"{stage.name}: nobody signs as {role!r}; roles are: {known}")
+            raise InvalidError(
+                said(
+                    "%(stage)s: nobody signs as %(role)r; roles are: %(known)s",
+                    stage=stage.name,
+                    role=role,
+                    known=known,
+                )
+            )
         wanted = next(item for item in rules.roles if item.key == role)
         department = session.get(Department, bag.department_id)
         if wanted.of_department and department is not None and department.staff and signer.name not in department.staff:
-            raise InvalidError(f"{signer.name} is not of {department.name}; {wanted.name.lower()} signs for it")
+            raise InvalidError(
+                said(
+                    "%(signer)s is not of %(department)s; %(wanted)s signs for it",
+                    signer=signer.name,
+                    department=department.name,
+                    wanted=wanted.name.lower(),
+                )
+            )
         record = repository.record(session, code, stage.key)
         if record is None:
             self._may_follow(rules, bag, stage)
@@ -115,13 +156,32 @@ class Custody:
         assert record.id is not None
         for signature in repository.signatures(session, [record.id]):
             if signature.role == role:
-                raise ConflictError(f"{signature.user} signed as {wanted.name.lower()} already")
+                raise ConflictError(
+                    said("%(user)s signed as %(wanted)s already", user=signature.user, wanted=wanted.name.lower())
+                )
             if signature.user == signer.name:
-                raise ConflictError(f"{signer.name} signed as {signature.role} already; a handover has two people")
+                raise ConflictError(
+                    said(
+                        "%(signer)s signed as %(role)s already; a handover has two people",
+                        signer=signer.name,
+                        role=signature.role,
+                    )
+                )
         session.add(BagSignature(record_id=record.id, role=role, user=signer.name, method=method, at=at))
         session.flush()
         self.tell(
-            session, bag, at, signer.name, "signed", f"{stage.name.lower()}, as {wanted.name.lower()} ({method})", at
+            session,
+            bag,
+            at,
+            signer.name,
+            "signed",
+            said(
+                "%(stage)s, signed as %(role)s (%(method)s)",
+                stage=stage.name.lower(),
+                role=wanted.name.lower(),
+                method=method,
+            ),
+            at,
         )
         self.settle(session, bag, at)
         return bag
@@ -132,7 +192,7 @@ class Custody:
         if not reason.strip():
             raise InvalidError("reason: say why")
         if not set(bag.alarms) & set(EXPLAINABLE):
-            raise ConflictError(f"there is nothing to explain about bag {code}")
+            raise ConflictError(said("there is nothing to explain about bag %(code)s", code=code))
         rules = self._rules.current(session)
         for record in repository.records(session, code):
             stage = rules.stage(record.stage)
@@ -169,7 +229,11 @@ class Custody:
         record = repository.record(session, bag.code, stage.key) or self._open(bag, stage, at)
         record.manifest_id, record.certificate = manifest.id, certificate
         session.add(record)
-        note = f"manifest {manifest.number}" + (f", certificate {certificate}" if certificate else "")
+        note = said("on manifest %(number)s", number=manifest.number)
+        if certificate:
+            note = said(
+                "on manifest %(number)s, certificate %(certificate)s", number=manifest.number, certificate=certificate
+            )
         self.tell(session, bag, at, actor, stage.name.lower(), note, at)
         self.settle(session, bag, at)
 
@@ -237,7 +301,13 @@ class Custody:
         return known
 
     def _reused(self, session: Session, bag: WasteBag, weighing: Weighing, why: str, at: datetime) -> None:
-        detail = f"label {bag.code} was used again: {weighing.kg:g} kg at {weighing.station}; {why}"
+        detail = said(
+            "label %(code)s was used again: %(kg)g kg at %(station)s; %(why)s",
+            code=bag.code,
+            kg=weighing.kg,
+            station=weighing.station,
+            why=why,
+        )
         weighing.note = "label used twice: " + why
         session.add(weighing)
         self.tell(session, bag, weighing.at, SYSTEM, "label used twice", detail, at)
@@ -256,7 +326,7 @@ class Custody:
             found.since,
             at,
             site_id=bag.site_id,
-            detail=f"Bag {bag.code}: {found.detail}",
+            detail=said("Bag %(code)s: %(detail)s", code=bag.code, detail=found.detail),
             value=found.value,
             limit=found.limit,
             unit=found.unit,
@@ -279,9 +349,23 @@ class Custody:
         if stage.follows and bag.stage not in stage.follows:
             allowed = " or ".join(rules.stage_name(key).lower() for key in stage.follows)
             now = rules.stage_name(bag.stage).lower()
-            raise ConflictError(f"bag {bag.code} is {now}; {stage.name.lower()} comes after {allowed}")
+            raise ConflictError(
+                said(
+                    "bag %(code)s is %(now)s; %(stage)s comes after %(allowed)s",
+                    code=bag.code,
+                    now=now,
+                    stage=stage.name.lower(),
+                    allowed=allowed,
+                )
+            )
         if not stage.follows and rules.position(bag.stage) >= rules.position(stage.key):
-            raise ConflictError(f"bag {bag.code} is {rules.stage_name(bag.stage).lower()} already")
+            raise ConflictError(
+                said(
+                    "bag %(code)s is %(stage_name)s already",
+                    code=bag.code,
+                    stage_name=rules.stage_name(bag.stage).lower(),
+                )
+            )
 
     def _open(self, bag: WasteBag, stage: Stage, moment: datetime) -> BagRecord:
         return BagRecord(bag_code=bag.code, stage=stage.key, opened_at=moment)
@@ -289,11 +373,17 @@ class Custody:
     def _open_bag(self, session: Session, code: str) -> WasteBag:
         bag = self.bag(session, code)
         if bag.closed:
-            raise ConflictError(f"bag {code} is closed: {bag.void_reason or bag.stage}")
+            raise ConflictError(
+                said("bag %(code)s is closed: %(void_reason)s", code=code, void_reason=bag.void_reason or bag.stage)
+            )
         return bag
 
     def _stage(self, rules: WasteRules, key: str) -> Stage:
         stage = rules.stage(key)
         if stage is None:
-            raise InvalidError(f"there is no stage {key!r}; there are: {', '.join(item.key for item in rules.stages)}")
+            raise InvalidError(
+                said(
+                    "there is no stage %(key)r; there are: %(key2)s", key=key, key2=[item.key for item in rules.stages]
+                )
+            )
         return stage

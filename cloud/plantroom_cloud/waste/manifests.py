@@ -13,6 +13,7 @@ from plantroom_cloud.waste.custody import Custody
 from plantroom_cloud.waste.models import Manifest, WasteBag
 from plantroom_cloud.waste.rulebook import RuleBook
 from plantroom_cloud.waste.rules import Stage, WasteRules
+from plantroom_shared.said import said
 
 
 class Manifests:
@@ -26,7 +27,7 @@ class Manifests:
         """Raises NotFoundError."""
         manifest = session.get(Manifest, manifest_id)
         if manifest is None:
-            raise NotFoundError(f"there is no manifest {manifest_id}")
+            raise NotFoundError(said("there is no manifest %(manifest_id)s", manifest_id=manifest_id))
         return manifest
 
     def list(
@@ -69,7 +70,7 @@ class Manifests:
         ready = {bag.code: bag for bag in self.ready(session, site_id)}
         wrong = [code for code in codes if code not in ready]
         if wrong:
-            raise ConflictError(f"not in store, or on another manifest: {', '.join(wrong)}")
+            raise ConflictError(said("not in store, or on another manifest: %(wrong)s", wrong=list(wrong)))
         day = f"{site_id}-{at:%Y%m%d}-"
         number = f"{day}{repository.manifests_numbered(session, day) + 1}"
         manifest = Manifest(
@@ -95,7 +96,13 @@ class Manifests:
         """The carrier took the load over; raises InvalidError, ConflictError."""
         manifest = self.get(session, manifest_id)
         if manifest.state != "draft":
-            raise ConflictError(f"manifest {manifest.number} is {manifest.state}; only a draft can be shipped")
+            raise ConflictError(
+                said(
+                    "manifest %(number)s is %(state)s; only a draft can be shipped",
+                    number=manifest.number,
+                    state=manifest.state,
+                )
+            )
         if not carrier_signature.strip():
             raise InvalidError("carrier_signature: say who took over for the carrier")
         stage = self._shipping(self._rules.current(session))
@@ -113,12 +120,14 @@ class Manifests:
         """The load was destroyed; raises InvalidError, ConflictError."""
         manifest, rules = self.get(session, manifest_id), self._rules.current(session)
         if manifest.state != "shipped":
-            raise ConflictError(f"manifest {manifest.number} is {manifest.state}; ship it first")
+            raise ConflictError(
+                said("manifest %(number)s is %(state)s; ship it first", number=manifest.number, state=manifest.state)
+            )
         stage = next((item for item in rules.stages if self._shipping(rules).key in item.follows), None)
         if stage is None:
             raise ConflictError("the rules have no stage after shipping")
         if "certificate" in stage.requires and not certificate.strip():
-            raise InvalidError(f"certificate: {stage.name.lower()} needs one")
+            raise InvalidError(said("certificate: %(stage)s needs one", stage=stage.name.lower()))
         manifest.state, manifest.destroyed_at, manifest.destroyed_by = "destroyed", at, actor
         manifest.certificate = certificate.strip()
         session.add(manifest)
@@ -131,7 +140,13 @@ class Manifests:
         """A draft that comes to nothing; its bags are free again. Raises ConflictError."""
         manifest = self.get(session, manifest_id)
         if manifest.state != "draft":
-            raise ConflictError(f"manifest {manifest.number} is {manifest.state}; only a draft can be discarded")
+            raise ConflictError(
+                said(
+                    "manifest %(number)s is %(state)s; only a draft can be discarded",
+                    number=manifest.number,
+                    state=manifest.state,
+                )
+            )
         for bag in self.bags(session, manifest_id):
             bag.manifest_id = None
             session.add(bag)

@@ -30,6 +30,7 @@ from plantroom_cloud.waste.service import ALARM_NAMES, MOST_LABELS
 from plantroom_cloud.web.forms import Form
 from plantroom_cloud.web.nav import NavEntry
 from plantroom_cloud.web.render import render
+from plantroom_shared.said import said
 
 NAV = (
     NavEntry("waste", "/waste", "Waste bags", order=50, group="Waste"),
@@ -68,7 +69,8 @@ def bag_page(
     life = services.waste.life(session, code)
     manifest = services.waste.manifests.get(session, life.bag.manifest_id) if life.bag.manifest_id else None
     return _page(request, session, services, user, "waste_bag.html", page="waste", life=life, bag=life.bag,
-                 manifest=manifest, qr=svg(label_text(code), f"Label {code}"), error=error)  # fmt: skip
+                 manifest=manifest, qr=svg(label_text(code), said("Label %(code)s", code=code)),
+                 error=error)  # fmt: skip
 
 
 @router.post("/waste/bags/{code}/{action}")
@@ -269,7 +271,10 @@ def _collect(
             see_bag(session, services, user, code)
             life = services.waste.life(session, code)
         except NotFoundError:
-            error, status = error or f"{typed!r} is no label of ours: check the ten characters below the QR code", 404
+            error, status = (
+                error or said("%(typed)r is no label of ours: check the ten characters below the QR code", typed=typed),
+                404,
+            )
     signed = next((item for item in rules.stages if item.signers), None)
     waiting = [
         bag for bag in services.waste.half_done(session, user.sites) if life is None or bag.code != life.bag.code

@@ -11,6 +11,7 @@ from plantroom_cloud.departments.models import Department
 from plantroom_cloud.departments.service import DepartmentService
 from plantroom_cloud.waste import chain, repository
 from plantroom_cloud.waste.rulebook import RuleBook
+from plantroom_shared.said import said
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +66,13 @@ class Pickups:
             overdue = ward is not None and ward.is_overdue(at)
             detail = ""
             if ward is not None and overdue:
-                ever = (
-                    f"last at {ward.served_at:%Y-%m-%d %H:%M} UTC" if ward.served_at else "none since its first label"
+                ever = said("last at %(at)s", at=ward.served_at) if ward.served_at else "none since its first label"
+                detail = said(
+                    "%(department)s: no pickup for more than %(within_h)g h; %(ever)s",
+                    department=department.name,
+                    within_h=ward.within_h,
+                    ever=ever,
                 )
-                detail = f"{department.name}: no pickup for more than {ward.within_h:g} h; {ever}"
             self._alarms.report(
                 session,
                 chain.WARD_UNSERVED,

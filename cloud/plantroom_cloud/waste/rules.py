@@ -9,7 +9,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from plantroom_cloud.errors import InvalidError
+from plantroom_cloud.validation import reasons
 from plantroom_shared.ids import ID_PATTERN
+from plantroom_shared.said import said
 
 Key = Annotated[str, Field(pattern=ID_PATTERN)]
 
@@ -124,8 +126,8 @@ class WasteRules(_Strict):
             ("stages", [ISSUED, *(stage.key for stage in self.stages)]),
         ):
             for key in {key for key in keys if keys.count(key) > 1}:
-                yield f"{what}: {key!r} is there twice; keys are unique" + (
-                    f" and {ISSUED!r} stands for a printed label" if key == ISSUED else ""
+                yield said("%(what)s: %(key)r is there twice; keys are unique", what=what, key=key) + (
+                    said(" and %(issued)r stands for a printed label", issued=ISSUED) if key == ISSUED else ""
                 )
         roles = {role.key for role in self.roles}
         before = [ISSUED]
@@ -133,32 +135,57 @@ class WasteRules(_Strict):
             for key in stage.follows:
                 if key not in before:
                     known = ", ".join(before)
-                    yield f"stage {stage.key}: follows {key!r}, which is no stage before it; there are: {known}"
+                    yield said(
+                        "stage %(key)s: follows %(key2)r, which is no stage before it; there are: %(known)s",
+                        key=stage.key,
+                        key2=key,
+                        known=known,
+                    )
             if not stage.follows and stage is not self.stages[0]:
-                yield f"stage {stage.key}: say what it follows; only the first stage follows nothing"
+                yield said("stage %(key)s: say what it follows; only the first stage follows nothing", key=stage.key)
             for item in (*stage.requires, *stage.optional):
                 role = item.removeprefix(SIGNATURE)
                 if item.startswith(SIGNATURE):
                     if role not in roles:
                         known = ", ".join(sorted(roles)) or "none"
-                        yield f"stage {stage.key}: {item}: there is no role {role!r}; there are: {known}"
+                        yield said(
+                            "stage %(key)s: %(item)s: there is no role %(role)r; there are: %(known)s",
+                            key=stage.key,
+                            item=item,
+                            role=role,
+                            known=known,
+                        )
                 elif item not in _RECORDS:
-                    yield f"stage {stage.key}: {item!r} is no record; use {', '.join(_RECORDS)} or signature:<role>"
+                    yield said(
+                        "stage %(key)s: %(item)r is no record; use %(records)s or signature:<role>",
+                        key=stage.key,
+                        item=item,
+                        records=list(_RECORDS),
+                    )
             if stage.tolerance is not None and "weight" not in stage.requires:
-                yield f"stage {stage.key}: a tolerance needs the record weight"
+                yield said("stage %(key)s: a tolerance needs the record weight", key=stage.key)
             if stage.stations and "weight" not in stage.requires:
-                yield f"stage {stage.key}: stations are for stages that require weight"
+                yield said("stage %(key)s: stations are for stages that require weight", key=stage.key)
             before.append(stage.key)
         watched = [(climate.device, climate.metric) for _stage, climate in self.climates()]
         for device, metric in {each for each in watched if watched.count(each) > 1}:
-            yield f"climates: {metric} of {device} is there twice; once is enough"
+            yield said(
+                "climates: %(metric)s of %(device)s is there twice; once is enough", metric=metric, device=device
+            )
         if self.pickup is not None and self.pickup.stage not in before[1:]:
             known = ", ".join(before[1:])
-            yield f"pickup: there is no stage {self.pickup.stage!r}; there are: {known}"
+            yield said(
+                "pickup: there is no stage %(stage)r; there are: %(known)s", stage=self.pickup.stage, known=known
+            )
         for index, stage in enumerate(self.stages):
             for other in self.stages[index + 1 :]:
                 for pattern in set(stage.stations) & set(other.stations):
-                    yield f"stages {stage.key} and {other.key}: both have station {pattern!r}"
+                    yield said(
+                        "stages %(key)s and %(key2)s: both have station %(pattern)r",
+                        key=stage.key,
+                        key2=other.key,
+                        pattern=pattern,
+                    )
 
     def stage(self, key: str) -> Stage | None:
         """By key; None for "issued" and what is no stage any more."""
@@ -203,8 +230,7 @@ def read_rules(document: Any) -> WasteRules:
     try:
         return WasteRules.model_validate(document)
     except ValidationError as error:
-        lines = [f"{'.'.join(map(str, item['loc'])) or 'rules'}: {item['msg']}" for item in error.errors()]
-        raise InvalidError("; ".join(line.replace("Value error, ", "") for line in lines)) from error
+        raise InvalidError(reasons(error.errors(), "rules")) from error
 
 
 def default_document() -> dict[str, Any]:

@@ -29,6 +29,7 @@ from plantroom_cloud.waste.rules import read_rules
 from plantroom_cloud.waste.signing import Signing
 from plantroom_cloud.weighings.models import Weighing
 from plantroom_cloud.weighings.service import WeighingService
+from plantroom_shared.said import said
 
 MOST_LABELS = 500
 #: How often the clocks of all bags are looked at.
@@ -168,11 +169,15 @@ class WasteService:
         department, rules = self._departments.get(session, department_id), self.rules.current(session)
         if waste_type not in {item.key for item in rules.types}:
             known = ", ".join(item.key for item in rules.types)
-            raise InvalidError(f"type {waste_type!r} is not known; there are: {known}")
+            raise InvalidError(
+                said("type %(waste_type)r is not known; there are: %(known)s", waste_type=waste_type, known=known)
+            )
         if not department.active:
-            raise InvalidError(f"department {department.name} is closed")
+            raise InvalidError(said("department %(department)s is closed", department=department.name))
         if not 1 <= count <= MOST_LABELS:
-            raise InvalidError(f"count: {count} is not possible; use 1 to {MOST_LABELS}")
+            raise InvalidError(
+                said("count: %(count)s is not possible; use 1 to %(most_labels)s", count=count, most_labels=MOST_LABELS)
+            )
         bags: list[WasteBag] = []
         while len(bags) < count:
             code = new_code()
@@ -233,7 +238,7 @@ class WasteService:
         """What went through each stage; a day is one of the site's own time zone. Raises InvalidError."""
         wrong = set(by) - {"day", "type", "department"}
         if wrong:
-            raise InvalidError(f"by: {', '.join(sorted(wrong))} is not possible; use day, type, department")
+            raise InvalidError(said("by: %(wrong)s is not possible; use day, type, department", wrong=sorted(wrong)))
         zones = {site.id: ZoneInfo(site.timezone) for site in self._sites.list(session)}
         passages = [
             Passage(

@@ -11,6 +11,7 @@ from plantroom_cloud.errors import InvalidError, NotFoundError, TooManyRequestsE
 from plantroom_cloud.users.models import User
 from plantroom_cloud.users.service import UserService
 from plantroom_cloud.waste.models import SigningPin
+from plantroom_shared.said import said
 
 #: Wrong PINs of one person within the window, after which further ones must wait: 5 of 10,000 every five minutes.
 MOST_FAILURES = 5
@@ -47,7 +48,9 @@ class Signing:
             failures.popleft()
         if len(failures) >= MOST_FAILURES:
             wait = round((WINDOW - (at - failures[0])).total_seconds()) + 1
-            raise TooManyRequestsError(f"too many wrong PINs of {name}; try again in {wait} s", wait)
+            raise TooManyRequestsError(
+                said("too many wrong PINs of %(name)s; try again in %(wait)s s", name=name, wait=wait), wait
+            )
         try:
             user = self._users.get(session, name)
             row = session.get(SigningPin, user.id)
@@ -57,7 +60,7 @@ class Signing:
         except (NotFoundError, VerifyMismatchError, InvalidHashError) as error:
             failures.append(at)
             raise UnauthenticatedError(
-                f"{name}: name or PIN is wrong, or no PIN is set (on the page Collect bags)"
+                said("%(name)s: name or PIN is wrong, or no PIN is set (on the page Collect bags)", name=name)
             ) from error
         self._failures.pop(name, None)
         return user

@@ -5,6 +5,7 @@ import re
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from plantroom_cloud.problems import problem
+from plantroom_shared.said import said
 
 MOST_BODY_BYTES = 2_000_000
 #: A file (files/service.py) and what a browser's form says around it.
@@ -54,5 +55,5 @@ class BodyLimit:
 
 
 async def _too_large(most: int, scope: Scope, receive: Receive, send: Send) -> None:
-    answer = problem(413, "Request too large", f"at most {most} bytes are taken")
+    answer = problem(413, "Request too large", said("at most %(most)s bytes are taken", most=most))
     await answer(scope, receive, send)

@@ -8,6 +8,8 @@ from fastapi import Depends, Request
 from pydantic import BaseModel, ValidationError
 
 from plantroom_cloud.errors import InvalidError
+from plantroom_cloud.validation import reason
+from plantroom_shared.said import said
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -44,9 +46,11 @@ class Submitted:
         try:
             number = Decimal(text)
         except InvalidOperation:
-            raise InvalidError(f"{name}: {text!r} is no number; write one like 2 or 2.5") from None
+            raise InvalidError(
+                said("%(name)s: %(text)r is no number; write one like 2 or 2.5", name=name, text=text)
+            ) from None
         if not number.is_finite() or abs(number) > 10**12:
-            raise InvalidError(f"{name}: {text!r} is out of range")
+            raise InvalidError(said("%(name)s: %(text)r is out of range", name=name, text=text))
         return number
 
     def on(self, name: str) -> bool:
@@ -71,15 +75,4 @@ def read(model: type[M], values: dict[str, Any]) -> tuple[M | None, dict[str, st
     try:
         return model.model_validate(values), {}
     except ValidationError as error:
-        return None, {str(item["loc"][0]): _told(item["type"], item["msg"]) for item in error.errors()}
-
-
-def _told(kind: str, message: str) -> str:
-    """pydantic's words, shorter where people read them often."""
-    match kind:
-        case "float_parsing" | "int_parsing" | "float_type":
-            return "write a number, like 80 or 2.5"
-        case "string_too_short" | "missing":
-            return "say something here"
-        case _:
-            return message.removeprefix("Input should be ").removeprefix("Value error, ")
+        return None, {str(item["loc"][0]): reason(item) for item in error.errors()}

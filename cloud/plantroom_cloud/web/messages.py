@@ -11,12 +11,16 @@ from babel.messages.pofile import write_po
 from jinja2 import Environment, nodes
 from jinja2.ext import Extension
 
-from plantroom_cloud.web import language as language_module
+import plantroom_shared
+from plantroom_cloud import language as language_module
 from plantroom_cloud.web.marking import Marking
 
 _PROSE = re.compile(r"^[A-Z][a-z]|[A-Za-z]{2}[^=]* [^=]*[A-Za-z]")
 _WORD = re.compile(r"[A-Za-z]{2}")
-_CODE = re.compile(r"^\s|^\?|\w:\d|[-a-z]+-[a-z0-9-]+( |$)|^[\w./:-]+=|^https?:|^/|[{}<>\\]|^hx-|^[A-Z_]+$")
+_CODE = re.compile(
+    r"^\s|^[A-Z]\w+(-[A-Z]\w+)+$|^(attachment|inline); |^\?|\w:\d|[-a-z]+-[a-z0-9-]+( |$)|^[\w./:-]+="
+    r"|^https?:|^/|[{}<>\\]|^hx-|^[A-Z_]+$"
+)
 #: What a call is given that nobody reads.
 _UNREAD = {"type", "id", "name", "key", "page", "events", "href", "path", "step", "text_key"}
 _CALL_OF_SCRIPT = re.compile(r"\btr\(\s*(\"(?:[^\"\\]|\\.)*\"|`[^`]*`)")
@@ -114,6 +118,10 @@ _NOT_READ = {
     "APIRouter",
     "FastAPI",
     "echo",
+    "removeprefix",
+    "TypeVar",
+    "cast",
+    "startswith",
     "ClickException",
     "BadParameter",
     "UsageError",
@@ -128,10 +136,23 @@ def of_program(source: str) -> Iterator[str]:
     tree = ast.parse(source)
     unread: set[ast.AST] = set()
     for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Call)
+            and _called(node) in ("said", "gettext")
+            and isinstance(node.args[0], ast.Constant)
+        ):
+            yield str(node.args[0].value)
+            unread.add(node.args[0])
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             unread.add(node.value)
         if isinstance(node, ast.Call) and _called(node) in _NOT_READ:
             unread.update(ast.walk(node))
+        if isinstance(node, ast.keyword) and node.arg == "description":
+            unread.add(node.value)
+        if isinstance(node, (ast.arg, ast.AnnAssign)) and node.annotation is not None:
+            unread.update(ast.walk(node.annotation))
+        if isinstance(node, ast.FunctionDef) and node.returns is not None:
+            unread.update(ast.walk(node.returns))
         if isinstance(node, (ast.Compare, ast.Subscript, ast.Assert)):
             unread.update(child for child in ast.walk(node) if isinstance(child, ast.Constant))
         if isinstance(node, ast.JoinedStr):
@@ -139,7 +160,7 @@ def of_program(source: str) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.ClassDef) and any(getattr(base, "id", "") == "StrEnum" for base in node.bases):
             for line in node.body:
-                if isinstance(line, ast.Assign) and isinstance(line.value, ast.Constant):
+                if isinstance(line, ast.Assign) and isinstance(line.value, ast.Constant) and line.value.value:
                     yield str(line.value.value)
         elif node in unread:
             continue
@@ -148,9 +169,19 @@ def of_program(source: str) -> Iterator[str]:
                 yield node.value
         elif isinstance(node, ast.JoinedStr):
             text = _joined(node)
-            bare = re.sub(r"%\(\w+\)s", "", text)
+            bare = language_module.PLACEHOLDER.sub("", text).strip()
             if _PROSE.search(bare) and not _code(bare) and not _sql(bare):
                 yield text
+
+
+def bare_errors(source: str) -> Iterator[str]:
+    """Where a module raises an error with words that no catalogue can know: put together before, not `said`."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and _called(node.exc).endswith("Error"):
+            for argument in (*node.exc.args, *(given.value for given in node.exc.keywords)):
+                for part in ast.walk(argument):
+                    if isinstance(part, ast.JoinedStr) and _PROSE.search(_joined(part)):
+                        yield f"line {part.lineno}: {_joined(part)}"
 
 
 def _called(node: ast.Call) -> str:
@@ -209,20 +240,47 @@ _WORDS = {
 }
 
 
+#: What these say goes to a terminal, a log, a program or another server.
+NOT_FOR_PEOPLE = (
+    *("migrations/", "web/messages", "language.py", "web/marking", "cli.py", "serve.py", "config.py", "database.py"),
+    *("backup.py", "migration.py", "logs.py", "metrics.py", "columns.py", "labels.py", "telemetry/influx"),
+    *("telemetry/sqlite", "telemetry/store", "gateways/broker", "gateways/certificate", "gateways/enrolment"),
+    *("ingest/loop", "ingest/partition", "stream/changes", "plantroom_shared/mistake", "plantroom_shared/document"),
+    *("plantroom_shared/said", "plantroom_shared/cancellation", "plantroom_shared/backoff", "files/answer"),
+)
+#: Of modules that do say something to people, what looks like it and is not.
+_NO_TEXT = frozenset(
+    (
+        "any maskable",
+        "Bearer ",
+        "Value error, ",
+        "Problem",
+        "RFC 9457 problem details.",
+        "ValidationError",
+        "MessagePack",
+        "WasteRules",
+    )
+) | {"critical critical high medium", "critical high medium medium", "high medium medium low", "medium low low low"}
+
+
 def messages(package: Path) -> dict[str, list[str]]:
     """All of them with where they stand."""
     found: dict[str, list[str]] = {}
     readers = (
-        ("web/templates", "*.html", of_template),
-        ("web/static/js", "*.js", of_script),
-        (".", "*.py", of_program),
+        (package / "web/templates", "*.html", of_template),
+        (package / "web/static/js", "*.js", of_script),
+        (package, "*.py", of_program),
+        (Path(plantroom_shared.__file__).parent, "*.py", of_program),
     )
     for folder, names, read in readers:
-        for path in sorted((package / folder).rglob(names)):
-            place = path.relative_to(package).as_posix()
-            if place.startswith(("migrations/", "web/messages", "web/language", "web/marking")):
+        for path in sorted(folder.rglob(names)):
+            ours = path.is_relative_to(package)
+            place = path.relative_to(package if ours else folder.parent).as_posix()
+            if place.startswith(NOT_FOR_PEOPLE):
                 continue
             for text in read(path.read_text("utf-8")):
+                if text in _NO_TEXT:
+                    continue
                 places = found.setdefault(text, [])
                 if place not in places:
                     places.append(place)

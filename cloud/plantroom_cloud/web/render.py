@@ -11,13 +11,14 @@ from fastapi.templating import Jinja2Templates
 from markupsafe import Markup
 from starlette.responses import Response
 
+from plantroom_cloud import language
 from plantroom_cloud.alarms.form import comparison
 from plantroom_cloud.columns import utc_from_ms
+from plantroom_cloud.language import Reader, decimal, gettext, span
 from plantroom_cloud.users.models import User
-from plantroom_cloud.web import language
-from plantroom_cloud.web.language import Reader, decimal, gettext, span
 from plantroom_cloud.web.marking import Marking
 from plantroom_cloud.web.nav import navigation
+from plantroom_shared.said import both, either, said
 
 STATIC = Path(__file__).parent / "static"
 #: Of pages with a camera: the reader of codes is WebAssembly where the browser brings none, and photos are shown before
@@ -79,31 +80,37 @@ def working(seconds: float) -> str:
 
 def condition(rule: Any) -> str:
     """When an alarm rule raises, in words."""
+    metric, operator, more = rule.metric, rule.operator or "", rule.more
     match str(rule.kind.value):
+        case "limit" if rule.deadband:
+            without = f"{metric} {operator} {number(rule.limit)}"
+            return said("%(limit)s, dead-band %(band)s", limit=without, band=number(rule.deadband))
         case "limit":
-            band = f", dead-band {number(rule.deadband)}" if rule.deadband else ""
-            return f"{rule.metric} {rule.operator} {number(rule.limit)}{band}"
+            return f"{metric} {operator} {number(rule.limit)}"
         case "state":
-            return f"{rule.metric} is {' or '.join(rule.states)}"
+            return said("%(metric)s is %(states)s", metric=metric, states=either(rule.states))
         case "rate":
-            return f"{rule.metric} changes by {rule.operator} {number(rule.limit)} a minute"
+            text = "%(metric)s changes by %(operator)s %(limit)s a minute"
+            return said(text, metric=metric, operator=operator, limit=number(rule.limit))
         case "deviation":
-            return f"{rule.metric} is {rule.operator or ''} {number(rule.limit)} from {rule.more.get('other')}"
+            text = "%(metric)s is %(operator)s %(limit)s from %(other)s"
+            return said(text, metric=metric, operator=operator, limit=number(rule.limit), other=more.get("other"))
         case "mismatch":
-            return f"{rule.metric} is not {rule.more.get('other')}"
+            return said("%(metric)s is not %(other)s", metric=metric, other=more.get("other"))
         case "stuck":
-            return f"{rule.metric} does not change for {duration(rule.more.get('window_s', 0))}"
+            window = duration(more.get("window_s", 0))
+            return said("%(metric)s does not change for %(window)s", metric=metric, window=window)
         case "counter-reset":
-            return f"{rule.metric} goes back"
+            return said("%(metric)s goes back", metric=metric)
         case "combination":
-            word = " and " if rule.more.get("every", True) else " or "
-            return word.join(comparison(part) for part in rule.more.get("parts", []))
+            parts = [comparison(part) for part in more.get("parts", [])]
+            return both(parts) if more.get("every", True) else either(parts)
         case "repeated":
-            times, window = rule.more.get("count"), duration(rule.more.get("window_s", 0))
-            return f"{rule.metric} begins {times} times in {window}"
+            text = "%(metric)s begins %(times)s times in %(window)s"
+            return said(text, metric=metric, times=more.get("count"), window=duration(more.get("window_s", 0)))
         case "no-data":
-            if rule.metric:
-                return f"{rule.metric} does not come"
+            if metric:
+                return said("%(metric)s does not come", metric=metric)
             return "nothing comes"
         case "gateway-lost":
             return "nothing is heard of the gateway"
@@ -129,7 +136,7 @@ def plain(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def said(value: Any) -> str:
+def logged(value: Any) -> str:
     """A value of the audit log."""
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
@@ -159,7 +166,7 @@ _templates.env.filters["working"] = working
 _templates.env.filters["condition"] = condition
 _templates.env.filters["choices"] = choices
 _templates.env.filters["plain"] = plain
-_templates.env.filters["said"] = said
+_templates.env.filters["said"] = logged
 _templates.env.filters["pair"] = pair
 _templates.env.filters["when"] = when
 _templates.env.filters["when_ms"] = lambda value: when(utc_from_ms(value))
@@ -183,7 +190,7 @@ def reader_of(request: Request, user: User | None) -> Reader:
     its own."""
     spoken = language_of(request, user)
     if user is None:
-        return Reader(spoken, "")
+        return Reader(spoken)
     services = request.app.state.services
     with services.database.read() as session:
         zones = {site.timezone for site in services.sites.list(session, user.sites)}

@@ -24,6 +24,7 @@ from plantroom_cloud.services import Services
 from plantroom_cloud.spreadsheet import CsvResponse, csv_response
 from plantroom_cloud.users.models import User
 from plantroom_cloud.weighings.models import Order, Weighing, WeighingState
+from plantroom_shared.said import said
 
 router = APIRouter(prefix="/api/v1/weighings", tags=["weighings"])
 
@@ -132,7 +133,7 @@ def set_station(
 ) -> StationOut:
     """How long label and weighing wait for each other, and which comes first."""
     if not may_see(user, site_id):
-        raise NotFoundError(f"there is no site {site_id!r}")
+        raise NotFoundError(said("there is no site %(site_id)r", site_id=site_id))
     services.sites.get(session, site_id)
     station = services.weighings.set_station(session, site_id, key, body.name, body.window_s, body.order)
     services.users.audit(
@@ -155,10 +156,10 @@ def pair_by_hand(
 ) -> Weighing:
     """Of API and page; raises NotFoundError, InvalidError, ConflictError."""
     if not may_see(user, services.weighings.get(session, weighing_id).site_id):
-        raise NotFoundError(f"there is no weighing {weighing_id}")
+        raise NotFoundError(said("there is no weighing %(weighing_id)s", weighing_id=weighing_id))
     code = services.waste.read_label(typed)
     if code is None:
-        raise InvalidError(f"{typed!r} is no label: write the ten characters below its QR code")
+        raise InvalidError(said("%(typed)r is no label: write the ten characters below its QR code", typed=typed))
     services.waste.custody.bag(session, code)
     weighing = services.weighings.pair_by_hand(session, weighing_id, code, user.name, at)
     services.users.audit(session, user.name, "weighing.pair", f"weighing/{weighing_id}", {"code": code}, at)

@@ -23,6 +23,7 @@ from plantroom_cloud.web.nav import NavEntry
 from plantroom_cloud.web.render import render
 from plantroom_cloud.weighings.api import Filter, find, pair_by_hand
 from plantroom_cloud.weighings.models import Order
+from plantroom_shared.said import said
 
 NAV = (
     NavEntry("weighings", "/weighings", "Weighings", order=52, group="Waste"),
@@ -80,11 +81,11 @@ def set_station(form: Form, user: Manager, session: WriteSession, services: Serv
     """How long the two wait for each other, and which comes first."""
     site, key, window = form.text("site"), form.text("key"), form.text("window_s")
     if not may_see(user, site):
-        raise NotFoundError(f"there is no site {site!r}")
+        raise NotFoundError(said("there is no site %(site)r", site=site))
     try:
         seconds, order = float(window), Order(form.text("order"))
     except ValueError as error:
-        raise InvalidError(f"window {window!r}: write seconds, like 120") from error
+        raise InvalidError(said("window %(window)r: write seconds, like 120", window=window)) from error
     services.weighings.set_station(session, site, key, form.text("name"), seconds, order)
     services.users.audit(session, user.name, "station.change", f"station/{site}/{key}", {"window_s": seconds}, at)
     return RedirectResponse("/stations", 303)

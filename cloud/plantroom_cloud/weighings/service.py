@@ -15,6 +15,7 @@ from plantroom_cloud.weighings import repository
 from plantroom_cloud.weighings.models import LabelScan, Order, ScanState, Station, Weighing, WeighingState
 from plantroom_cloud.weighings.pairing import WRONG_ORDER, Pairs, Seen, pair
 from plantroom_shared.batch import Event
+from plantroom_shared.said import said
 
 #: Rows that one tick settles; the next one does the rest.
 SETTLED_AT_ONCE = 200
@@ -74,7 +75,7 @@ class WeighingService:
         """Raises NotFoundError."""
         weighing = session.get(Weighing, weighing_id)
         if weighing is None:
-            raise NotFoundError(f"there is no weighing {weighing_id}")
+            raise NotFoundError(said("there is no weighing %(weighing_id)s", weighing_id=weighing_id))
         return weighing
 
     def search(self, session: Session, **filters: Any) -> list[Weighing]:
@@ -89,8 +90,18 @@ class WeighingService:
         """A person says which label a weighing belongs to; raises ConflictError when it has one."""
         weighing = self.get(session, weighing_id)
         if weighing.code is not None:
-            raise ConflictError(f"weighing {weighing_id} belongs to label {weighing.code} already")
-        weighing.state, weighing.code, weighing.note = WeighingState.BY_HAND, code, f"paired by {actor}"
+            raise ConflictError(
+                said(
+                    "weighing %(weighing_id)s belongs to label %(code)s already",
+                    weighing_id=weighing_id,
+                    code=weighing.code,
+                )
+            )
+        weighing.state, weighing.code, weighing.note = (
+            WeighingState.BY_HAND,
+            code,
+            said("paired by %(actor)s", actor=actor),
+        )
         self._changed(session, weighing, at)
         for follower in self._followers:
             follower.weighed(session, weighing, code, at)
@@ -105,7 +116,13 @@ class WeighingService:
     ) -> Station:
         """Raises InvalidError."""
         if not 5 <= window_s <= LONGEST_WINDOW_S:
-            raise InvalidError(f"window_s: {window_s:g} is not possible; use 5 to {LONGEST_WINDOW_S:g} seconds")
+            raise InvalidError(
+                said(
+                    "window_s: %(window_s)g is not possible; use 5 to %(longest_window_s)g seconds",
+                    window_s=window_s,
+                    longest_window_s=LONGEST_WINDOW_S,
+                )
+            )
         station = self._station(session, site_id, key)
         station.name, station.window_s, station.order = name, window_s, order
         session.add(station)
@@ -117,7 +134,7 @@ class WeighingService:
         if gateway is None or repository.known(session, event.id):
             return
         if device is None or isinstance(kg, bool) or not isinstance(kg, int | float):
-            raise ValueError(f"weighing {event.id}: it needs device and kg, a number")
+            raise ValueError(said("weighing %(event_id)s: it needs device and kg, a number", event_id=event.id))
         station = str(data.get("station") or "")
         value = data.get("value")
         weighing = Weighing(
@@ -215,7 +232,9 @@ class WeighingService:
                 scan.state = ScanState.PAIRED
             elif row in pairs.superseded:
                 scan.state = ScanState.SUPERSEDED
-                scan.note = f"{codes[pairs.superseded[row]]} was scanned before anything was weighed"
+                scan.note = said(
+                    "%(codes)s was scanned before anything was weighed", codes=codes[pairs.superseded[row]]
+                )
             elif row in pairs.repeated:
                 scan.state = ScanState.REPEATED
             elif scan.state is not ScanState.NO_WEIGHING:

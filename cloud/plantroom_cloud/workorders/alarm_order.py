@@ -4,6 +4,7 @@ from datetime import datetime
 
 from plantroom_cloud.alarms.models import Alarm
 from plantroom_cloud.workorders.models import WorkOrder
+from plantroom_shared.said import said
 
 
 def order_for(alarm: Alarm, proving_s: float, at: datetime) -> WorkOrder:
@@ -33,5 +34,8 @@ def _describe(alarm: Alarm) -> str:
         return alarm.detail
     if alarm.metric is None:
         return alarm.name
-    text = f"{alarm.metric} was {alarm.value} {alarm.unit}".rstrip()
-    return f"{text}, limit {alarm.limit:g} {alarm.unit}".rstrip() if alarm.limit is not None else text
+    value = f"{alarm.value} {alarm.unit}".rstrip()
+    if alarm.limit is None:
+        return said("%(metric)s was at %(value)s", metric=alarm.metric, value=value)
+    limit = f"{alarm.limit:g} {alarm.unit}".rstrip()
+    return said("%(metric)s was at %(value)s, limit %(limit)s", metric=alarm.metric, value=value, limit=limit)

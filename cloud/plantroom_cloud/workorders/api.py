@@ -24,6 +24,7 @@ from plantroom_cloud.services import Services
 from plantroom_cloud.users.models import User
 from plantroom_cloud.workorders.models import WorkOrder, WorkOrderState
 from plantroom_cloud.workorders.transitions import steps
+from plantroom_shared.said import said
 
 router = APIRouter(prefix="/api/v1/work-orders", tags=["work orders"])
 
@@ -161,7 +162,7 @@ def list_orders(
 def create(body: NewWorkOrder, user: Technician, session: WriteSession, services: ServicesDep, at: At) -> WorkOrderOut:
     """Open one by hand."""
     if not may_see(user, body.site_id):
-        raise NotFoundError(f"there is no site {body.site_id!r}")
+        raise NotFoundError(said("there is no site %(site_id)r", site_id=body.site_id))
     services.sites.get(session, body.site_id)
     if body.device_id is not None:
         services.devices.get(session, body.device_id)
@@ -174,9 +175,7 @@ def create(body: NewWorkOrder, user: Technician, session: WriteSession, services
 @router.get("/{order_id}")
 def get(order_id: int, user: Viewer, session: ReadSession, services: ServicesDep) -> WorkOrderStory:
     """One, with its trail."""
-    order = services.work_orders.get(session, order_id)
-    if not may_see(user, order.site_id):
-        raise NotFoundError(f"there is no work order {order_id}")
+    order = services.work_orders.get(session, _visible(session, services, user, order_id))
     plan = services.plans.of_order(session, order_id)
     trail = [EntryOut.model_validate(entry) for entry in services.work_orders.trail(session, order_id)]
     return WorkOrderStory(
@@ -322,7 +321,7 @@ def cancel(
 def _visible(session: Session, services: Services, user: User, order_id: int) -> int:
     """The id, if the person may know of the work order; raises NotFoundError."""
     if not may_see(user, services.work_orders.get(session, order_id).site_id):
-        raise NotFoundError(f"there is no work order {order_id}")
+        raise NotFoundError(said("there is no work order %(order_id)s", order_id=order_id))
     return order_id
 
 

@@ -32,8 +32,9 @@ from plantroom_cloud.workorders.models import WorkOrderState
 from plantroom_cloud.workorders.moves import moves
 from plantroom_cloud.workorders.repository import OrderQuery
 from plantroom_cloud.workorders.service import HOLD_REASONS
-from plantroom_cloud.workorders.shown import assets_of, cards, equipment, workers
+from plantroom_cloud.workorders.shown import assets_of, cards, equipment, told_note, workers
 from plantroom_cloud.workorders.transitions import steps
+from plantroom_shared.said import said
 
 NAV = (NavEntry("work-orders", "/work-orders", "Work orders", order=30, group="Work"),)
 router = APIRouter(include_in_schema=False)
@@ -123,7 +124,7 @@ def moves_part(
     """What the person may do with it, or how to bring it to one column: what the board's dialog holds."""
     order = services.work_orders.get(session, order_id)
     if not may_see(user, order.site_id):
-        raise NotFoundError(f"there is no work order {order_id}")
+        raise NotFoundError(said("there is no work order %(order_id)s", order_id=order_id))
     helps = user.name in services.work_orders.helpers(session, order_id)
     found = [move for move in moves(order, user, helps=helps) if to in (None, move.to)]
     people = workers(services.users.list(session), order) if any(move.step == "assign" for move in found) else []
@@ -179,7 +180,7 @@ def order_page(
     """One work order, its story and its buttons."""
     order = services.work_orders.get(session, order_id)
     if not may_see(user, order.site_id):
-        raise NotFoundError(f"there is no work order {order_id}")
+        raise NotFoundError(said("there is no work order %(order_id)s", order_id=order_id))
     teams = services.users.teams(session)
     return render(
         request,
@@ -198,7 +199,7 @@ def order_page(
         candidates=services.dispatch.candidates(session, order, at) if RANK[user.role] >= RANK[Role.DISPATCHER] else [],
         teams=teams,
         team=next((team.name for team in teams if team.id == order.team_id), ""),
-        trail=services.work_orders.trail(session, order_id),
+        trail=[(entry, told_note(entry)) for entry in services.work_orders.trail(session, order_id)],
         checklists=shown(session, services, user, order, at),
         files=files_of(session, services, order_id),
         costs=services.costs.sheet(session, order, at),
@@ -220,7 +221,7 @@ def assign(
     """To a person, to a team, or to both."""
     order = services.work_orders.get(session, order_id)
     if not may_see(user, order.site_id):
-        raise NotFoundError(f"there is no work order {order_id}")
+        raise NotFoundError(said("there is no work order %(order_id)s", order_id=order_id))
     team, person = form.optional("team_id"), form.optional("person")
     if team is not None:
         services.accounts.team(session, team)
@@ -237,7 +238,7 @@ def verify(
 ) -> Response:
     """Closed without waiting for the telemetry, with a reason."""
     if not may_see(user, services.work_orders.get(session, order_id).site_id):
-        raise NotFoundError(f"there is no work order {order_id}")
+        raise NotFoundError(said("there is no work order %(order_id)s", order_id=order_id))
     services.work_orders.verify(session, order_id, form.text("reason"), user.name, at)
     return RedirectResponse(f"/work-orders/{order_id}", 303)
 
@@ -248,7 +249,7 @@ def cancel(
 ) -> Response:
     """Nothing is to be done, with a reason."""
     if not may_see(user, services.work_orders.get(session, order_id).site_id):
-        raise NotFoundError(f"there is no work order {order_id}")
+        raise NotFoundError(said("there is no work order %(order_id)s", order_id=order_id))
     services.work_orders.cancel(session, order_id, form.text("reason"), user.name, at)
     return RedirectResponse(f"/work-orders/{order_id}", 303)
 
@@ -269,7 +270,7 @@ def order_step(
     """A thumb's step."""
     orders = services.work_orders
     if not may_see(user, orders.get(session, order_id).site_id):
-        raise NotFoundError(f"there is no work order {order_id}")
+        raise NotFoundError(said("there is no work order %(order_id)s", order_id=order_id))
     match step:
         case "claim":
             orders.claim(session, order_id, user.name, at)
@@ -279,7 +280,7 @@ def order_step(
             orders.hold(session, order_id, reason, note, user.name, at)
         case "approve" | "reject":
             if RANK[user.role] < RANK[Role.DISPATCHER]:
-                raise ForbiddenError(f"this needs the role dispatcher; yours is {user.role}")
+                raise ForbiddenError(said("this needs the role dispatcher; yours is %(role)s", role=user.role))
             if step == "approve":
                 orders.approve(session, order_id, user.name, at)
             else:
@@ -303,7 +304,7 @@ def order_step(
         case "note":
             orders.note(session, order_id, note, user.name, at)
         case _:
-            raise NotFoundError(f"there is no step {step!r}")
+            raise NotFoundError(said("there is no step %(step)r", step=step))
     return RedirectResponse(f"/work-orders/{order_id}", 303)
 
 

@@ -24,6 +24,7 @@ from plantroom_cloud.workorders.models import (
 )
 from plantroom_cloud.workorders.repository import OrderQuery as OrderQuery  # for those who ask this service
 from plantroom_cloud.workorders.transitions import Step, next_state
+from plantroom_shared.said import said
 
 #: Photos and documents of one order.
 MOST_FILES = 50
@@ -63,7 +64,7 @@ class WorkOrderService:
         """One work order per alarm, by unique index; an unfinished one on the same trouble takes the alarm in."""
         recurring = repository.unfinished_on(session, alarm.rule_id, alarm.source)
         if recurring is not None:
-            note = f"alarm {alarm.id} was raised again"
+            note = said("alarm %(alarm_id)s was raised again", alarm_id=alarm.id)
             if recurring.state is WorkOrderState.DONE:
                 self._step(session, recurring, Step.REOPEN, "telemetry", note, at)
                 recurring.reopened += 1
@@ -103,7 +104,7 @@ class WorkOrderService:
         if not title.strip():
             raise InvalidError("title: say in a few words what is to be done")
         if priority not in ("critical", "high", "medium", "low"):
-            raise InvalidError(f"priority {priority!r}: use critical, high, medium or low")
+            raise InvalidError(said("priority %(priority)r: use critical, high, medium or low", priority=priority))
         order = WorkOrder(
             kind=kind,
             title=title.strip(),
@@ -162,14 +163,23 @@ class WorkOrderService:
         order.offered_to = to
         session.add(order)
         self._entry(session, order, "offer", order.state, order.state, actor, f"to {to}", at)
-        self._tell(session, order, to, f"{actor} asks you to take over: {order.title}", f"offered/{to}", at)
+        self._tell(
+            session,
+            order,
+            to,
+            said("%(actor)s asks you to take over: %(title)s", actor=actor, title=order.title),
+            f"offered/{to}",
+            at,
+        )
         return order
 
     def take_over(self, session: Session, order_id: int, actor: str, at: datetime) -> WorkOrder:
         """The one who was asked agrees; raises ConflictError for anybody else."""
         order = self._take(session, order_id)
         if order.offered_to != actor:
-            raise ConflictError(f"work order {order_id} was not offered to {actor}")
+            raise ConflictError(
+                said("work order %(order_id)s was not offered to %(actor)s", order_id=order_id, actor=actor)
+            )
         before = order.assignee
         self._step(session, order, Step.TRANSFER, actor, f"from {before}", at)
         order.assignee, order.assigned_at, order.offered_to = actor, at, None
@@ -182,7 +192,14 @@ class WorkOrderService:
             session.add(WorkOrderHelper(work_order_id=order_id, user=user, since=at))
             self._entry(session, order, "join", order.state, order.state, actor, user, at)
             if user != actor:
-                self._tell(session, order, user, f"You are asked to help: {order.title}", f"join/{user}", at)
+                self._tell(
+                    session,
+                    order,
+                    user,
+                    said("You are asked to help: %(title)s", title=order.title),
+                    f"join/{user}",
+                    at,
+                )
         return order
 
     def helpers(self, session: Session, order_id: int) -> list[str]:
@@ -202,7 +219,13 @@ class WorkOrderService:
         if known is not None:
             return known
         if len(repository.files(session, order_id)) >= MOST_FILES:
-            raise ConflictError(f"work order {order_id} has {MOST_FILES} files already; remove one first")
+            raise ConflictError(
+                said(
+                    "work order %(order_id)s has %(most_files)s files already; remove one first",
+                    order_id=order_id,
+                    most_files=MOST_FILES,
+                )
+            )
         file = WorkOrderFile(work_order_id=order_id, file_id=file_id, name=name, added_at=at, added_by=actor)
         session.add(file)
         self._entry(session, order, "file", order.state, order.state, actor, name, at)
@@ -223,7 +246,9 @@ class WorkOrderService:
         """Raises NotFoundError."""
         file = session.get(WorkOrderFile, (order_id, file_id))
         if file is None:
-            raise NotFoundError(f"work order {order_id} has no file {file_id[:64]!r}")
+            raise NotFoundError(
+                said("work order %(order_id)s has no file %(file_id)r", order_id=order_id, file_id=file_id[:64])
+            )
         return file
 
     def of_asset(
@@ -248,7 +273,7 @@ class WorkOrderService:
         """Raises NotFoundError."""
         order = session.get(WorkOrder, order_id)
         if order is None:
-            raise NotFoundError(f"there is no work order {order_id}")
+            raise NotFoundError(said("there is no work order %(order_id)s", order_id=order_id))
         return order
 
     def of_ids(self, session: Session, order_ids: Collection[int]) -> dict[int, WorkOrder]:
@@ -324,7 +349,13 @@ class WorkOrderService:
         """Give it to a team; who of it takes it is the team's matter. Raises ConflictError when it is finished."""
         order = self._take(session, order_id)
         if order.state in FINISHED:
-            raise ConflictError(f"work order {order_id} is {order.state}; it goes to nobody any more")
+            raise ConflictError(
+                said(
+                    "work order %(order_id)s is %(state)s; it goes to nobody any more",
+                    order_id=order_id,
+                    state=order.state,
+                )
+            )
         order.team_id = team_id
         session.add(order)
         self._entry(session, order, "dispatch", order.state, order.state, actor, f"to {team_id or 'no team'}", at)
@@ -345,7 +376,9 @@ class WorkOrderService:
     def hold(self, session: Session, order_id: int, reason: str, note: str, actor: str, at: datetime) -> WorkOrder:
         """Wait for a named reason."""
         if reason not in HOLD_REASONS:
-            raise InvalidError(f"reason {reason!r}: use one of {', '.join(HOLD_REASONS)}")
+            raise InvalidError(
+                said("reason %(reason)r: use one of %(hold_reasons)s", reason=reason, hold_reasons=list(HOLD_REASONS))
+            )
         order = self._take(session, order_id)
         self._step(session, order, Step.HOLD, actor, f"{reason}: {note}" if note else reason, at)
         return order
@@ -420,7 +453,9 @@ class WorkOrderService:
                 assert order.id is not None
                 if self._take(session, order.id).state is not WorkOrderState.DONE:  # it came back meanwhile
                     continue
-                self._close(session, order, "telemetry", f"normal for {order.proving_s:.0f} s", at)
+                self._close(
+                    session, order, "telemetry", said("normal for %(proving_s).0f s", proving_s=order.proving_s), at
+                )
 
     def _known_until(self, session: Session, order: WorkOrder, at: datetime) -> datetime:
         """How far the telemetry of its source has come: silence proves nothing."""
@@ -434,25 +469,34 @@ class WorkOrderService:
     def _assign(self, session: Session, order_id: int, step: Step, user: str, actor: str, at: datetime) -> WorkOrder:
         order = self._take(session, order_id)
         if step is Step.CLAIM and order.assignee not in (None, actor):
-            raise ConflictError(f"work order {order_id} is {order.assignee}'s already")
+            raise ConflictError(
+                said("work order %(order_id)s is %(assignee)s's already", order_id=order_id, assignee=order.assignee)
+            )
         self._step(session, order, step, actor, f"to {user}" if user != actor else "", at)
         order.assignee, order.assigned_at = user, at
         order.offered_to = None
         if user != actor:
-            self._tell(session, order, user, f"Yours now: {order.title}", f"assigned/{user}", at)
+            self._tell(session, order, user, said("Yours now: %(title)s", title=order.title), f"assigned/{user}", at)
         return order
 
     def _take(self, session: Session, order_id: int) -> WorkOrder:
         """As it is now, and held until the transaction ends: of two who take one step, the second sees the first's."""
         order = repository.held(session, order_id)
         if order is None:
-            raise NotFoundError(f"there is no work order {order_id}")
+            raise NotFoundError(said("there is no work order %(order_id)s", order_id=order_id))
         return order
 
     def _own(self, session: Session, order_id: int, actor: str) -> WorkOrder:
         order = self._take(session, order_id)
         if order.assignee != actor:
-            raise ConflictError(f"work order {order_id} is {order.assignee or 'nobody'}'s, not {actor}'s")
+            raise ConflictError(
+                said(
+                    "work order %(order_id)s is %(assignee)s's, not %(actor)s's",
+                    order_id=order_id,
+                    assignee=order.assignee or "nobody",
+                    actor=actor,
+                )
+            )
         return order
 
     def _tell(self, session: Session, order: WorkOrder, user: str, subject: str, what: str, at: datetime) -> None:

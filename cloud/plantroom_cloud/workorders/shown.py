@@ -11,12 +11,31 @@ from plantroom_cloud.dependencies import may_see
 from plantroom_cloud.services import Services
 from plantroom_cloud.users.models import RANK, Role, User
 from plantroom_cloud.workorders.board import CLOSED_SHOWN, Card
-from plantroom_cloud.workorders.models import WorkOrder, WorkOrderState
+from plantroom_cloud.workorders.models import WorkOrder, WorkOrderEntry, WorkOrderState
 from plantroom_cloud.workorders.moves import moves
 from plantroom_cloud.workorders.service import OrderQuery
+from plantroom_shared.said import said
 
 #: Cards of unfinished work, those that are due first, and of closed work.
 ON_THE_BOARD, CLOSED_ON_THE_BOARD = 400, 50
+
+
+def told_note(entry: WorkOrderEntry) -> str:
+    """What stands beside a step of the trail, so that it can be told in another language: short notes of our own, which
+    are the same words as people may have written beside other steps."""
+    match entry.action, entry.note.partition(" "):
+        case "assign" | "claim" | "offer", ("to", _, person):
+            return said("to %(person)s", person=person)
+        case "dispatch", ("to", _, team) if team != "no team":
+            return said("to %(team)s", team=team)
+        case "transfer", ("from", _, person):
+            return said("from %(person)s", person=person)
+        case "open", ("alarm", _, alarm_id):
+            return said("alarm %(alarm_id)s", alarm_id=alarm_id)
+        case "evaluate", (rating, _, rest) if rest.startswith("of 5. "):
+            return said("%(rating)s of 5. %(note)s", rating=rating, note=rest.removeprefix("of 5. "))
+        case _:
+            return entry.note
 
 
 def cards(

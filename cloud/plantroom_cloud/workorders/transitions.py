@@ -4,6 +4,7 @@ from enum import StrEnum
 
 from plantroom_cloud.errors import ConflictError
 from plantroom_cloud.workorders.models import WorkOrderState as S
+from plantroom_shared.said import said
 
 
 class Step(StrEnum):
@@ -60,7 +61,12 @@ def next_state(state: S, step: Step) -> S:
     found = TRANSITIONS.get((state, step))
     if found is None:
         raise ConflictError(
-            f"a work order that is {state} cannot {step}; possible: {', '.join(steps(state)) or 'nothing'}"
+            said(
+                "a work order that is %(state)s cannot %(step)s; possible: %(steps)s",
+                state=state,
+                step=step,
+                steps=list(steps(state)) or ["nothing"],
+            )
         )
     return found
 

@@ -6,6 +6,8 @@ import os
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from email import policy
+from email.message import EmailMessage
 from email.message import Message as Mail
 from email.parser import BytesParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,6 +25,7 @@ from plantroom_cloud.alarms.models import Alarm, AlarmRule, AlarmState, RuleKind
 from plantroom_cloud.config import Notifications
 from plantroom_cloud.database import Database
 from plantroom_cloud.errors import InvalidError
+from plantroom_cloud.language import CHINESE
 from plantroom_cloud.notifications.dispatcher import Dispatcher
 from plantroom_cloud.notifications.models import (
     ChannelKind,
@@ -38,6 +41,7 @@ from plantroom_cloud.notifications.service import NotificationService
 from plantroom_cloud.sites.models import Site
 from plantroom_cloud.users.models import Role, Team, User
 from plantroom_cloud.users.service import UserService
+from plantroom_shared.said import said
 from tests.servers.process import free_port
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -326,6 +330,86 @@ async def test_a_mail_goes_through_a_mail_server(database: Database) -> None:
     [mail] = mails
     assert (mail["To"], mail["Subject"]) == ("mia@plant.example", "[high] Pump hot a")
     assert "https://plant.example/alarms/1" in str(mail.get_payload())
+
+
+async def test_each_is_told_in_the_own_language_and_by_the_time_of_the_site(database: Database) -> None:
+    mails: list[EmailMessage] = []
+
+    class Inbox:
+        async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802
+            mails.append(BytesParser(policy=policy.default).parsebytes(envelope.content))
+            return "250 OK"
+
+    port = free_port()
+    controller = Controller(Inbox(), hostname="127.0.0.1", port=port)
+    controller.start()
+    try:
+        config = Notifications(smtp_host="127.0.0.1", smtp_port=port, smtp_tls=False, mail_from="plant@plant.example")
+        house = _House(database, config)
+        with database.write() as session:
+            house.user(session, "ann").language = CHINESE
+            session.get_one(Site, "main").timezone = "Asia/Shanghai"
+        for name in ("ann", "bob"):
+            house.channel(name, ChannelKind.EMAIL, f"{name}@plant.example")
+
+        def announce(key: str, title: str) -> None:
+            who = said("%(assignee)s has it.", assignee="bob")
+            with database.write() as session:
+                house.service.announce(
+                    session,
+                    key,
+                    NoticeKind.WORK_ORDER,
+                    "high",
+                    "main",
+                    said("Response is nearly due: %(title)s", title=title),
+                    house.clock.at,
+                    body=said("%(who)s It is %(state)s.", who=who, state="in-progress"),
+                    link="/work-orders/1",
+                    team_id="hvac",
+                )
+            house.tick()
+
+        announce("one", "Pump 3")
+        assert await house.dispatcher.send_due() == 2
+        announce("two", "Fan 1")
+        announce("three", "Fan 2")
+        house.clock.at += timedelta(seconds=60)
+        assert await house.dispatcher.send_due() == 2  # a digest each
+    finally:
+        controller.stop()
+    told: dict[str, list[tuple[str, str]]] = {}
+    for mail in mails:
+        told.setdefault(mail["To"], []).append((mail["Subject"], mail.get_content().replace("\r\n", "\n").strip()))
+    link = "https://plant.example/work-orders/1"
+    assert told == {
+        "ann@plant.example": [
+            ("[高] 响应即将到期：Pump 3", f"由 bob 负责。状态：处理中。\n\n2026年3月10日 20:00 · Main\n\n{link}"),
+            (
+                "[高] 2 条消息，首条：响应即将到期：Fan 1",
+                (
+                    f"[高] 响应即将到期：Fan 1\n2026年3月10日 20:00 · Main\n{link}\n\n"
+                    f"[高] 响应即将到期：Fan 2\n2026年3月10日 20:00 · Main\n{link}"
+                ),
+            ),
+        ],
+        "bob@plant.example": [
+            (
+                "[high] Response is nearly due: Pump 3",
+                f"bob has it. It is in-progress.\n\n2026-03-10 20:00 · Main\n\n{link}",
+            ),
+            (
+                "[high] 2 messages, first: Response is nearly due: Fan 1",
+                (
+                    f"[high] Response is nearly due: Fan 1\n2026-03-10 20:00 · Main\n{link}\n\n"
+                    f"[high] Response is nearly due: Fan 2\n2026-03-10 20:00 · Main\n{link}"
+                ),
+            ),
+        ],
+    }
+    assert {mail["To"]: mail["Content-Language"] for mail in mails} == {
+        "ann@plant.example": CHINESE,
+        "bob@plant.example": "en",
+    }
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ METER = {"metric": "energy", "counter": True, "tolerance": 5, "unit": "kWh"}
         (_step("number", **LIMITS), 4.2, 4.2, "4.2 bar is above 4 bar"),
         (_step("number"), -1e6, -1e6, ""),
         (_step("choice", **WAYS), "damp", "damp", ""),
-        (_step("choice", **WAYS), "wet", "wet", "answered 'wet'"),
+        (_step("choice", **WAYS), "wet", "wet", "the answer was 'wet'"),
         (_step("text"), "  fine ", "fine", ""),
         (_step("photo"), "a", ["a"], ""),
         (_step("photo"), ["a", "b", "a"], ["a", "b"], ""),

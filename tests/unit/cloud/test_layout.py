@@ -20,6 +20,8 @@ LONG = {
     "alarms/api.py": "alarms, their rules, events and figures: what goes in and out of each stands beside it",
     "alarms/service.py": "the front door of the domain: a short method for each thing that others may ask",
     "workorders/service.py": "the front door of the domain: a short method for each step that people take",
+    "checklists/service.py": "the front door of the domain: a method a step, a sentence a refusal",
+    "waste/custody.py": "each step of a bag's life, and a sentence for each thing that is wrong with it",
     "alarms/repository.py": "all queries of a domain stand in one file",
 }
 

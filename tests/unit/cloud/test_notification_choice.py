@@ -1,5 +1,6 @@
 """Who is told what, and when."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -7,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from plantroom_cloud.language import CHINESE, ENGLISH
 from plantroom_cloud.notifications.choice import SEVERITIES, Quiet, due_at, retry_at, wants
-from plantroom_cloud.notifications.message import NAMED, Line, compose
+from plantroom_cloud.notifications.message import NAMED, Line, Place, compose
 from plantroom_cloud.notifications.models import Rota, RotaOverride
 from plantroom_cloud.notifications.rota import on_call
+from plantroom_shared.said import said
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NIGHT = Quiet(time(22), time(6), BERLIN)
@@ -78,7 +81,31 @@ def test_a_flood_is_one_message_that_counts_what_it_does_not_name() -> None:
     at = datetime(2026, 3, 1, tzinfo=UTC)
     lines = [Line(f"k{n}", "alarm", "low", f"subject {n}", "", f"/alarms/{n}", at) for n in range(NAMED + 5)]
     lines.append(Line("worst", "alarm", "critical", "the worst", "", "/alarms/99", at))
-    message = compose("id", lines, "https://plant.example")
+    message = compose("id", lines, "https://plant.example", ENGLISH)
     assert message.subject == f"[critical] {NAMED + 6} messages, first: the worst"
-    assert message.body.startswith("[critical] the worst\nhttps://plant.example/alarms/99")
-    assert "… and 6 more" in message.body
+    assert message.body.startswith("[critical] the worst\n2026-03-01 00:00 UTC\nhttps://plant.example/alarms/99")
+    assert "… and 6 more: https://plant.example/notifications" in message.body
+
+
+def test_a_message_is_told_in_the_language_of_its_reader_and_by_the_time_of_the_place() -> None:
+    at = datetime(2026, 3, 1, 18, 5, tzinfo=UTC)
+    shanghai, berlin = Place("上海院区", "Asia/Shanghai"), Place("Haus B", "Europe/Berlin")
+    subject = said("Response is nearly due: %(title)s", title="Pump 3, Haus B")
+    body = said("%(who)s It is %(state)s.", who=said("%(assignee)s has it.", assignee="li"), state="in-progress")
+    line = Line("k", "work-order", "high", subject, body, "/work-orders/1", at, shanghai)
+    chinese, english = (compose("id", [line], "https://p.example", tongue) for tongue in (CHINESE, ENGLISH))
+    assert (chinese.subject, english.subject) == (
+        "[高] 响应即将到期：Pump 3, Haus B",
+        "[high] Response is nearly due: Pump 3, Haus B",
+    )
+    assert (
+        chinese.body == "由 li 负责。状态：处理中。\n\n2026年3月2日 02:05 · 上海院区\n\nhttps://p.example/work-orders/1"
+    )
+    assert english.body.startswith("li has it. It is in-progress.\n\n2026-03-02 02:05 · 上海院区")
+    several = compose("id", [line, replace(line, severity="low", place=berlin)], "https://p.example", CHINESE)
+    assert several.subject == "[高] 2 条消息，首条：响应即将到期：Pump 3, Haus B"
+    assert [part.splitlines()[1] for part in several.body.split("\n\n")] == [
+        "2026年3月2日 02:05 · 上海院区",
+        "2026年3月1日 19:05 · Haus B",
+    ]
+    assert [line.subject for line in several.lines] == ["响应即将到期：Pump 3, Haus B"] * 2

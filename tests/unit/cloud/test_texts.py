@@ -1,7 +1,6 @@
 """No text of a page is without its Chinese, and none of a page can be forgotten."""
 
 import gc
-import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,12 +9,12 @@ import pytest
 from babel.messages.pofile import read_po
 
 import plantroom_cloud
+from plantroom_cloud import language
 from plantroom_cloud.costs.models import Activity
+from plantroom_cloud.language import CHINESE, ENGLISH, PLACEHOLDER, Reader, preferred, worded, written_for
 from plantroom_cloud.patrols.models import StopState
-from plantroom_cloud.web import language
-from plantroom_cloud.web.language import CHINESE, ENGLISH, Reader, preferred, worded, written_for
 from plantroom_cloud.web.marking import mark, pieces
-from plantroom_cloud.web.messages import messages, of_program, of_script, of_template
+from plantroom_cloud.web.messages import NOT_FOR_PEOPLE, bare_errors, messages, of_program, of_script, of_template
 from plantroom_cloud.workorders.service import HOLD_REASONS
 from tests.unit.cloud.script_literals import bare_texts, unknown_calls
 
@@ -24,7 +23,6 @@ TEMPLATES = sorted((PACKAGE / "web/templates").glob("*.html"))
 SCRIPTS = sorted((PACKAGE / "web/static/js").glob("*.js"))
 #: Reads like prose, and nobody reads it on a page: a selector, a font, what the audit log keeps.
 NOT_READ = {"input, textarea", "italic 48px serif", "from the page"}
-_PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 
 
 @pytest.fixture
@@ -37,12 +35,30 @@ def _undisturbed() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_undisturbed")
-def test_every_text_of_pages_and_scripts_is_translated() -> None:
+def test_every_text_of_pages_scripts_and_the_program_is_translated() -> None:
     known = language.catalogue(CHINESE)
-    own = ("web/templates", "web/static")
-    wanted = {text: places for text, places in messages(PACKAGE).items() if any(p.startswith(own) for p in places)}
+    wanted = messages(PACKAGE)
+    assert len(wanted) > 2000, "the finder finds less than there is"
     missing = [f"{', '.join(places)}: {text}" for text, places in wanted.items() if text not in known]
     assert not missing, "say these in zh_Hans_CN/LC_MESSAGES/plantroom.po:\n" + "\n".join(missing)
+
+
+@pytest.mark.usefixtures("_undisturbed")
+def test_no_error_is_raised_with_words_that_were_put_together_before() -> None:
+    bare = [
+        f"{path.relative_to(PACKAGE)}, {place}"
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if not path.relative_to(PACKAGE).as_posix().startswith(NOT_FOR_PEOPLE)
+        for place in bare_errors(path.read_text())
+    ]
+    assert not bare, 'write said("… %(name)s …", name=…):\n' + "\n".join(bare)
+
+
+def test_a_bare_error_is_found() -> None:
+    assert list(bare_errors('raise NotFoundError(f"there is no site {site_id}")')) == [
+        "line 1: there is no site %(site_id)s"
+    ]
+    assert list(bare_errors('raise NotFoundError(said("there is no site %(site_id)s", site_id=site_id))')) == []
 
 
 def test_no_translation_is_fuzzy_and_placeholders_are_the_same() -> None:
@@ -51,9 +67,11 @@ def test_no_translation_is_fuzzy_and_placeholders_are_the_same() -> None:
     assert found
     assert not [message.id for message in found if message.fuzzy]
     for message in found:  # `s` is an English plural's ending
-        said, english = (set(_PLACEHOLDER.findall(str(text))) - {"s"} for text in (message.string, message.id))
+        said, english = (
+            {m[0] for m in PLACEHOLDER.finditer(str(text))} - {"%(s)s"} for text in (message.string, message.id)
+        )
         assert said == english, message.id
-        assert "%" not in _PLACEHOLDER.sub("", str(message.string)).replace("%%", "") or "%(" not in str(message.id)
+        assert "%" not in PLACEHOLDER.sub("", str(message.string)).replace("%%", "") or "%(" not in str(message.id)
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.stem)

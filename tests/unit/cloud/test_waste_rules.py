@@ -109,7 +109,7 @@ def test_36_hours_in_store_warn_and_48_are_the_limit() -> None:
 def test_a_gap_in_the_chain_is_an_incomplete_handover() -> None:
     half = _known("collected", 1, 5.0, "signature:ward")
     found = _found(half, _known("stored", 2, 5.0), at=2)
-    assert found == {chain.HANDOVER_INCOMPLETE: "weighed and collected: missing signature of collector"}
+    assert found == {chain.HANDOVER_INCOMPLETE: "weighed and collected: still missing signature of collector"}
     assert "without being weighed and collected" in _found(_known("stored", 2, 5.0), at=2)[chain.HANDOVER_INCOMPLETE]
 
 

@@ -20,12 +20,16 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 from babel.units import format_unit
 
+from plantroom_shared.said import Said
+
 ENGLISH = "en"
 CHINESE = "zh-Hans-CN"
 #: As BCP 47 writes them, with the name that their own readers know.
 LANGUAGES = {ENGLISH: "English", CHINESE: "简体中文"}
-CATALOGUES = Path(__file__).parents[1] / "locale"
-_PLACEHOLDER = re.compile(r"%\((\w+)\)s")
+CATALOGUES = Path(__file__).parent / "locale"
+#: printf style, as `plantroom_shared.said` writes it.
+PLACEHOLDER = re.compile(r"%\((\w+)\)0?\d*(?:\.\d+)?([srdgf])")
+_UTC = re.compile(r"\b(\d{4}-\d\d-\d\d \d\d:\d\d) UTC\b")
 
 
 @dataclass(frozen=True)
@@ -106,25 +110,27 @@ def _in_script(places: list[tuple[str, int]]) -> bool:
 @lru_cache
 def _patterns(language: str) -> list[tuple[re.Pattern[str], str]]:
     """Texts that were put together before they came here, by what they are made of; the longest first."""
-    said = {str(m.id) for m in _read(language) if any(place.endswith(".py") for place, _ in m.locations)}
-    found = [text for text in catalogue(language) if text in said and _PLACEHOLDER.search(text) and _telling(text)]
+    ours = {str(m.id) for m in _read(language) if any(place.endswith(".py") for place, _ in m.locations)}
+    found = [text for text in catalogue(language) if text in ours and PLACEHOLDER.search(text) and _telling(text)]
     return [(_pattern(text), catalogue(language)[text]) for text in sorted(found, key=_words, reverse=True)]
 
 
 def _telling(text: str) -> bool:
     """Has words enough of its own: "… of …" would fit what people wrote."""
-    return len(re.findall(r"[A-Za-z]{2,}", _PLACEHOLDER.sub("", text))) >= 2
+    return len(re.findall(r"[A-Za-z]{2,}", PLACEHOLDER.sub("", text))) >= 2
 
 
 def _words(text: str) -> int:
-    return len(_PLACEHOLDER.sub("", text))
+    return len(PLACEHOLDER.sub("", text))
 
 
 def _pattern(text: str) -> re.Pattern[str]:
     out, seen = "", set()
-    for number, part in enumerate(_PLACEHOLDER.split(text)):
-        if number % 2 == 0:
+    for number, part in enumerate(PLACEHOLDER.split(text)):
+        if number % 3 == 0:
             out += re.escape(part.replace("%%", "%"))
+        elif number % 3 == 2:
+            continue  # how it was printed
         elif part in seen:
             out += f"(?P={part})"
         else:
@@ -144,23 +150,58 @@ def ngettext(one: str, many: str, count: int) -> str:
 
 
 def worded(text: str) -> str:
-    """A text of the program that was put together before: a state, an error, a step of the trail. People's own words
-    stay."""
+    """A text of the program: a sentence with its values, or what was put together before: a state, a step of the trail.
+    People's own words stay."""
+    if isinstance(text, Said):
+        return told(text)
     language = reader().language
+    if " UTC" in text:
+        text = _UTC.sub(lambda found: minute(datetime.strptime(found[1] + "+0000", "%Y-%m-%d %H:%M%z")), text)
     return text if language == ENGLISH or not text.strip() else _worded(language, text)
+
+
+def told(sentence: Said) -> str:
+    """In the reader's language; its values are put in after that: moments by locale and zone, our own words translated,
+    names in quotes as they are."""
+    text = gettext(sentence.text)
+    names = {name for name, how in PLACEHOLDER.findall(text) if how == "r"}
+    return text % {name: value if name in names else _value(value) for name, value in sentence.values.items()}
+
+
+def _value(value: object) -> object:
+    match value:
+        case Said() | str():
+            return worded(str(value))
+        case datetime():
+            return minute(value)
+        case Exception():
+            return worded(str(value))
+        case list() | tuple():
+            return (", " if reader().language == ENGLISH else "、").join(str(_value(each)) for each in value)
+        case _:
+            return value
 
 
 @lru_cache(maxsize=20_000)
 def _worded(language: str, text: str) -> str:
     known = catalogue(language)
-    if text in known and not _PLACEHOLDER.search(text):
+    if text in known and not PLACEHOLDER.search(text):
         return known[text].replace("%%", "%")
     if " " not in text or len(text) > 500:
         return text
     for pattern, said in _patterns(language):
         if _words(said) and (found := pattern.fullmatch(text)) is not None:
-            return said % {name: _worded(language, value) for name, value in found.groupdict().items()}
+            return _filled(said, {name: _worded(language, value) for name, value in found.groupdict().items()})
     return text
+
+
+def _filled(text: str, values: dict[str, str]) -> str:
+    """Values that were printed before."""
+    parts = PLACEHOLDER.split(text)
+    return "".join(
+        part.replace("%%", "%") if number % 3 == 0 else values[part] if number % 3 == 1 else ""
+        for number, part in enumerate(parts)
+    )
 
 
 def moment(at: datetime) -> str:
@@ -168,6 +209,16 @@ def moment(at: datetime) -> str:
     who = reader()
     local = at.astimezone(ZoneInfo(who.zone) if who.zone else UTC)
     return format_datetime(local, "medium", locale=_locale(who.language))
+
+
+def minute(at: datetime) -> str:
+    """As `moment`, to the minute, and with the zone where the reader's is not known."""
+    who = reader()
+    local = at.astimezone(ZoneInfo(who.zone) if who.zone else UTC)
+    if who.language == ENGLISH:
+        return f"{local:%Y-%m-%d %H:%M}" + ("" if who.zone else " UTC")
+    written = format_datetime(local, "yyyy年M月d日 HH:mm", locale=_locale(who.language))
+    return written if who.zone else f"{written} UTC"
 
 
 def decimal(value: float, places: int = 0) -> str:
