@@ -173,7 +173,7 @@ def build(config: CloudConfig, clock: Clock) -> Services:
         calendars=calendars,
         plans=plans,
         sla=sla,
-        tasks=TaskService(work_orders, photos),
+        tasks=TaskService(work_orders, photos, costs.labour),
         dispatch=dispatch,
         weighings=weighings,
         waste=waste,

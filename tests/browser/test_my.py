@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from tests.browser.camera import camera_file, chromium_that_sees
 from tests.browser.reading import english, reads_chinese
 
 PHONE: ViewportSize = {"width": 360, "height": 740}
+MINUTE = timedelta(minutes=1)
 
 
 class _House:
@@ -34,8 +36,8 @@ class _House:
             self.label = services.assets.label(session, asset)
         self.camera = camera_file(folder / "camera.y4m", [f"https://plantroom.example/r/{self.label}"])
 
-    def order(self, title: str, checklist: bool = False) -> int:
-        services, at = self.building.services, self.building.now()
+    def order(self, title: str, checklist: bool = False, before: timedelta = timedelta(0)) -> int:
+        services, at = self.building.services, self.building.now() - before
         with services.database.write() as session:
             order = services.work_orders.create(session, title, "", "main", "gw-a.pump-2", "critical", None, "anna", at)
             assert order.id is not None
@@ -143,6 +145,65 @@ def test_a_task_is_taken_and_done_without_a_network(house: _House, phone: tuple[
         assert follow_up is not None
 
 
+def test_time_is_kept_without_a_network_and_is_the_orders_labour(
+    house: _House, phone: tuple[BrowserContext, Page]
+) -> None:
+    context, page = phone
+    services, began = house.building.services, house.building.now().replace(microsecond=0) - timedelta(hours=2)
+    first, second = (house.order(title, before=timedelta(hours=3)) for title in ("Grease it", "Clean it"))
+    with services.database.write() as session:
+        for order in (first, second):
+            services.work_orders.claim(session, order, "tom", began)
+    page.clock.set_fixed_time(began)
+    page.reload()
+    expect(page.locator(f'[data-task="{second}"]')).to_be_visible()
+    context.set_offline(True)
+    expect(page.locator("#network")).to_have_text("no network")
+    page.click(f'[data-task="{first}"]')
+    page.select_option("#time-activity", "diagnose")
+    page.click("#time-start")
+    expect(page.locator("#timer-task")).to_have_text(f"#{first}: diagnose")
+    page.clock.set_fixed_time(began + timedelta(minutes=20))
+    page.reload()  # from the phone's own store
+    expect(page.locator("#timer-clock")).to_have_text("0:20:00")
+    page.click(f'[data-task="{second}"]')
+    expect(page.locator("#time-elsewhere")).to_contain_text(f"Your time runs on #{first}")
+    page.click("#time-start")  # one at a time: the first one ends
+    expect(page.locator("#timer-task")).to_have_text(f"#{second}: repair")
+    fits(page)
+    page.clock.set_fixed_time(began + timedelta(minutes=65))
+    page.click("#timer-stop")
+    expect(page.locator("#timer")).to_be_hidden()
+    expect(page.locator("#times")).to_contain_text("repair, 45 min")
+    expect(page.locator("#waiting")).to_have_text("3 to send")
+    context.set_offline(False)
+    page.clock.set_fixed_time(began + timedelta(minutes=90))
+
+    def labour(order: int) -> list[tuple[str, float, float]]:
+        """What counts: activity, minutes from the beginning, and how many."""
+        with services.database.read() as session:
+            return [
+                (one.activity.value, (one.started_at - began) / MINUTE, (one.ended_at - one.started_at) / MINUTE)
+                for one in services.costs.labour.of_order(session, order)
+                if one.ended_at is not None and one.struck_at is None
+            ]
+
+    wait_for(lambda: len(labour(second)) == 1, "all is sent, in order")
+    [(activity, start, length)] = labour(first)
+    assert (activity, round(start), round(length)) == ("diagnose", 0, 20)
+    [(activity, start, length)] = labour(second)
+    assert (activity, round(start), round(length)) == ("repair", 20, 45)
+    page.get_by_role("button", name="Correct the time of").click()
+    page.fill("#ask-minutes", "30")
+    page.select_option("#ask-activity", "maintain")
+    page.click("#ask-send")
+    wait_for(lambda: [(a, round(n)) for a, _, n in labour(second)] == [("maintain", 30)], "it was corrected")
+    expect(page.locator("#times li")).to_have_count(1)
+    expect(page.locator("#times")).to_contain_text("maintain, 30 min")
+    report = Axe().run(page)
+    assert report.violations_count == 0, report.generate_report()
+
+
 def test_who_comes_too_late_reads_why(house: _House, phone: tuple[BrowserContext, Page]) -> None:
     order = house.order("Oil the hinge")
     context, page = phone
@@ -184,7 +245,17 @@ def test_a_label_shows_its_machine_and_takes_a_report(house: _House, phone: tupl
 
 def test_it_speaks_chinese_with_and_without_a_network(house: _House, chromium: Browser) -> None:
     order = house.order("更换密封", checklist=True)
-    names = ("tom", "Pump one", "Chilled-water pump", "Basement, plant room", "Guard is on", "Pressure", "bar")
+    names = (
+        "tom",
+        "Pump one",
+        "Chilled-water pump",
+        "Basement, plant room",
+        "Guard is on",
+        "Pressure",
+        "bar",
+        "Grease it",
+        "Clean it",
+    )
     context = chromium.new_context(viewport=PHONE, color_scheme="dark", timezone_id="America/New_York")
     page = context.new_page()
     with reads_chinese(house.building, "tom"):
@@ -207,6 +278,9 @@ def test_it_speaks_chinese_with_and_without_a_network(house: _House, chromium: B
         assert english(page, *names) == []
         page.click("#ask-send")
         expect(page.locator("#task-state")).to_have_text("进行中，待发送")
+        page.click("#time-start")
+        expect(page.locator("#timer-task")).to_have_text(f"#{order}：维修")
+        assert english(page, *names) == []
         for step in ("Guard is on", "Pressure"):
             page.get_by_role("button", name=f"{step}：填写").click()
             assert english(page, *names) == []
@@ -215,7 +289,7 @@ def test_it_speaks_chinese_with_and_without_a_network(house: _House, chromium: B
         assert english(page, *names) == []
         page.select_option("#ask-reason", "parts")
         page.click("#ask-send")
-        expect(page.locator("#waiting")).to_have_text("2 项待发送")
+        expect(page.locator("#waiting")).to_have_text("4 项待发送")  # the timer stops before it waits
         fits(page)
         page.click("#back")
         assert english(page, *names) == []

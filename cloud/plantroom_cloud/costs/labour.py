@@ -1,6 +1,6 @@
 """Time of people on work orders: by a timer, or written down afterwards."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -25,9 +25,12 @@ class LabourBook:
     def __init__(self, work_orders: WorkOrderService) -> None:
         self._work_orders = work_orders
 
-    def start(self, session: Session, order: WorkOrder, person: str, activity: Activity, at: datetime) -> Labour:
-        """The timer runs from now; one that runs elsewhere ends, for nobody does two things at once. Raises
-        ConflictError."""
+    def start(
+        self, session: Session, order: WorkOrder, person: str, activity: Activity, at: datetime,
+        noted_at: datetime | None = None,
+    ) -> Labour:  # fmt: skip
+        """The timer runs from then; one that runs elsewhere ends, for nobody does two things at once. A start that
+        comes late, from a phone that had no network, runs until what the person began next. Raises ConflictError."""
         if order.state in (*FINISHED, WorkOrderState.REQUESTED, WorkOrderState.DONE):
             raise ConflictError(
                 said(
@@ -38,7 +41,7 @@ class LabourBook:
             )
         user = self._lock(session, person)
         before = repository.running(session, person)
-        if before is not None:
+        if before is not None and before.started_at <= at:
             if (before.work_order_id, before.activity) == (order.id, activity):
                 return before
             self._end(session, before, at)
@@ -46,27 +49,32 @@ class LabourBook:
         if clash is not None:
             raise ConflictError(_clash(clash))
         assert order.id is not None
+        following = repository.first_after(session, person, at)
         record = Labour(
             work_order_id=order.id,
             person=person,
             activity=activity,
             started_at=at,
+            ended_at=following.started_at if following is not None else None,
             rate=self.rate_of(session, user),
             recorded_by=person,
         )
         session.add(record)
         session.flush()
-        self._work_orders.note(session, order.id, f"timer: {activity.value}", person, at)
+        self._work_orders.note(session, order.id, f"timer: {activity.value}", person, noted_at or at)
         return record
 
-    def stop(self, session: Session, person: str, at: datetime, order_id: int | None = None) -> Labour:
-        """The timer that runs ends now; raises ConflictError when none does (on this work order)."""
+    def stop(
+        self, session: Session, person: str, at: datetime, order_id: int | None = None,
+        noted_at: datetime | None = None,
+    ) -> Labour:  # fmt: skip
+        """The timer that runs ends then; raises ConflictError when none did (on this work order)."""
         self._lock(session, person)
         record = repository.running(session, person)
-        if record is None or order_id not in (None, record.work_order_id):
+        if record is None or order_id not in (None, record.work_order_id) or record.started_at > at:
             raise ConflictError("no timer of yours runs here")
         self._end(session, record, at)
-        self._work_orders.note(session, record.work_order_id, "timer stopped", person, at)
+        self._work_orders.note(session, record.work_order_id, "timer stopped", person, noted_at or at)
         return record
 
     def record(
@@ -136,6 +144,28 @@ class LabourBook:
             session, order_id, said("labour of %(person)s struck out", person=record.person), actor, at
         )
         return record
+
+    def correct(
+        self, session: Session, order: WorkOrder, record_id: int, person: str, activity: Activity, minutes: int,
+        note: str, at: datetime,
+    ) -> Labour:  # fmt: skip
+        """One's own time was longer, shorter or something else: the old record is struck out and stays readable; with
+        no minutes nothing takes its place. Raises NotFoundError, InvalidError, ConflictError."""
+        assert order.id is not None
+        old = self.strike(session, order.id, record_id, person, at)
+        if old.person != person:
+            raise ConflictError(f"this is the time of {old.person}; a dispatcher corrects it")
+        if minutes == 0:
+            return old
+        end = old.started_at + timedelta(minutes=minutes)
+        return self.record(session, order, person, activity, old.started_at, end, note, person, at)
+
+    def own(self, session: Session, person: str, order_ids: Collection[int]) -> dict[int, list[Labour]]:
+        """A person's time that counts, by work order, oldest first."""
+        found: dict[int, list[Labour]] = {}
+        for record in repository.labour_of(session, person, order_ids):
+            found.setdefault(record.work_order_id, []).append(record)
+        return found
 
     def of_order(self, session: Session, order_id: int) -> list[Labour]:
         """Oldest first."""

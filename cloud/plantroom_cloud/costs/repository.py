@@ -1,6 +1,6 @@
 """Queries over labour, parts, extra costs and downtime."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import or_
@@ -37,6 +37,20 @@ def overlapping(session: Session, person: str, start: datetime, end: datetime) -
         or_(col(Labour.ended_at).is_(None), col(Labour.ended_at) > start),
     )
     return session.exec(query).first()
+
+
+def first_after(session: Session, person: str, at: datetime) -> Labour | None:
+    """The person's next time that counts."""
+    query = select(Labour).where(Labour.person == person, col(Labour.struck_at).is_(None), col(Labour.started_at) > at)
+    return session.exec(query.order_by(col(Labour.started_at), col(Labour.id))).first()
+
+
+def labour_of(session: Session, person: str, order_ids: Collection[int]) -> list[Labour]:
+    """A person's time that counts on these work orders, oldest first."""
+    query = select(Labour).where(
+        Labour.person == person, col(Labour.struck_at).is_(None), col(Labour.work_order_id).in_(order_ids)
+    )
+    return list(session.exec(query.order_by(col(Labour.started_at), col(Labour.id))))
 
 
 def labour(session: Session, order_id: int) -> list[Labour]:

@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
 from plantroom_cloud.checklists.api import ChecklistOut, checklist_out
+from plantroom_cloud.costs.models import Activity
 from plantroom_cloud.dependencies import At, ReadSession, ServicesDep, Technician, WriteSession, may_see
 from plantroom_cloud.devices.tile import key_values
 from plantroom_cloud.errors import NotFoundError
@@ -24,6 +25,25 @@ router = APIRouter(prefix="/api/v1/my", tags=["my tasks"])
 
 Ref = Annotated[str, Field(min_length=8, max_length=64, pattern=r"^[A-Za-z0-9-]+$")]
 OrderId = Annotated[int, Field(ge=1, le=2**31 - 1)]
+
+
+class Time(BaseModel):
+    """One's own time on a task; while the timer runs, without an end."""
+
+    model_config = ConfigDict(from_attributes=True)
+    id: int
+    activity: Activity
+    started_at: datetime
+    ended_at: datetime | None
+
+
+class Timer(BaseModel):
+    """The timer that runs, on whatever work order."""
+
+    model_config = ConfigDict(from_attributes=True)
+    work_order_id: int
+    activity: Activity
+    started_at: datetime
 
 
 class Task(BaseModel):
@@ -48,6 +68,7 @@ class Task(BaseModel):
     reopened: int
     checklist: bool  #: it has steps to answer: /api/v1/work-orders/{id}/checklists
     possible: list[str]
+    labour: list[Time]  #: of the person who asks
 
 
 #: What the program may have written, so that it is said in the language of the person.
@@ -61,6 +82,7 @@ class Desk(BaseModel):
     csrf_token: str
     now: datetime
     hold_reasons: list[str]
+    timer: Timer | None
     mine: list[Task]
     pool: list[Task]
 
@@ -72,15 +94,24 @@ class MyChecklists(BaseModel):
 
 
 class StepReport(BaseModel):
-    """What was done; `ref` is made by the phone, `at` is its clock, `photos` are ids of /api/v1/photos."""
+    """What was done; `ref` is made by the phone, `at` is its clock, `photos` are ids of /api/v1/photos. Time on a task:
+    a timer that starts or stops (`started_at`, should its start not have been taken), `minutes` that end at `at`, other
+    `minutes` for one's own record `labour_id` (0 strikes it out)."""
 
     ref: Ref
     order_id: OrderId
-    step: Literal["claim", "accept", "decline", "take-over", "start", "hold", "resume", "complete", "note"]
+    step: Literal[
+        "claim", "accept", "decline", "take-over", "start", "hold", "resume", "complete", "note",
+        "timer-start", "timer-stop", "time", "time-correct",
+    ]  # fmt: skip
     note: str = Field(default="", max_length=5000)
     reason: str = Field(default="", max_length=500)
     out_of_service: bool = False
     photos: list[str] = Field(default=[], max_length=6)
+    activity: Activity = Activity.REPAIR
+    started_at: AwareDatetime | None = None
+    minutes: int = Field(default=0, ge=0, le=1440)
+    labour_id: int = Field(default=0, ge=0, le=2**31 - 1)
     at: AwareDatetime
 
 
@@ -129,12 +160,14 @@ def desk(request: Request, user: Technician, session: ReadSession, services: Ser
     """My tasks and the pool."""
     mine = services.tasks.mine(session, user.name, user.sites)
     pool = services.tasks.pool(session, user.sites, user.team_id)
+    timer = services.costs.labour.running(session, user.name)
     with written_for_phone(request, user):
         return Desk(
             user=user.name,
             csrf_token=getattr(request.state, "csrf_token", ""),
             now=at,
             hold_reasons=list(HOLD_REASONS),
+            timer=Timer.model_validate(timer) if timer is not None else None,
             mine=_tasks(session, services, user, mine),
             pool=_tasks(session, services, user, pool),
         )
@@ -209,6 +242,7 @@ def _tasks(session: Session, services: Services, user: User, orders: list[WorkOr
     }
     assets = services.assets.of_ids(session, {o.asset_id for o in orders if o.asset_id is not None})
     asking = services.checklists.with_steps(session, [o.id for o in orders if o.id is not None])
+    labour = services.costs.labour.own(session, user.name, [o.id for o in orders if o.id is not None])
     found = []
     for order in orders:
         device = devices.get(order.device_id or "")
@@ -226,6 +260,7 @@ def _tasks(session: Session, services: Services, user: User, orders: list[WorkOr
                 where=" · ".join(dict.fromkeys(filter(None, where))),
                 checklist=order.id in asking,
                 possible=possible(order, user.name),
+                labour=[Time.model_validate(record) for record in labour.get(order.id or 0, ())],
             )
         )
     return found

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from plantroom_cloud.assets.models import Asset
+from plantroom_cloud.costs.labour import LabourBook
+from plantroom_cloud.costs.models import Activity
 from plantroom_cloud.errors import CloudError, ConflictError, InvalidError
 from plantroom_cloud.files.content import plain_name
 from plantroom_cloud.photos.service import PhotoService
@@ -17,6 +19,8 @@ from plantroom_cloud.workorders.service import OrderQuery, WorkOrderService
 from plantroom_shared.said import said
 
 MOST_TASKS = 100
+#: What a phone says of time on a task.
+TIME_STEPS = ("timer-start", "timer-stop", "time", "time-correct")
 
 #: What a phone offers for one's own task, in this order.
 _OWN = ("accept", "start", "resume", "complete", "hold", "decline")
@@ -40,14 +44,19 @@ class Reported:
     reason: str = ""
     out_of_service: bool = False
     photos: Sequence[str] = ()
+    activity: Activity = Activity.REPAIR  #: of time on the task
+    started_at: datetime | None = None  #: by the phone's clock, of a timer that stops
+    minutes: int = 0  #: of time that is written down or corrected
+    labour_id: int = 0  #: the record that is corrected
 
 
 class TaskService:
     """Works in the session it is given."""
 
-    def __init__(self, work_orders: WorkOrderService, photos: PhotoService) -> None:
+    def __init__(self, work_orders: WorkOrderService, photos: PhotoService, labour: LabourBook) -> None:
         self._orders = work_orders
         self._photos = photos
+        self._labour = labour
 
     def mine(self, session: Session, user: str, sites: Sequence[str]) -> list[WorkOrder]:
         """What is this person's to do, and what somebody asks this person to take over: the next due first."""
@@ -76,7 +85,10 @@ class TaskService:
         applied, text = True, ""
         try:
             with session.begin_nested():
-                self._do(session, user, report, moment)
+                if report.step in TIME_STEPS:
+                    self._time(session, order, user, report, max(order.opened_at, min(claimed_at, at)), moment, at)
+                else:
+                    self._do(session, user, report, moment)
         except (ConflictError, InvalidError) as error:
             applied, text = False, str(error)
             words = report.note or report.reason
@@ -179,6 +191,29 @@ class TaskService:
         if report.step not in ("claim", "take-over", "note"):
             self._check_own(session, number, user)
         steps[report.step]()
+
+    def _time(
+        self, session: Session, order: WorkOrder, user: str, report: Reported, worked: datetime, noted: datetime,
+        at: datetime,
+    ) -> None:  # fmt: skip
+        """Time on a task counts when it was worked, whatever became of the task before the phone could tell."""
+        labour = self._labour
+        match report.step:
+            case "timer-start":
+                labour.start(session, order, user, report.activity, worked, noted)
+            case "timer-stop":
+                try:
+                    labour.stop(session, user, worked, order.id, noted)
+                except ConflictError:  # its start was not taken, or something else began meanwhile
+                    if report.started_at is None:
+                        raise
+                    began = max(order.opened_at, report.started_at)
+                    labour.record(session, order, user, report.activity, began, worked, report.note, user, at)
+            case "time":
+                began = worked - timedelta(minutes=report.minutes)
+                labour.record(session, order, user, report.activity, began, worked, report.note, user, at)
+            case _:
+                labour.correct(session, order, report.labour_id, user, report.activity, report.minutes, report.note, at)
 
     def _check_own(self, session: Session, order_id: int, user: str) -> None:
         order = self._orders.get(session, order_id)

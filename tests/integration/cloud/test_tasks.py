@@ -9,13 +9,15 @@ import pytest
 from PIL import Image
 
 from plantroom_cloud.assets.models import Asset, AssetKind
+from plantroom_cloud.costs.labour import LabourBook
+from plantroom_cloud.costs.models import Activity
 from plantroom_cloud.database import Database
 from plantroom_cloud.files.service import FileService
 from plantroom_cloud.photos.service import PhotoService
 from plantroom_cloud.sites.models import Site
 from plantroom_cloud.tasks.models import TaskStep
 from plantroom_cloud.tasks.service import Reported, TaskService, possible
-from plantroom_cloud.users.models import Team
+from plantroom_cloud.users.models import Role, Team, User
 from plantroom_cloud.workorders.models import WorkOrderState
 from plantroom_cloud.workorders.service import WorkOrderService
 
@@ -28,10 +30,15 @@ class _House:
         self.database = database
         self.orders = WorkOrderService()
         self.photos = PhotoService(FileService())
-        self.tasks = TaskService(self.orders, self.photos)
+        self.labour = LabourBook(self.orders)
+        self.orders.listen(self.labour.follow)
+        self.tasks = TaskService(self.orders, self.photos, self.labour)
         with database.write() as session:
             session.add(Site(id="main", name="Main"))
             session.add(Team(id="hvac", name="HVAC"))
+            session.flush()
+            for name in ("anna", "tom"):
+                session.add(User(name=name, password_hash="", role=Role.TECHNICIAN, created_at=NOW))
 
     def open(self, title: str = "Pump hot", priority: str = "high", team: str | None = None) -> int:
         with self.database.write() as session:
@@ -56,6 +63,21 @@ class _House:
         with self.database.write() as session:
             found = self.tasks.take(session, user, report, claimed or at, at)
             return found.applied, found.state, found.text
+
+    def time(
+        self, ref: str, order: int, step: str, claimed: datetime, at: datetime, user: str = "anna",
+        *, started: datetime | None = None, minutes: int = 0, labour: int = 0, activity: Activity = Activity.REPAIR,
+    ) -> tuple[bool, str]:  # fmt: skip
+        report = Reported(ref, order, step, started_at=started, minutes=minutes, labour_id=labour, activity=activity)
+        with self.database.write() as session:
+            found = self.tasks.take(session, user, report, claimed, at)
+            return found.applied, found.text
+
+    def times(self, *orders: int) -> list[tuple[int, datetime, datetime | None]]:
+        """What counts of anna's."""
+        with self.database.read() as session:
+            found = self.labour.own(session, "anna", orders)
+            return [(number, one.started_at, one.ended_at) for number in orders for one in found.get(number, [])]
 
     def story(self, order: int) -> list[tuple[str, str, str]]:
         with self.database.read() as session:
@@ -189,3 +211,80 @@ def test_the_same_report_twice_at_once_opens_one_work_order(house: _House) -> No
     with house.database.read() as session:
         assert [order.id for order in house.orders.search(session)] == [first]
         assert len(house.orders.files(session, first)) == 1
+
+
+def test_a_timer_that_a_phone_kept_is_the_labour_of_its_order_once(house: _House) -> None:
+    first, second = house.open(), house.open()
+    late = NOW + 5 * HOUR
+    with house.database.write() as session:
+        house.orders.note(session, first, "the spare part is here", "dan", NOW + 4 * HOUR)  # it shifts nobody's time
+    for _ in range(2):
+        assert house.time("aaaaaaaa-1", first, "timer-start", NOW + HOUR, late) == (True, "")
+        assert house.time("aaaaaaaa-2", second, "timer-start", NOW + 2 * HOUR, late) == (True, "")  # ends the first
+        stop = house.time("aaaaaaaa-3", second, "timer-stop", NOW + 3 * HOUR, late, started=NOW + 2 * HOUR)
+        assert stop == (True, "")
+    assert house.times(first, second) == [
+        (first, NOW + HOUR, NOW + 2 * HOUR),
+        (second, NOW + 2 * HOUR, NOW + 3 * HOUR),
+    ]
+
+
+def test_a_timer_ends_with_the_work_and_never_before_the_order_was_there(house: _House) -> None:
+    order = house.open()
+    house.send("anna", "aaaaaaaa-0", order, "claim")
+    house.time("aaaaaaaa-1", order, "timer-start", NOW - 9 * HOUR, NOW + HOUR)  # the phone's clock was wrong
+    house.send("anna", "aaaaaaaa-2", order, "complete", NOW + HOUR)
+    assert house.times(order) == [(order, NOW, NOW + HOUR)]
+
+
+def test_a_late_start_ends_where_the_next_time_began(house: _House) -> None:
+    first, second = house.open(), house.open()
+    with house.database.write() as session:  # at a desk, while the phone had no network
+        order = house.orders.get(session, second)
+        house.labour.start(session, order, "anna", Activity.REPAIR, NOW + 2 * HOUR)
+    late = NOW + 4 * HOUR
+    assert house.time("aaaaaaaa-1", first, "timer-start", NOW + HOUR, late) == (True, "")
+    assert house.times(first, second) == [(first, NOW + HOUR, NOW + 2 * HOUR), (second, NOW + 2 * HOUR, None)]
+    applied, text = house.time("aaaaaaaa-2", first, "timer-stop", NOW + 3 * HOUR, late, started=NOW + HOUR)
+    assert not applied
+    assert "a person does one thing at a time" in text
+    assert len(house.times(first, second)) == 2
+
+
+def test_time_on_a_task_that_was_cancelled_meanwhile_is_not_lost(house: _House) -> None:
+    order = house.open()
+    with house.database.write() as session:
+        house.orders.cancel(session, order, "not needed", "dan", NOW + HOUR)
+    assert house.time("aaaaaaaa-1", order, "timer-start", NOW + HOUR / 2, NOW + 3 * HOUR)[0] is False
+    stop = house.time("aaaaaaaa-2", order, "timer-stop", NOW + HOUR, NOW + 3 * HOUR, started=NOW + HOUR / 2)
+    assert stop == (True, "")
+    assert house.times(order) == [(order, NOW + HOUR / 2, NOW + HOUR)]
+
+
+def test_ones_own_time_is_written_down_and_corrected(house: _House) -> None:
+    order = house.open()
+    assert house.time("aaaaaaaa-1", order, "time", NOW + HOUR, NOW + HOUR, minutes=30) == (True, "")
+    with house.database.read() as session:
+        [record] = house.labour.own(session, "anna", [order])[order]
+        assert record.id is not None
+        number = record.id
+    applied, text = house.time("tttttttt-1", order, "time-correct", NOW + HOUR, NOW + HOUR, "tom", labour=number)
+    assert (applied, text) == (False, "this is the time of anna; a dispatcher corrects it")
+    for _ in range(2):
+        corrected = house.time(
+            "aaaaaaaa-2", order, "time-correct", NOW + 2 * HOUR, NOW + 2 * HOUR, minutes=45, labour=number,
+            activity=Activity.TRAVEL,
+        )  # fmt: skip
+        assert corrected == (True, "")
+    assert house.times(order) == [(order, NOW + HOUR / 2, NOW + HOUR / 2 + HOUR * 3 / 4)]
+    with house.database.read() as session:
+        old, new = house.labour.of_order(session, order)
+        assert (old.struck_by, new.activity, new.recorded_by) == ("anna", Activity.TRAVEL, "anna")
+        number = new.id or 0
+    longer = house.time(
+        "aaaaaaaa-3", order, "time-correct", NOW + 2 * HOUR, NOW + 2 * HOUR, minutes=1440, labour=number
+    )
+    assert longer == (False, "to: lies in the future; write down what was done")
+    assert len(house.times(order)) == 1  # the one that was to be corrected counts as before
+    assert house.time("aaaaaaaa-4", order, "time-correct", NOW + 2 * HOUR, NOW + 2 * HOUR, labour=number)[0]
+    assert house.times(order) == []

@@ -11,6 +11,7 @@ const STEPS = {
   hold: {text: tr("It has to wait"), ask: tr("Why does it have to wait?"), reasons: true},
   decline: {text: tr("Give it back"), ask: tr("Why do you give it back?"), needed: true},
   answer: {text: tr("Answer")}, report: {text: tr("Report")},
+  "timer-start": {text: tr("Start the time")}, "timer-stop": {text: tr("Stop the time")}, time: {text: tr("Write time down")}, "time-correct": {text: tr("Correct the time")},
 };
 // What the phone believes until the control plane has answered.
 const AFTER = {
@@ -78,6 +79,7 @@ function show() {
     at(`tab-${name}`).setAttribute("aria-selected", state.tab === name);
   }
   if (task) showTask(task); else if (state.scanning) showFound(); else showCards(state.tab === "mine" ? mine : pool);
+  showTimer(all);
   showWaiting(state.queue, state.desk?.user);
   showRefused();
 }
@@ -126,6 +128,7 @@ function showTask(task) {
     link.href = "/patrols/walk";
     at("task-steps").prepend(link);
   }
+  showTime(task);
   showChecklist(task);
 }
 
@@ -232,6 +235,7 @@ async function act(task, step) {
     if (!said) return;
     report.out_of_service = said.away;
   }
+  if (["complete", "hold", "decline"].includes(step)) await stopTimer(task.id);
   await tell(step, report, image);
   say(tr("%(step)s: noted", {step: text}), true);
   if (["complete", "decline"].includes(step)) choose(null);

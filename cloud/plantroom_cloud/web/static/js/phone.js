@@ -43,7 +43,7 @@ function showWaiting(queue, user) { // what is still on this phone, of everybody
 
 function dismissable(text, drop) { // a line that stays until the person has read it
   const line = make("li", "list-group-item d-flex gap-2 align-items-center", text);
-  const button = make("button", "btn btn-sm ms-auto", tr("OK"));
+  const button = make("button", "btn btn-sm ms-auto flex-shrink-0", tr("OK"));
   button.onclick = drop;
   line.append(button);
   return line;
