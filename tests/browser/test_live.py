@@ -175,6 +175,43 @@ def test_a_rule_is_made_switched_and_deleted(building: Building, visitor: Visito
     visitor.check()
 
 
+def test_levels_of_a_metric_are_set_together(building: Building, visitor: Visitor) -> None:
+    furnish(building)
+    page = visitor.page
+    visitor.log_in()
+    visitor.open("/rules")
+    page.click("#new-levels")
+    page.wait_for_load_state("networkidle")
+    page.fill("#name", "Bearing")
+    with page.expect_response("**/rules/metrics?**"):
+        page.select_option("#target", "profile:lab/pump")
+    page.wait_for_load_state("networkidle")
+    page.select_option("#metric", "bearing_temperature")
+    page.fill("#HH_limit", "60")
+    page.fill("#H_limit", "70")
+    page.click("#save")
+    expect(page.locator("#HH_limit-problem")).to_contain_text("must be above that of high")
+    visitor.errors.clear()  # Chromium reports the 422, which is right
+    page.fill("#HH_limit", "75")
+    with page.expect_response("**/alarm-levels/preview"):
+        page.click("#preview-button")
+    expect(page.locator("#preview")).to_contain_text("alarms a day")
+    expect(page.locator("#preview")).to_contain_text("HH:")
+    page.click("#save")
+    page.wait_for_url("**/rules")
+    expect(page.locator("tr", has_text="Bearing HH")).to_contain_text("bearing_temperature > 75")
+    page.get_by_role("link", name="Bearing H", exact=True).click()
+    page.wait_for_url("**/alarm-levels/*")
+    expect(page.locator("#HH_limit")).to_have_value("75")
+    page.fill("#HH_limit", "")
+    page.click("#save")
+    page.wait_for_url("**/rules")
+    expect(page.get_by_text("Bearing HH")).to_have_count(0)
+    page.get_by_role("link", name="Bearing H", exact=True).click()
+    expect(page.get_by_text("high-high limit: 75")).to_be_visible()
+    visitor.check()
+
+
 def test_the_chart_shows_any_range(building: Building, visitor: Visitor) -> None:
     furnish(building)
     page = visitor.page

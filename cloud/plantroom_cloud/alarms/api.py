@@ -8,11 +8,14 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
+from sqlmodel import Session
 
 from plantroom_cloud.alarms.definition import RuleDefinition
-from plantroom_cloud.alarms.models import AlarmRule, AlarmState, Severity
+from plantroom_cloud.alarms.levels import LevelsDefinition, joined
+from plantroom_cloud.alarms.models import AlarmRule, AlarmState, Level, Severity
 from plantroom_cloud.alarms.period import bounded, common
 from plantroom_cloud.alarms.rationalisation import Matrix, lacking
+from plantroom_cloud.alarms.replay import Spell
 from plantroom_cloud.columns import utc_from_ms
 from plantroom_cloud.dependencies import (
     At,
@@ -26,6 +29,7 @@ from plantroom_cloud.dependencies import (
 )
 from plantroom_cloud.errors import NotFoundError
 from plantroom_cloud.listing import Page
+from plantroom_cloud.services import Services
 from plantroom_shared.said import said
 
 router = APIRouter(prefix="/api/v1")
@@ -187,8 +191,28 @@ class RuleOut(RuleDefinition):
     id: int
     lacks: list[str] = Field(default_factory=list)
     key: str | None
+    level: Level | None
+    levels_id: str | None
     created_by: str
     updated_at: datetime
+
+
+class LevelsOut(LevelsDefinition):
+    """A set of levels with the rules that it consists of."""
+
+    id: str
+    rules: dict[Level, RuleOut]
+
+
+class LevelsPreviewOut(BaseModel):
+    """What the levels would have done; `per_day` of what people would have been told of."""
+
+    days: float
+    levels: dict[Level, list[ForeseenOut]]
+    left_out: int
+    per_day: float
+    team_per_day: float
+    budget: Literal["acceptable", "manageable", "too many"]
 
 
 class EventOut(BaseModel):
@@ -333,20 +357,7 @@ def preview_rule(
     found = services.previews.preview(session, body, user.sites, days, at)
     return PreviewOut(
         days=found.days,
-        devices=[
-            ForeseenOut(
-                device_id=item.device_id,
-                spells=[
-                    SpellOut(
-                        raised_at=utc_from_ms(spell.raised),
-                        returned_at=utc_from_ms(spell.returned) if spell.returned is not None else None,
-                        value=spell.value,
-                    )
-                    for spell in item.spells
-                ],
-            )
-            for item in found.devices
-        ],
+        devices=[_foreseen(item.device_id, item.spells) for item in found.devices],
         left_out=found.left_out,
         per_day=found.per_day,
         team_per_day=found.team_per_day,
@@ -442,6 +453,97 @@ def rule_history(rule_id: int, _user: Manager, session: ReadSession, services: S
     """Who changed what, newest first."""
     entries = services.users.audited(session, f"alarm-rule/{rule_id}")
     return Page(items=[AuditOut.model_validate(entry) for entry in entries])
+
+
+@router.get("/alarm-levels", tags=["alarm rules"])
+def list_levels(_user: Viewer, session: ReadSession, services: ServicesDep) -> Page[LevelsOut]:
+    """Limits that are set together, metric by metric."""
+    sets = services.alarms.level_sets(session)
+    return Page(items=[_levels_out(levels_id, rules) for levels_id, rules in sets.items()])
+
+
+@router.post("/alarm-levels", status_code=201, tags=["alarm rules"])
+def create_levels(
+    body: LevelsDefinition, user: Manager, session: WriteSession, services: ServicesDep, at: At
+) -> LevelsOut:
+    """High-high, high, low and low-low of a metric; while the outer one is told, the inner one is suppressed."""
+    levels_id = services.alarms.create_levels(session, body, user.name, at)
+    detail = body.model_dump(mode="json")
+    services.users.audit(session, user.name, "alarm-levels.create", f"alarm-levels/{levels_id}", detail, at)
+    return _one(services, session, levels_id)
+
+
+@router.post("/alarm-levels/preview", tags=["alarm rules"])
+def preview_levels(
+    body: LevelsDefinition,
+    user: Manager,
+    session: ReadSession,
+    services: ServicesDep,
+    at: At,
+    days: Annotated[float, Query(gt=0, le=92)] = 30,
+) -> LevelsPreviewOut:
+    """When each level would have raised in the stored history; nothing is saved."""
+    services.alarms.check_levels(session, body)
+    found = services.previews.preview_levels(session, body, user.sites, days, at)
+    return LevelsPreviewOut(
+        days=found.days,
+        levels={
+            level: [_foreseen(device, spells[level]) for device, spells in found.devices.items()]
+            for level in body.in_order()
+        },
+        left_out=found.left_out,
+        per_day=found.per_day,
+        team_per_day=found.team_per_day,
+        budget=found.budget,
+    )
+
+
+@router.get("/alarm-levels/{levels_id}", tags=["alarm rules"])
+def get_levels(levels_id: str, _user: Viewer, session: ReadSession, services: ServicesDep) -> LevelsOut:
+    """One set."""
+    return _one(services, session, levels_id)
+
+
+@router.put("/alarm-levels/{levels_id}", tags=["alarm rules"])
+def update_levels(
+    levels_id: str, body: LevelsDefinition, user: Manager, session: WriteSession, services: ServicesDep, at: At
+) -> LevelsOut:
+    """All levels as they shall be: one that is not named is taken away, and its active alarms return."""
+    changes = services.alarms.change_levels(session, levels_id, body, user.name, at)
+    services.users.audit(session, user.name, "alarm-levels.update", f"alarm-levels/{levels_id}", changes, at)
+    return _one(services, session, levels_id)
+
+
+@router.delete("/alarm-levels/{levels_id}", status_code=204, tags=["alarm rules"])
+def delete_levels(levels_id: str, user: Manager, session: WriteSession, services: ServicesDep, at: At) -> None:
+    """All levels of it; the alarms they raised stay."""
+    services.alarms.delete_levels(session, levels_id, user.name, at)
+    services.users.audit(session, user.name, "alarm-levels.delete", f"alarm-levels/{levels_id}", {}, at)
+
+
+def _one(services: Services, session: Session, levels_id: str) -> LevelsOut:
+    [rules] = services.alarms.level_sets(session, levels_id).values()
+    return _levels_out(levels_id, rules)
+
+
+def _levels_out(levels_id: str, rules: Sequence[AlarmRule]) -> LevelsOut:
+    return LevelsOut(
+        **joined(rules).model_dump(), id=levels_id, rules={rule.level: _out(rule) for rule in rules if rule.level}
+    )
+
+
+def _foreseen(device_id: str, spells: Sequence[Spell]) -> ForeseenOut:
+    return ForeseenOut(
+        device_id=device_id,
+        spells=[
+            SpellOut(
+                raised_at=utc_from_ms(spell.raised),
+                returned_at=utc_from_ms(spell.returned) if spell.returned is not None else None,
+                value=spell.value,
+            )
+            for spell in spells
+        ],
+    )
 
 
 def _out(rule: AlarmRule) -> RuleOut:

@@ -1,9 +1,10 @@
 """A rule as the form of its page says it: comparisons are lines like "temperature > 80" or "state is fault, bypass"."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from plantroom_cloud.alarms.levels import LETTERS, joined
 from plantroom_cloud.alarms.models import AlarmRule
 from plantroom_cloud.web.forms import Submitted
 from plantroom_shared.said import said
@@ -46,6 +47,36 @@ def values_of(rule: AlarmRule) -> dict[str, Any]:
         target = f"label:{rule.label}"
     impact = rule.impact.value if rule.impact is not None else ""
     return rule.model_dump() | {"target": target, "kind": rule.kind.value, "impact": impact}
+
+
+def level_values(form: Submitted) -> dict[str, Any]:
+    """The form of a metric's levels as their definition has them; a level without a limit is none."""
+    shared = rule_values(form)
+    names = ("name", "metric", "deadband", "proving_s", "team_id", "latching", "realarm_s", "first_out", "target")
+    places = ("device_id", "label", "profile", "site_id")
+    numbers = ("on_delay_s", "off_delay_s", "respond_within_s")
+    levels = {}
+    for level, letters in LETTERS.items():
+        if form.text(f"{letters}_limit"):
+            levels[level.value] = {
+                "limit": form.text(f"{letters}_limit").replace(",", "."),
+                "work_order": form.on(f"{letters}_work_order"),
+                "enabled": form.on(f"{letters}_enabled"),
+                "impact": form.optional(f"{letters}_impact"),
+                **{name: form.text(f"{letters}_{name}") or 0 for name in numbers},
+                **{name: form.text(f"{letters}_{name}") for name in ("cause", "consequence", "response")},
+            }
+    return {
+        **{name: shared[name] for name in (*names, *places)},
+        "guard": shared["more"]["guard"],
+        "schedule": shared["more"]["schedule"],
+        "levels": levels,
+    }
+
+
+def values_of_levels(rules: Sequence[AlarmRule]) -> dict[str, Any]:
+    """A set of levels as its form shows it."""
+    return joined(rules).model_dump(mode="json") | {"target": values_of(rules[0])["target"]}
 
 
 def comparison(part: Mapping[str, Any]) -> str:

@@ -8,12 +8,13 @@ from typing import Any
 from sqlmodel import Session
 
 from plantroom_cloud.alarms import engine, repository
+from plantroom_cloud.alarms.compiled import compiled
 from plantroom_cloud.alarms.judgement import Crossing, Rule, Standing, set_back
+from plantroom_cloud.alarms.levels import outermost_first
 from plantroom_cloud.alarms.models import AlarmRule, RuleState
 from plantroom_cloud.alarms.order import in_order
 from plantroom_cloud.alarms.precedence import Scope, choose, scope
 from plantroom_cloud.alarms.raising import Raising
-from plantroom_cloud.alarms.rules import compiled
 from plantroom_cloud.columns import ms_from_utc, utc_from_ms
 from plantroom_cloud.devices.models import device_key
 from plantroom_shared.batch import Batch, DeviceRows
@@ -86,7 +87,9 @@ class Judging:
             self._devices_of.setdefault(gateway_id, []).append(place.device_id)
             names = [(Scope.DEVICE, place.device_id), *((Scope.LABEL, label) for label in sorted(place.labels))]
             names += [(Scope.PROFILE, place.profile), (Scope.SITE, place.site_id)]
-            mine = choose([rule for name in names for rule in on.get(name, ())], place).judged
+            mine = sorted(
+                choose([rule for name in names for rule in on.get(name, ())], place).judged, key=outermost_first
+            )
             if mine:
                 self._rules[place.device_id] = [
                     ready.get(rule.id) or ready.setdefault(rule.id, compiled(rule))

@@ -35,7 +35,7 @@ class AlarmState(StrEnum):
     RETURNED = "returned"  #: back to normal, never acknowledged (RTN unacknowledged)
     LATCHED = "latched"  #: back to normal and acknowledged, but its rule wants a person to reset it
     SHELVED = "shelved"  #: put aside by a person, for a time
-    SUPPRESSED = "suppressed"  #: by design: another alarm of its first-out group tells enough
+    SUPPRESSED = "suppressed"  #: by design: the outer level, or the first of its group, tells enough
     OUT_OF_SERVICE = "out-of-service"  #: the equipment is being worked on
 
 
@@ -57,6 +57,15 @@ class RuleKind(StrEnum):
     REPEATED = "repeated"  #: a limit or state begins n times within a time
     EVENT = "event"  #: raised by a gateway's own report, e.g. a corrupt outbox
     REPORTED = "reported"  #: raised and returned by a domain: a bag overdue, a patrol point missed
+
+
+class Level(StrEnum):
+    """A limit among those of one metric; the outer one stands for the inner one of its side."""
+
+    HIGH_HIGH = "high-high"
+    HIGH = "high"
+    LOW = "low"
+    LOW_LOW = "low-low"
 
 
 class AlarmRule(SQLModel, table=True):
@@ -99,6 +108,8 @@ class AlarmRule(SQLModel, table=True):
     first_out: str = ""  #: group: on one gateway the first of it silences the others
     work_order: bool = True
     enabled: bool = True
+    level: Level | None = Field(default=None, sa_type=word(Level))
+    levels_id: str | None = Field(default=None, index=True)  #: of the set of levels that it belongs to
     created_by: str = "profile"
     updated_at: datetime = Field(sa_type=UtcDateTime)
     deleted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  #: kept for the alarms it raised

@@ -11,7 +11,15 @@ from sqlmodel import Session
 
 from plantroom_cloud.alarms.chart import chart_around
 from plantroom_cloud.alarms.definition import RuleDefinition
-from plantroom_cloud.alarms.form import DAYS, comparison, rule_values, values_of
+from plantroom_cloud.alarms.form import (
+    DAYS,
+    comparison,
+    level_values,
+    rule_values,
+    values_of,
+    values_of_levels,
+)
+from plantroom_cloud.alarms.levels import LETTERS, LevelsDefinition
 from plantroom_cloud.alarms.models import SET_ASIDE, Alarm, AlarmRule, Impact
 from plantroom_cloud.alarms.period import common, period
 from plantroom_cloud.alarms.rationalisation import lacking
@@ -31,7 +39,7 @@ from plantroom_cloud.dependencies import (
 from plantroom_cloud.errors import InvalidError, InvalidFieldsError, NotFoundError
 from plantroom_cloud.services import Services
 from plantroom_cloud.users.models import User
-from plantroom_cloud.web.forms import Form, read
+from plantroom_cloud.web.forms import Form, read, read_deep
 from plantroom_cloud.web.nav import NavEntry
 from plantroom_cloud.web.render import render
 from plantroom_shared.said import said
@@ -311,7 +319,11 @@ def metrics_of_target(
 ) -> Response:
     """The part of the form that depends on what the rule applies to."""
     return render(
-        request, "rule_metrics.html", metrics=_metrics(session, services, target), values={"metric": metric}, errors={}
+        request,
+        "rule_metrics.html",
+        metrics=metrics_of(session, services, target),
+        values={"metric": metric},
+        errors={},
     )
 
 
@@ -327,6 +339,8 @@ def severity_of_form(
 def rule_page(request: Request, rule_id: int, user: Viewer, session: ReadSession, services: ServicesDep) -> Response:
     """One rule in its form, with who changed what."""
     rule = services.alarms.rule(session, rule_id)
+    if rule.levels_id is not None:
+        return RedirectResponse(f"/alarm-levels/{rule.levels_id}", 303)
     return _rule_form(request, session, services, user, values_of(rule), {}, rule)
 
 
@@ -374,6 +388,87 @@ def delete_rule(rule_id: int, user: Manager, session: WriteSession, services: Se
     return RedirectResponse("/rules", 303)
 
 
+@router.get("/alarm-levels/new")
+def new_levels_page(
+    request: Request, user: Manager, session: ReadSession, services: ServicesDep, device: str = "", profile: str = ""
+) -> Response:
+    """An empty form, perhaps for a device or a profile."""
+    target = f"device:{device}" if device else f"profile:{profile}" if profile else ""
+    return _levels_form(request, session, services, user, {"target": target, "proving_s": 600, "levels": {}}, {})
+
+
+@router.post("/alarm-levels/new")
+def make_levels(
+    request: Request, form: Form, user: Manager, session: WriteSession, services: ServicesDep, at: At
+) -> Response:
+    """Make them, or say what is wrong beside each field."""
+    values = level_values(form)
+    definition, errors = _levels(session, services, values)
+    if definition is None or errors:
+        return _levels_form(request, session, services, user, values, errors)
+    levels_id = services.alarms.create_levels(session, definition, user.name, at)
+    detail = definition.model_dump(mode="json")
+    services.users.audit(session, user.name, "alarm-levels.create", f"alarm-levels/{levels_id}", detail, at)
+    return RedirectResponse("/rules", 303)
+
+
+@router.post("/alarm-levels/preview")
+def preview_of_levels(
+    request: Request, form: Form, user: Manager, session: ReadSession, services: ServicesDep, at: At
+) -> Response:
+    """What the levels in the form would have done; nothing is saved."""
+    values = level_values(form) | {"name": form.text("name") or "new levels"}
+    definition, errors = _levels(session, services, values)
+    found = None
+    if definition is not None and not errors:
+        try:
+            found = services.previews.preview_levels(session, definition, user.sites, 30, at)
+        except InvalidError as error:
+            errors = {"levels": str(error)}
+    return render(
+        request,
+        "levels_preview.html",
+        user=user,
+        found=found,
+        definition=definition,
+        errors=errors,
+        letters=LETTERS,
+        at=at,
+    )
+
+
+@router.get("/alarm-levels/{levels_id}")
+def levels_page(
+    request: Request, levels_id: str, user: Viewer, session: ReadSession, services: ServicesDep
+) -> Response:
+    """One set in its form, with who changed what."""
+    [rules] = services.alarms.level_sets(session, levels_id).values()
+    return _levels_form(request, session, services, user, values_of_levels(rules), {}, levels_id, rules)
+
+
+@router.post("/alarm-levels/{levels_id}")
+def change_levels(
+    request: Request, levels_id: str, form: Form, user: Manager, session: WriteSession, services: ServicesDep, at: At
+) -> Response:
+    """Change them, or say what is wrong beside each field."""
+    [rules] = services.alarms.level_sets(session, levels_id).values()
+    values = level_values(form)
+    definition, errors = _levels(session, services, values)
+    if definition is None or errors:
+        return _levels_form(request, session, services, user, values, errors, levels_id, rules)
+    changes = services.alarms.change_levels(session, levels_id, definition, user.name, at)
+    services.users.audit(session, user.name, "alarm-levels.update", f"alarm-levels/{levels_id}", changes, at)
+    return RedirectResponse("/rules", 303)
+
+
+@router.post("/alarm-levels/{levels_id}/delete")
+def delete_levels(levels_id: str, user: Manager, session: WriteSession, services: ServicesDep, at: At) -> Response:
+    """The alarms they raised stay in the history."""
+    services.alarms.delete_levels(session, levels_id, user.name, at)
+    services.users.audit(session, user.name, "alarm-levels.delete", f"alarm-levels/{levels_id}", {}, at)
+    return RedirectResponse("/rules", 303)
+
+
 def _definition(
     session: Session, services: Services, values: dict[str, Any]
 ) -> tuple[RuleDefinition | None, dict[str, str]]:
@@ -413,7 +508,7 @@ def _rule_form(
         rule=rule,
         values=values,
         errors=errors,
-        metrics=_metrics(session, services, values.get("target", "")),
+        metrics=metrics_of(session, services, values.get("target", "")),
         devices=devices,
         profiles=sorted({device.profile for device in devices if device.profile}),
         teams=services.users.teams(session),
@@ -447,7 +542,8 @@ def _graded(services: Services, impact: Any, respond_within_s: Any) -> dict[str,
     }
 
 
-def _metrics(session: Session, services: Services, target: str) -> list[dict[str, Any]]:
+def metrics_of(session: Session, services: Services, target: str) -> list[dict[str, Any]]:
+    """Of all devices that the form's target names."""
     kind, _, name = target.partition(":")
     if kind == "label":
         return services.alarms.metrics_of_label(session, name)
@@ -466,3 +562,66 @@ def _visible_alarm(session: Session, services: Services, user: User, alarm_id: i
     if not may_see(user, alarm.site_id):
         raise NotFoundError(said("there is no alarm %(alarm_id)s", alarm_id=alarm_id))
     return alarm
+
+
+def _levels(
+    session: Session, services: Services, values: dict[str, Any]
+) -> tuple[LevelsDefinition | None, dict[str, str]]:
+    definition, errors = read_deep(LevelsDefinition, values)
+    if "levels" in errors:
+        errors["levels"] = "say at least one limit"
+    if definition is not None:
+        try:
+            services.alarms.check_levels(session, definition)
+        except InvalidFieldsError as error:
+            errors = error.fields
+    return definition, errors
+
+
+def _levels_form(
+    request: Request,
+    session: Session,
+    services: Services,
+    user: User,
+    values: dict[str, Any],
+    errors: dict[str, str],
+    levels_id: str = "",
+    rules: list[AlarmRule] | None = None,
+) -> Response:
+    shown = {}
+    for name, text in errors.items():  # as the fields of the form are called
+        parts = name.split(".")
+        letters = {level.value: short for level, short in LETTERS.items()}.get(parts[1]) if len(parts) > 2 else None
+        shown[f"{letters}_{parts[2]}" if letters else parts[0]] = text
+    for name in ("device_id", "label", "profile", "site_id"):
+        if name in shown:
+            shown["target"] = shown[name]
+    devices = [device for device in services.devices.list(session, user.sites) if device.kind != "gateway"]
+    judged, replaced = services.alarms.reach(session, rules[0], user.sites) if rules else ([], [])
+    subjects = [f"alarm-levels/{levels_id}", *(f"alarm-rule/{rule.id}" for rule in rules or [])]
+    history = [entry for subject in subjects for entry in services.users.audited(session, subject)]
+    return render(
+        request,
+        "levels.html",
+        status_code=422 if errors else 200,
+        user=user,
+        page="rules",
+        levels_id=levels_id,
+        rules={rule.level.value: rule for rule in rules or [] if rule.level is not None},
+        values=values | {"more": {"guard": values.get("guard"), "schedule": values.get("schedule")}},
+        errors=shown,
+        letters={level.value: short for level, short in LETTERS.items()},
+        metrics=metrics_of(session, services, values.get("target", "")),
+        devices=devices,
+        profiles=sorted({device.profile for device in devices if device.profile}),
+        teams=services.users.teams(session),
+        sites=[site for site in services.sites.list(session) if may_see(user, site.id)],
+        labels=services.alarms.labels(session, user.sites),
+        guard=comparison(values["guard"]) if values.get("guard") else "",
+        days=list(enumerate(DAYS)),
+        respond=RESPOND,
+        lacks={rule.level.value: [NEEDED[name] for name in lacking(rule)] for rule in rules or [] if rule.level},
+        judged=judged,
+        replaced=replaced,
+        history=sorted(history, key=lambda entry: entry.at, reverse=True),
+    )

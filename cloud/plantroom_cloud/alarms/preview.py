@@ -1,15 +1,17 @@
 """Before a rule is saved: what it would have done to the stored history, and to the load of its team."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
 from plantroom_cloud.alarms import repository
+from plantroom_cloud.alarms.compiled import compiled
 from plantroom_cloud.alarms.definition import RuleDefinition
 from plantroom_cloud.alarms.judgement import Rule
-from plantroom_cloud.alarms.models import AlarmRule, Severity
+from plantroom_cloud.alarms.levels import LevelsDefinition, told
+from plantroom_cloud.alarms.models import AlarmRule, Level, Severity
 from plantroom_cloud.alarms.precedence import Scoped, choose
 from plantroom_cloud.alarms.replay import (
     History,
@@ -22,7 +24,6 @@ from plantroom_cloud.alarms.replay import (
     states_of,
     thinned,
 )
-from plantroom_cloud.alarms.rules import compiled
 from plantroom_cloud.columns import ms_from_utc
 from plantroom_cloud.devices.models import device_key
 from plantroom_cloud.errors import InvalidError
@@ -37,6 +38,8 @@ WINDOW_S = 60
 RAW_SPAN = timedelta(hours=6)
 #: A silence is looked for in windows of at most this part of its length.
 FINE = 4
+#: What was read of the store, by device and metric.
+_Series = dict[tuple[str, str], list[Point]]
 #: Metrics of a device, or of its gateway, by which it is seen to live: each comes at least once in its heartbeat.
 MOST_METRICS = 8
 
@@ -63,10 +66,30 @@ class Preview:
     @property
     def budget(self) -> str:
         """Where the team would stand against the standard."""
-        total = self.per_day + self.team_per_day
-        if total <= ACCEPTABLE_A_DAY:
-            return "acceptable"
-        return "manageable" if total <= MANAGEABLE_A_DAY else "too many"
+        return _budget(self.per_day + self.team_per_day)
+
+
+@dataclass(frozen=True, slots=True)
+class LevelsPreview:
+    """The same of all levels of a metric; `per_day` are those that people would be told of: what an outer level tells
+    is not told by the inner one too."""
+
+    days: float
+    devices: Mapping[str, Mapping[Level, Sequence[Spell]]]
+    left_out: int
+    per_day: float
+    team_per_day: float
+
+    @property
+    def budget(self) -> str:
+        """Where the team would stand against the standard."""
+        return _budget(self.per_day + self.team_per_day)
+
+
+def _budget(a_day: float) -> str:
+    if a_day <= ACCEPTABLE_A_DAY:
+        return "acceptable"
+    return "manageable" if a_day <= MANAGEABLE_A_DAY else "too many"
 
 
 class Previewing:
@@ -75,10 +98,35 @@ class Previewing:
     def __init__(self, telemetry: TelemetryService) -> None:
         self._telemetry = telemetry
 
+    def preview_levels(
+        self, session: Session, definition: LevelsDefinition, sites: Sequence[str], days: float, at: datetime
+    ) -> LevelsPreview:
+        """All levels of a metric together; raises InvalidError for a time that cannot be looked at."""
+        read: _Series = {}
+        found = {
+            level: self.preview(session, definition.rule(level), sites, days, at, read)
+            for level in definition.in_order()
+        }
+        some = next(iter(found.values()))
+        spells: dict[str, dict[Level, Sequence[Spell]]] = {}
+        for level, preview in found.items():
+            for item in preview.devices:
+                spells.setdefault(item.device_id, {})[level] = item.spells
+        count = sum(told(mine) for mine in spells.values())
+        scale = (len(spells) + some.left_out) / len(spells) if spells else 0
+        return LevelsPreview(days, spells, some.left_out, count * scale / days, some.team_per_day)
+
     def preview(
-        self, session: Session, definition: RuleDefinition, sites: Sequence[str], days: float, at: datetime
+        self,
+        session: Session,
+        definition: RuleDefinition,
+        sites: Sequence[str],
+        days: float,
+        at: datetime,
+        read: _Series | None = None,
     ) -> Preview:
-        """Raises InvalidError for a time that cannot be looked at."""
+        """`read`: what was read of the store already, and is kept there. Raises InvalidError for a time that cannot be
+        looked at."""
         if not 0 < days <= 92:
             raise InvalidError("days: 1 to 92")
         severity = definition.severity or Severity.LOW  # nothing here depends on it
@@ -92,7 +140,7 @@ class Previewing:
             if place.device_id in usable
             and any(one is definition for one in choose([definition, *others], place).judged)
         ]
-        look = _Look(self._telemetry, rule, days, at)
+        look = _Look(self._telemetry, rule, days, at, {} if read is None else read)
         foreseen = [look.on(session, device, gateway) for device, gateway in devices[:MOST_DEVICES]]
         shown = sum(len(item.spells) for item in foreseen)
         scale = len(devices) / len(foreseen) if foreseen else 0
@@ -103,7 +151,8 @@ class Previewing:
 class _Look:
     """At the stored history, as one rule sees it."""
 
-    def __init__(self, telemetry: TelemetryService, rule: Rule, days: float, at: datetime) -> None:
+    def __init__(self, telemetry: TelemetryService, rule: Rule, days: float, at: datetime, read: _Series) -> None:
+        self._read = read
         self._telemetry = telemetry
         self._rule = rule
         self._at = at
@@ -158,6 +207,11 @@ class _Look:
         return as_states(self._points(device_id, metric), named)
 
     def _points(self, device_id: str, metric: str) -> list[Point]:
+        if (device_id, metric) not in self._read:
+            self._read[device_id, metric] = self._stored(device_id, metric)
+        return self._read[device_id, metric]
+
+    def _stored(self, device_id: str, metric: str) -> list[Point]:
         if not self._window_s:
             return self._telemetry.raw(device_id, metric, *self._span)
         return self._telemetry.series(device_id, metric, *self._span, self._window_s, self._at)[1]

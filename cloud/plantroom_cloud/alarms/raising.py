@@ -9,6 +9,7 @@ from sqlmodel import Session
 
 from plantroom_cloud.alarms import repository
 from plantroom_cloud.alarms.judgement import Crossing
+from plantroom_cloud.alarms.levels import INNER, OUTER, same_set
 from plantroom_cloud.alarms.models import Alarm, AlarmRule, AlarmState, AlarmTransition, RuleEvent, Suppression
 from plantroom_cloud.alarms.rationalisation import lacking
 from plantroom_cloud.alarms.transitions import INTO, AlarmEvent, next_state
@@ -90,8 +91,10 @@ class Raising:
         assert alarm.id is not None
         self._tell(session, alarm, AlarmState.NORMAL, alarm.state, "system", "", alarm.raised_at)
         record_change(session, "alarm", str(alarm.id), at)
-        suppression = repository.suppression_of(session, alarm.rule_id, alarm.source) or self._first_out(
-            session, alarm, rule, at
+        suppression = (
+            repository.suppression_of(session, alarm.rule_id, alarm.source)
+            or self.by_outer_level(session, alarm, at)
+            or self._first_out(session, alarm, rule, at)
         )
         if suppression is not None:
             self.move(session, alarm, INTO[suppression.kind], suppression.by, suppression.reason, at)
@@ -128,6 +131,26 @@ class Raising:
         if rule is not None and rule.work_order:
             self._work_orders.open_for_alarm(session, alarm, rule.proving_s, at)
         self._announce(session, alarm, what, at)
+        if rule is not None and rule.level in INNER:
+            for milder, its_rule in repository.told_of_level(session, alarm.source, INNER[rule.level]):
+                if same_set(rule, its_rule):
+                    self._silence(session, milder, alarm, at)
+
+    def by_outer_level(self, session: Session, alarm: Alarm, at: datetime) -> Suppression | None:
+        """Suppressed, when the outer level of its set is told already: that one says the same, and worse."""
+        rule = session.get(AlarmRule, alarm.rule_id)
+        if rule is None or rule.level not in OUTER:
+            return None
+        outer = repository.told_of_level(session, alarm.source, OUTER[rule.level])
+        first = next((found for found, its_rule in outer if same_set(rule, its_rule)), None)
+        return self._by_design(session, alarm, first, _worse(first), at) if first is not None else None
+
+    def _silence(self, session: Session, milder: Alarm, outer: Alarm, at: datetime) -> None:
+        """Somebody may move it at the same moment."""
+        held = repository.held(session, milder.id) if milder.id is not None else None
+        if held is not None and held.active and held.state in (AlarmState.UNACKNOWLEDGED, AlarmState.ACKNOWLEDGED):
+            suppression = self._by_design(session, held, outer, _worse(outer), at)
+            self.move(session, held, AlarmEvent.SUPPRESS, "system", suppression.reason, at)
 
     def realarm(self, session: Session, alarm: Alarm, at: datetime) -> None:
         """Acknowledged, and nothing came of it in the rule's time."""
@@ -142,17 +165,22 @@ class Raising:
         first = repository.first_of_group(session, rule.first_out, alarm.gateway_id, rule.id)
         if first is None:
             return None
+        reason = said(
+            "first of its group %(first_out)r was alarm %(first_id)s, %(first)s",
+            first_out=rule.first_out,
+            first_id=first.id,
+            first=first.name,
+        )
+        return self._by_design(session, alarm, first, reason, at)
+
+    def _by_design(self, session: Session, alarm: Alarm, first: Alarm, reason: str, at: datetime) -> Suppression:
+        """Until `first` is over."""
         suppression = Suppression(
             kind=AlarmState.SUPPRESSED,
             source=alarm.source,
-            rule_id=rule.id,
+            rule_id=alarm.rule_id,
             since=at,
-            reason=said(
-                "first of its group %(first_out)r was alarm %(first_id)s, %(first)s",
-                first_out=rule.first_out,
-                first_id=first.id,
-                first=first.name,
-            ),
+            reason=reason,
             by="system",
             first_alarm_id=first.id,
         )
@@ -207,3 +235,7 @@ class Raising:
         session.add(
             AlarmTransition(alarm_id=alarm.id, at=at, from_state=before, to_state=after, actor=actor, note=note)
         )
+
+
+def _worse(outer: Alarm) -> str:
+    return said("alarm %(outer_id)s, %(outer)s, tells of it and of worse", outer_id=outer.id, outer=outer.name)

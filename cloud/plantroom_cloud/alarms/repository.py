@@ -15,6 +15,7 @@ from plantroom_cloud.alarms.models import (
     AlarmRule,
     AlarmState,
     AlarmTransition,
+    Level,
     RuleEvent,
     RuleKind,
     RuleState,
@@ -185,6 +186,29 @@ def enabled_rules(session: Session) -> list[AlarmRule]:
 def is_judged(session: Session, rule_id: int) -> bool:
     """Whether it is neither disabled nor deleted."""
     return session.exec(_judged().where(AlarmRule.id == rule_id)).first() is not None
+
+
+def rules_of_levels(session: Session, levels_id: str | None = None) -> list[AlarmRule]:
+    """Those of one set of levels, or of all sets together."""
+    query = select(AlarmRule).where(col(AlarmRule.levels_id).is_not(None), col(AlarmRule.deleted_at).is_(None))
+    if levels_id is not None:
+        query = query.where(AlarmRule.levels_id == levels_id)
+    return list(session.exec(query.order_by(col(AlarmRule.id))))
+
+
+def told_of_level(session: Session, source: str, level: Level) -> list[tuple[Alarm, AlarmRule]]:
+    """The active alarms of a level on a source that people were told of."""
+    query = (
+        select(Alarm, AlarmRule)
+        .join(AlarmRule, col(AlarmRule.id) == Alarm.rule_id)
+        .where(
+            Alarm.source == source,
+            col(Alarm.active).is_(True),
+            AlarmRule.level == level,
+            col(Alarm.state).in_((AlarmState.UNACKNOWLEDGED, AlarmState.ACKNOWLEDGED)),
+        )
+    )
+    return list(session.exec(query))
 
 
 def active_of_rule(session: Session, rule_id: int) -> list[Alarm]:

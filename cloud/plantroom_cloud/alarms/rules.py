@@ -1,23 +1,18 @@
 """Alarm rules: those that every installation has, those that profiles suggest, those that people make and change."""
 
-from datetime import datetime, time
+from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 
 from plantroom_cloud.alarms import repository
-from plantroom_cloud.alarms.conditions import Condition, Part, Schedule
 from plantroom_cloud.alarms.definition import (
     OWN_KINDS,
     More,
-    PartDefinition,
     RuleDefinition,
-    ScheduleDefinition,
     mistakes,
 )
-from plantroom_cloud.alarms.judgement import Rule
-from plantroom_cloud.alarms.models import AlarmRule, RuleKind, Severity
+from plantroom_cloud.alarms.models import AlarmRule, Level, RuleKind, Severity
 from plantroom_cloud.alarms.rationalisation import Matrix, usual
 from plantroom_cloud.alarms.reported import ReportedRule
 from plantroom_cloud.errors import ConflictError, InvalidFieldsError
@@ -26,6 +21,11 @@ from plantroom_shared.said import said
 
 #: Fields that say what is watched: an alarm of another condition cannot go on.
 CONDITION = frozenset({"kind", "device_id", "label", "profile", "site_id", "metric", "operator", "states", "more"})
+#: What the levels of one metric have in common.
+SHARED = (
+    *("name", "kind", "device_id", "label", "profile", "site_id", "metric", "operator", "deadband", "more"),
+    *("proving_s", "team_id", "latching", "realarm_s", "first_out"),
+)
 #: How long nothing may come from a gateway before it counts as lost.
 GATEWAY_LOST_S = 30.0
 
@@ -162,22 +162,33 @@ def _ensure_of(
         session.flush()
 
 
-def create(session: Session, definition: RuleDefinition, matrix: Matrix, actor: str, at: datetime) -> AlarmRule:
-    """Raises InvalidFieldsError."""
+def create(
+    session: Session,
+    definition: RuleDefinition,
+    matrix: Matrix,
+    actor: str,
+    at: datetime,
+    *,
+    level: Level | None = None,
+    levels_id: str | None = None,
+) -> AlarmRule:
+    """Perhaps one of a set of levels; raises InvalidFieldsError."""
     if definition.kind not in OWN_KINDS:
         raise InvalidFieldsError({"kind": said("use one of %(own_kinds)s", own_kinds=list(OWN_KINDS))})
     check(session, definition, matrix)
     fields = definition.model_dump() | {"severity": _severity(definition, matrix)}
-    rule = AlarmRule(**fields, created_by=actor, updated_at=at)
+    rule = AlarmRule(**fields, level=level, levels_id=levels_id, created_by=actor, updated_at=at)
     session.add(rule)
     session.flush()
     return rule
 
 
 def change(
-    session: Session, rule: AlarmRule, definition: RuleDefinition, matrix: Matrix, at: datetime
+    session: Session, rule: AlarmRule, definition: RuleDefinition, matrix: Matrix, at: datetime, *, whole: bool = False
 ) -> dict[str, list[Any]]:
-    """What changed, [before, after] by field; raises InvalidFieldsError."""
+    """What changed, [before, after] by field; `whole`: with all levels of its set. Raises InvalidFieldsError."""
+    if rule.levels_id is not None and not whole:
+        _keep_what_levels_share(rule, definition)
     fixed = {name: getattr(rule, name) for name in _fixed(rule)}
     for name, value in fixed.items():
         if getattr(definition, name) != value:
@@ -206,6 +217,21 @@ def change(
         rule.updated_at = at
         session.add(rule)
     return changes
+
+
+def _keep_what_levels_share(rule: AlarmRule, definition: RuleDefinition) -> None:
+    wanted = definition.model_dump()
+    kept = rule.model_dump() | {"more": More.model_validate(rule.more).model_dump()}
+    for name in (*SHARED, "limit"):
+        if wanted[name] != kept[name]:
+            raise InvalidFieldsError(
+                {
+                    name: said(
+                        "the levels of a metric are set together; change it at /alarm-levels/%(levels_id)s",
+                        levels_id=rule.levels_id,
+                    )
+                }
+            )
 
 
 def mark_deleted(session: Session, rule: AlarmRule, at: datetime) -> None:
@@ -258,54 +284,3 @@ def check(session: Session, definition: RuleDefinition, matrix: Matrix) -> None:
         found["team_id"] = said("there is no team %(team_id)r", team_id=definition.team_id)
     if found:
         raise InvalidFieldsError(found)
-
-
-def compiled(rule: AlarmRule) -> Rule:
-    """What the engine needs of it."""
-    assert rule.id is not None
-    condition = _condition(rule)
-    return Rule(
-        id=rule.id,
-        kind=str(rule.kind.value) if condition is None else "condition",
-        metric=rule.metric,
-        operator=rule.operator,
-        limit=rule.limit or 0.0,
-        deadband=rule.deadband,
-        states=frozenset(rule.states),
-        on_delay_ms=round(rule.on_delay_s * 1000),
-        off_delay_ms=round(rule.off_delay_s * 1000),
-        condition=condition,
-    )
-
-
-def _condition(rule: AlarmRule) -> Condition | None:
-    """None where the engine judges the plain value itself, or silence."""
-    more = More.model_validate(rule.more)
-    plain = rule.kind in (RuleKind.LIMIT, RuleKind.STATE) and more.guard is None and more.schedule is None
-    if plain or rule.kind not in OWN_KINDS or rule.kind is RuleKind.NO_DATA:
-        return None
-    parts = tuple(_part(part) for part in more.parts)
-    return Condition(
-        kind=str(rule.kind.value),
-        metric=rule.metric or (parts[0].metric if parts else ""),
-        operator=rule.operator,
-        limit=rule.limit or 0.0,
-        deadband=rule.deadband,
-        states=frozenset(rule.states),
-        other=more.other,
-        window_ms=round(more.window_s * 1000),
-        count=more.count,
-        parts=parts,
-        every=more.every,
-        guard=_part(more.guard) if more.guard is not None else None,
-        schedule=_schedule(more.schedule) if more.schedule is not None else None,
-    )
-
-
-def _part(part: PartDefinition) -> Part:
-    return Part(part.metric, part.operator, part.limit or 0.0, frozenset(part.states))
-
-
-def _schedule(schedule: ScheduleDefinition) -> Schedule:
-    begins, ends = time.fromisoformat(schedule.begins), time.fromisoformat(schedule.ends)
-    return Schedule(frozenset(schedule.days), begins, ends, ZoneInfo(schedule.timezone))

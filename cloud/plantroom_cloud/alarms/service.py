@@ -2,20 +2,23 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
+from secrets import token_hex
 from typing import Any
 
 from sqlmodel import Session
 
-from plantroom_cloud.alarms import repository, rules
+from plantroom_cloud.alarms import levels, repository, rules
 from plantroom_cloud.alarms.definition import OWN_KINDS, RuleDefinition
 from plantroom_cloud.alarms.judgement import Crossing
 from plantroom_cloud.alarms.judging import Judging
 from plantroom_cloud.alarms.kpi import Activation, Figures, figures
+from plantroom_cloud.alarms.levels import LevelsDefinition
 from plantroom_cloud.alarms.models import (
     Alarm,
     AlarmRule,
     AlarmState,
     AlarmTransition,
+    Level,
     RuleEvent,
     Severity,
     Suppression,
@@ -28,7 +31,7 @@ from plantroom_cloud.alarms.reported import ReportedRule
 from plantroom_cloud.alarms.suppressing import Suppressing
 from plantroom_cloud.alarms.transitions import AlarmEvent, next_state
 from plantroom_cloud.columns import ms_from_utc, utc_from_ms
-from plantroom_cloud.errors import NotFoundError
+from plantroom_cloud.errors import InvalidFieldsError, NotFoundError
 from plantroom_cloud.gateways.models import Gateway
 from plantroom_cloud.notifications.service import NotificationService
 from plantroom_cloud.workorders.models import WorkOrder
@@ -389,14 +392,84 @@ class AlarmService:
     ) -> dict[str, list[Any]]:
         """What changed, [before, after] by field; raises NotFoundError, InvalidFieldsError. Alarms of a condition that
         is no longer watched return."""
-        rule = self.rule(session, rule_id)
+        return self._change(session, self.rule(session, rule_id), definition, actor, at)
+
+    def _change(
+        self,
+        session: Session,
+        rule: AlarmRule,
+        definition: RuleDefinition,
+        actor: str,
+        at: datetime,
+        *,
+        whole: bool = False,
+    ) -> dict[str, list[Any]]:
         made_alarms = not lacking(rule)
-        changes = rules.change(session, rule, definition, self.matrix, at)
+        changes = rules.change(session, rule, definition, self.matrix, at, whole=whole)
         if not rule.enabled or rules.CONDITION & set(changes) or made_alarms == bool(lacking(rule)):
             self._end_watch(
                 session, rule, "its rule was changed" if rule.enabled else "its rule was disabled", actor, at
             )
         return changes
+
+    def check_levels(self, session: Session, definition: LevelsDefinition) -> None:
+        """Raises InvalidFieldsError with every mistake; what is of one level alone by "levels.high.limit"."""
+        found = levels.mistakes(definition)
+        for level in definition.in_order():
+            try:
+                rules.check(session, definition.rule(level), self.matrix)
+            except InvalidFieldsError as error:
+                for name, text in error.fields.items():
+                    found[f"levels.{level}.{name}" if name in levels.LevelDefinition.model_fields else name] = text
+        if found:
+            raise InvalidFieldsError(found)
+
+    def level_sets(self, session: Session, levels_id: str | None = None) -> dict[str, list[AlarmRule]]:
+        """All sets of levels, or one, by their ids: the rules of each, the highest first. Raises NotFoundError."""
+        found: dict[str, list[AlarmRule]] = {}
+        order = list(Level)
+        for rule in repository.rules_of_levels(session, levels_id):
+            found.setdefault(rule.levels_id or "", []).append(rule)
+        if levels_id is not None and not found:
+            raise NotFoundError(said("there are no levels %(levels_id)r", levels_id=levels_id))
+        return {
+            key: sorted(mine, key=lambda rule: order.index(rule.level or Level.HIGH)) for key, mine in found.items()
+        }
+
+    def create_levels(self, session: Session, definition: LevelsDefinition, actor: str, at: datetime) -> str:
+        """The id of the set; raises InvalidFieldsError."""
+        self.check_levels(session, definition)
+        levels_id = token_hex(6)
+        for level in definition.in_order():
+            rules.create(session, definition.rule(level), self.matrix, actor, at, level=level, levels_id=levels_id)
+        return levels_id
+
+    def change_levels(
+        self, session: Session, levels_id: str, definition: LevelsDefinition, actor: str, at: datetime
+    ) -> dict[str, list[Any]]:
+        """Levels are added, changed and taken away as it says; what changed, [before, after] by field. Raises
+        NotFoundError, InvalidFieldsError."""
+        [known] = self.level_sets(session, levels_id).values()
+        self.check_levels(session, definition)
+        changes: dict[str, list[Any]] = {}
+        for rule in known:
+            assert rule.level is not None
+            if rule.level in definition.levels:
+                found = self._change(session, rule, definition.rule(rule.level), actor, at, whole=True)
+                for name, pair in found.items():
+                    changes.setdefault(name if name in rules.SHARED else f"{rule.level} {name}", pair)
+            else:
+                self.delete_rule(session, rule.id or 0, actor, at)
+                changes[f"{rule.level} limit"] = [rule.limit, None]
+        for level in set(definition.levels) - {rule.level for rule in known}:
+            rules.create(session, definition.rule(level), self.matrix, actor, at, level=level, levels_id=levels_id)
+            changes[f"{level} limit"] = [None, definition.levels[level].limit]
+        return changes
+
+    def delete_levels(self, session: Session, levels_id: str, actor: str, at: datetime) -> list[AlarmRule]:
+        """All rules of the set; raises NotFoundError."""
+        [known] = self.level_sets(session, levels_id).values()
+        return [self.delete_rule(session, rule.id or 0, actor, at) for rule in known]
 
     def delete_rule(self, session: Session, rule_id: int, actor: str, at: datetime) -> AlarmRule:
         """The alarms it raised stay in the history; raises NotFoundError, ConflictError."""

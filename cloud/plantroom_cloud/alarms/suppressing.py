@@ -128,7 +128,7 @@ class Suppressing:
         for suppression in repository.shelved_once_and_normal(session):
             self._end(session, suppression, "returned to normal", "system", at)
         for suppression in repository.first_out_over(session):
-            self._end(session, suppression, "the first alarm of its group is over", "system", at)
+            self._end(session, suppression, "the alarm that told of it is over", "system", at)
 
     def _end(self, session: Session, suppression: Suppression, note: str, actor: str, at: datetime) -> None:
         suppression.ended_at, suppression.ended_by = at, actor
@@ -140,6 +140,8 @@ class Suppressing:
             left = repository.suppression_of(session, alarm.rule_id, alarm.source)
             event = AlarmEvent.RELEASE_ACTIVE if alarm.active else AlarmEvent.RELEASE_NORMAL
             self._raising.move(session, alarm, event, actor, note, at)
+            if left is None and alarm.active:
+                left = self._raising.by_outer_level(session, alarm, at)
             if left is not None and alarm.active and left.kind in SET_ASIDE:
                 self._raising.move(session, alarm, INTO[left.kind], left.by, _told(left), at)
             elif alarm.active:

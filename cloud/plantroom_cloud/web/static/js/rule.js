@@ -3,8 +3,10 @@ const kind = document.getElementById("kind");
 function fit() {
   for (const part of document.querySelectorAll("[data-kind]")) part.hidden = !part.dataset.kind.split(" ").includes(kind.value);
 }
-kind.addEventListener("change", fit);
-fit();
+if (kind) {
+  kind.addEventListener("change", fit);
+  fit();
+}
 document.querySelector(".is-invalid")?.focus();
 
 // The preview brings its charts with it.
