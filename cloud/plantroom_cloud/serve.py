@@ -117,15 +117,20 @@ class Server:
             tasks.create_task(services.dispatcher.run(), name="notifications")
 
     def _plans(self) -> list[Plan]:
-        store = self._services.telemetry.store
         return [
             Plan("forget changes", timedelta(minutes=10), self._in_write(trim_changes)),
             Plan("forget sessions", timedelta(minutes=10), self._in_write(trim_sessions)),
             Plan("forget quarantined messages", timedelta(hours=1), self._in_write(trim_quarantine)),
             Plan("maintenance plans", timedelta(minutes=1), self._in_write(self._services.plans.tick)),
             Plan("forget job runs", timedelta(days=1), self._in_write(self._services.jobs.trim)),
-            Plan("retention of telemetry", timedelta(minutes=10), lambda at: store.forget(ms_from_utc(at))),
+            Plan("retention of telemetry", timedelta(minutes=10), self._forget_telemetry),
         ]
+
+    def _forget_telemetry(self, at: datetime) -> None:
+        """The writer, and the page, may be other processes."""
+        store = self._services.telemetry.store
+        store.open()
+        store.forget(ms_from_utc(at))
 
     def _in_write(self, work: Tick) -> Any:
         def done(at: datetime) -> None:

@@ -141,14 +141,17 @@ class SqliteTelemetryStore:
                 )
 
     def forget(self, now_ms: int) -> None:
-        """By series, in small steps: the primary key begins with it."""
+        """By series, in small steps: the primary key begins with it. Another process may be the writer: which there are
+        stands in the file."""
+        with self._reading() as db:
+            numbers = [number for (number,) in db.execute("SELECT id FROM series ORDER BY id")]
         days: list[tuple[str, tuple[int, ...], int | None]] = [("raw", (), self._retention.raw_days)]
         days += [("rollup", (level,), kept) for level, kept in self._retention.windows_days.items()]
         for table, level, kept in days:
             if kept is None:
                 continue
             column, first = ("time", "") if table == "raw" else ("start", "level = ? AND ")
-            for series in sorted(self._series.values()):
+            for series in numbers:
                 gone = FORGET_AT_ONCE
                 while gone >= FORGET_AT_ONCE:
                     with self._writing() as db:
@@ -166,10 +169,10 @@ class SqliteTelemetryStore:
                             )
 
     def _new_series(self, db: sqlite3.Connection, device: str, metric: str) -> int:
-        cursor = db.execute("INSERT INTO series (device, metric) VALUES (?, ?)", (device, metric))
-        assert cursor.lastrowid is not None
-        self._series[device, metric] = cursor.lastrowid
-        return cursor.lastrowid
+        """Another process that was the writer meanwhile may have made it."""
+        db.execute("INSERT INTO series (device, metric) VALUES (?, ?) ON CONFLICT DO NOTHING", (device, metric))
+        self._series[device, metric] = number = self._id(db, device, metric)
+        return number
 
     def _load_series(self, db: sqlite3.Connection) -> None:
         self._series = {(d, m): i for i, d, m in db.execute("SELECT id, device, metric FROM series")}

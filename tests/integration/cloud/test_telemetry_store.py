@@ -202,6 +202,24 @@ def test_influxdb_away_says_so() -> None:
     store.close()
 
 
+def test_a_process_that_becomes_the_writer_goes_on_where_another_ended(tmp_path: Path) -> None:
+    first, second = (SqliteTelemetryStore(tmp_path / "telemetry.db", Retention(7, {60: 7})) for _ in range(2))
+    first.open()
+    second.open()  # before there is anything: what the first makes it does not know
+    now = round(time.time() * 1000)
+    for store, at, value in ((first, 0, 1.0), (second, 1_000, 2.0), (first, 2_000, 3.0)):
+        assert store.write([("gw.d", rows((at, value))), ("gw.d", rows((at, value), origin=now))]) == []
+    assert read(first) == read(second) == [(0, 1.0), (1_000, 2.0), (2_000, 3.0)]
+    third = SqliteTelemetryStore(tmp_path / "telemetry.db", Retention(7, {60: 7}))
+    third.open()
+    first.write([("gw.d", rows((0, 1.0), metric="u"))])
+    third.forget(now)  # what others have made, too
+    assert read(first) == read(first, metric="u") == []
+    assert len(second.raw("gw.d", "t", now, now + 10_000, 10)) == 3
+    for store in (first, second, third):
+        store.close()
+
+
 def test_a_telemetry_file_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
     (tmp_path / "telemetry.db").mkdir()
     store = SqliteTelemetryStore(tmp_path / "telemetry.db", FOR_EVER)
