@@ -62,7 +62,7 @@ class WorkOrderService:
 
     def open_for_alarm(self, session: Session, alarm: Alarm, proving_s: float, at: datetime) -> WorkOrder | None:
         """One work order per alarm, by unique index; an unfinished one on the same trouble takes the alarm in."""
-        recurring = repository.unfinished_on(session, alarm.rule_id, alarm.source)
+        recurring = self._unfinished_on(session, alarm)
         if recurring is not None:
             note = said("alarm %(alarm_id)s was raised again", alarm_id=alarm.id)
             if recurring.state is WorkOrderState.DONE:
@@ -478,6 +478,14 @@ class WorkOrderService:
         if user != actor:
             self._tell(session, order, user, said("Yours now: %(title)s", title=order.title), f"assigned/{user}", at)
         return order
+
+    def _unfinished_on(self, session: Session, alarm: Alarm) -> WorkOrder | None:
+        """Held; one that a scheduler closes at this moment is finished: the alarm is new trouble."""
+        found = repository.unfinished_on(session, alarm.rule_id, alarm.source)
+        if found is None or found.id is None:
+            return None
+        order = self._take(session, found.id)
+        return None if order.state in FINISHED else order
 
     def _take(self, session: Session, order_id: int) -> WorkOrder:
         """As it is now, and held until the transaction ends: of two who take one step, the second sees the first's."""

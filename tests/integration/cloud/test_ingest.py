@@ -1,13 +1,14 @@
 """The ingest's one commit, on both relational databases."""
 
 import re
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from plantroom_cloud.alarms.models import Alarm, AlarmRule, AlarmState
 from plantroom_cloud.alarms.service import AlarmService
@@ -174,6 +175,27 @@ def test_the_alarm_coming_back_reopens_the_work_order(cloud: Cloud) -> None:
     with cloud.database.read() as session:
         [order] = session.exec(select(WorkOrder))
         assert (order.state, order.reopened) == (WorkOrderState.OPEN, 1)
+
+
+def test_an_alarm_that_comes_while_its_order_is_closed_opens_a_new_one(cloud: Cloud) -> None:
+    """The one who closes it and the one who hears of the alarm saw it done, both."""
+    cloud.send("data", batch(1, (0, 90.0), (6, 91.0), (8, 40.0), until=9))
+    later = NOW + timedelta(seconds=30)
+    with cloud.database.write() as session:
+        cloud.orders.complete(session, 1, "", "anna", NOW + timedelta(seconds=10))
+    hot = batch(2, (15, 60.0), (20, 95.0), (30, 95.0), until=30)
+    hearing = threading.Thread(target=lambda: cloud.send("data", hot, at=later), name="hearing")
+    with cloud.database.write() as session:
+        cloud.orders.verify(session, 1, "I have seen it", "mia", NOW + timedelta(seconds=20))
+        session.flush()
+        hearing.start()
+        hearing.join(0.5)
+    hearing.join()
+    with cloud.database.read() as session:
+        closed, opened = session.exec(select(WorkOrder).order_by(col(WorkOrder.id)))
+        assert (closed.state, closed.verified_by, closed.reopened) == (WorkOrderState.CLOSED, "mia", 0)
+        assert (opened.state, opened.alarm_id) == (WorkOrderState.OPEN, 2)
+        assert [entry.action for entry in cloud.orders.trail(session, 1)][-1] == "verify"
 
 
 def jumped(seq: int, at_s: float, by_s: float) -> Batch:
