@@ -50,8 +50,9 @@ class Sending:
         self._is_unanswered = is_unanswered
 
     def claim(self, session: Session, at: datetime) -> list[Outgoing]:
-        """What is to be sent now: one message a channel; leased, so that no other process sends it too."""
-        found: dict[int, tuple[Channel, list[tuple[Delivery, Notice]]]] = {}
+        """What is to be sent now: one message a channel; leased, so that no other process sends it too. What a process
+        had taken that died is sent as the same message, so that a receiver who has it already knows it by its id."""
+        found: dict[tuple[int, datetime | None], tuple[Channel, list[tuple[Delivery, Notice]]]] = {}
         for delivery, _notification, notice, channel in repository.deliveries_due(session, at, AT_ONCE):
             assert channel.id is not None
             if not channel.enabled or (
@@ -60,9 +61,10 @@ class Sending:
                 delivery.state = DeliveryState.OVERTAKEN if channel.enabled else DeliveryState.GIVEN_UP
                 session.add(delivery)
                 continue
+            taken_before = delivery.leased_until
             delivery.leased_until = at + LEASE
             session.add(delivery)
-            found.setdefault(channel.id, (channel, []))[1].append((delivery, notice))
+            found.setdefault((channel.id, taken_before), (channel, []))[1].append((delivery, notice))
         return [self._outgoing(session, channel, waiting) for channel, waiting in found.values()]
 
     def settle(self, session: Session, outgoing: Outgoing, error: SendError | None, at: datetime) -> None:

@@ -211,6 +211,25 @@ async def test_a_process_that_died_while_sending_loses_nothing(house: _House, re
     assert await house.dispatcher.send_due() == 1
 
 
+async def test_what_was_sent_by_a_process_that_died_comes_again_as_the_same_message(
+    house: _House, receiver: _Receiver
+) -> None:
+    house.channel("mia", ChannelKind.WEBHOOK, receiver.url)
+    house.announce("a", team=None)
+    house.announce("b", team=None)
+    house.tick()
+    with house.database.write() as session:
+        [taken] = house.service.sending.claim(session, house.clock.at)
+    house.dispatcher.try_now(taken)  # and the process dies before it writes that down
+    house.clock.at += timedelta(seconds=61)
+    house.announce("c", severity="critical", team=None)
+    house.tick()
+    assert await house.dispatcher.send_due() == 2
+    first, *others = [(headers["x-plantroom-id"], json.loads(body)["events"]) for headers, body in receiver.posts]
+    assert first in others
+    assert [[event["key"] for event in events] for _, events in others if (_, events) != first] == [["c"]]
+
+
 async def test_a_flood_is_one_message(house: _House, receiver: _Receiver) -> None:
     house.channel("mia", ChannelKind.WEBHOOK, receiver.url)
     house.announce("first", team=None)
