@@ -1,8 +1,9 @@
 """A control plane of real processes, and gateways that send to it, for tests."""
 
+import itertools
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import yaml
 from paho.mqtt.enums import CallbackAPIVersion
 
 from plantroom_cloud.config import load_cloud_config
+from plantroom_cloud.jobs.models import Lease
 from plantroom_cloud.migration import migrate
 from plantroom_cloud.services import Services, build
 from plantroom_cloud.sites.models import Site
@@ -29,31 +31,43 @@ class Installation:
     """Processes of one control plane, started as an administrator would, with its services at hand to look."""
 
     def __init__(
-        self, folder: Path, broker: Mosquitto, gateways: Sequence[str], database_url: str = "", **telemetry: Any
+        self,
+        folder: Path,
+        broker: Mosquitto,
+        gateways: Sequence[str],
+        database_url: str = "",
+        notifications: Mapping[str, Any] | None = None,
+        **telemetry: Any,
     ) -> None:
-        self.config = folder / "cloud.yaml"
-        self.config.write_text(
-            yaml.safe_dump(
-                {
-                    "database_url": database_url or "sqlite:///plantroom.db",
-                    "telemetry": telemetry,
-                    "mqtt": {"host": "127.0.0.1", "port": broker.port, "username": ""},
-                    "web": {"port": free_port()},
-                }
-            )
-        )
+        self._said = {
+            "database_url": database_url or "sqlite:///plantroom.db",
+            "telemetry": telemetry,
+            "mqtt": {"host": "127.0.0.1", "port": broker.port, "username": ""},
+            "notifications": dict(notifications or {}),
+        }
+        self.config = self._configure(folder, "cloud.yaml")
         self.folder = folder
         self.services: Services = build(load_cloud_config(self.config, {}), SystemClock())
         migrate(self.services.database)
         self.processes: list[Server] = []
+        self._numbers = itertools.count()
         with self.services.database.write() as session:
             session.add(Site(id="main", name="Main"))
             session.flush()
             for gateway in gateways:
                 self.services.gateways.enrol(session, gateway, "main", "", "", self.services.now())
 
-    def start(self, *arguments: str, connected: bool = False) -> Server:
+    def _configure(self, folder: Path, name: str) -> Path:
+        """With a port of its own for the page: two whole processes on one machine need two."""
+        path = folder / name
+        path.write_text(yaml.safe_dump(self._said | {"web": {"port": free_port()}}))
+        return path
+
+    def start(self, *arguments: str, connected: bool = False, program: Sequence[str | Path] = (PROGRAM,)) -> Server:
+        """Without arguments all that a control plane does."""
         port = free_port()
+        number = next(self._numbers)
+        config = self._configure(self.folder, f"cloud-{number}.yaml")
 
         def ready() -> bool:
             try:
@@ -63,11 +77,18 @@ class Installation:
             return bool(answer["broker"]) or not connected
 
         name = f"cloud {' '.join(arguments)}"
-        command: list[str | Path] = [PROGRAM, "serve", "-c", self.config, "--metrics-port", str(port), *arguments]
-        process = Server(name, command, log=self.folder / f"{len(self.processes)}.log", ready=ready)
+        command = [*program, "serve", "-c", config, "--metrics-port", str(port), *arguments]
+        process = Server(name, command, log=self.folder / f"{number}.log", ready=ready)
         process.start(60)
         self.processes.append(process)
         return process
+
+    def leader(self, name: str) -> Server | None:
+        """Of the processes that live the one that holds a lease."""
+        with self.services.database.read() as session:
+            lease = session.get(Lease, name)
+        pid = 0 if lease is None else int(lease.holder.split("/")[1])
+        return next((process for process in self.processes if not process.ended and process.pid == pid), None)
 
     def stop(self) -> None:
         for process in self.processes:
