@@ -385,7 +385,7 @@ def _asked(
     services: ServicesDep,
     at: At,
     site: str | None = None,
-    days: Annotated[float, Query(gt=0, le=366)] = 30,
+    days: Annotated[float, Query(ge=0.01, le=366)] = 30,
     start: datetime | None = None,
     end: datetime | None = None,
 ) -> _Asked:

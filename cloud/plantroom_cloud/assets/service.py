@@ -93,8 +93,8 @@ class AssetService:
                     criticalities=list(CRITICALITIES),
                 )
             )
-        self._sites.get(session, asset.site_id)
         with session.no_autoflush:
+            self._sites.get(session, asset.site_id)
             known = repository.by_code(session, asset.code)
             if known is not None and known.id != asset.id:
                 raise ConflictError(said("code %(code)r is %(known)s's already", code=asset.code, known=known.name))
