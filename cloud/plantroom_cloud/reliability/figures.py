@@ -1,7 +1,7 @@
 """The figures of maintenance, each with its formula and where it is defined; pure.
 
-Definitions: EN 15341:2007 (T: technical indicators), EN 15341:2019 (M: maintenance engineering), SMRP Best Practices
-Metrics, 6th edition. Where a standard leaves it open, the formula says what is done here.
+Definitions: EN 15341 (which indicators it has, by name), SMRP Best Practices Metrics, 6th edition. A number stands only
+where it was looked up; where a standard leaves it open, the formula says what is done here.
 """
 
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ DEFINITIONS = (
         "s",
         "operating time ÷ failures that began; the operating time is the time observed less all downtime, the runs at "
         "both ends of the period included",
-        "EN 15341:2007 T17, SMRP 3.5.1",
+        "EN 15341 (operating time per failure), SMRP 3.5.1",
     ),
     Definition(
         "mttr",
@@ -49,7 +49,7 @@ DEFINITIONS = (
         "s",
         "time from failure to restoration ÷ failures that were restored; detect + respond + diagnose + wait + repair + "
         "prove; what lies before the period is cut off",
-        "EN 15341:2007 T21, SMRP 3.5.2",
+        "EN 15341 (time to restoration per failure), SMRP 3.5.2",
         more_is_better=False,
     ),
     Definition(
@@ -58,28 +58,28 @@ DEFINITIONS = (
         "share",
         "(time observed − downtime) ÷ time observed; all time observed counts as required, planned downtime counts, "
         "overlapping downtimes count once",
-        "EN 15341:2007 T2, EN 15341:2019 M10, SMRP 2.2",
+        "EN 15341:2019 M10 (time-based availability), SMRP 2.2",
     ),
     Definition(
         "first_time_fix",
         "First-time fix",
         "share",
         "repairs after which the trouble did not come back in time ÷ repairs whose time to come back is over",
-        "complement of SMRP 4.1 (rework), counted by orders",
+        "complement of SMRP's rework, counted by orders",
     ),
     Definition(
         "pm_compliance",
         "PM compliance",
         "share",
         "done by the due time + 10 % of the interval ÷ due; skipped and cancelled ones count as not done",
-        "SMRP 5.4.14",
+        "SMRP (PM and PdM compliance); the 10 % are a rule of practice",
     ),
     Definition(
         "backlog",
         "Backlog",
         "weeks",
         "estimated hours of open work orders ÷ hours of work in a week",
-        "SMRP 5.4.9 (all open orders count as ready)",
+        "SMRP (ready backlog); all open orders count as ready",
         more_is_better=False,
     ),
 )
