@@ -11,6 +11,7 @@ class CloudError(PlantroomError):
 
     status = 500
     title = "Internal error"
+    type = "about:blank"  #: what a program tells it by, whatever language the title is in
 
 
 class NotFoundError(CloudError):

@@ -60,9 +60,11 @@ def describe(schema: dict[str, Any]) -> None:
                     operation["responses"][str(status)]["content"] = content
 
 
-def problem(status: int, title: str, detail: str, headers: dict[str, str] | None = None) -> Response:
+def problem(
+    status: int, title: str, detail: str, headers: dict[str, str] | None = None, kind: str = CloudError.type
+) -> Response:
     """RFC 9457."""
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    body = {"type": kind, "title": title, "status": status, "detail": detail}
     return JSONResponse(body, status, headers, media_type="application/problem+json")
 
 
@@ -73,7 +75,8 @@ def _refused(request: Request, error: Exception) -> Response:
     if _is_page(request) and isinstance(error, UnauthenticatedError):
         return _to_login(request)
     headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, TooManyRequestsError) else {}
-    return _answer(request, status, title, str(error), headers)
+    kind = error.type if isinstance(error, CloudError) else CloudError.type
+    return _answer(request, status, title, str(error), headers, kind)
 
 
 def _invalid(request: Request, error: Exception) -> Response:
@@ -98,7 +101,10 @@ def _failed(request: Request, _error: Exception) -> Response:
     return _answer(request, 500, "Internal error", detail)
 
 
-def _answer(request: Request, status: int, title: str, detail: str, headers: dict[str, str] | None = None) -> Response:
+def _answer(
+    request: Request, status: int, title: str, detail: str, headers: dict[str, str] | None = None,
+    kind: str = CloudError.type,
+) -> Response:  # fmt: skip
     if _is_page(request):
         page = render(request, "error.html", status_code=status, title=title, detail=detail)
         page.headers.update(headers or {})
@@ -106,7 +112,7 @@ def _answer(request: Request, status: int, title: str, detail: str, headers: dic
     by_page = hasattr(request.state, "csrf_token")  # a script of a page asks; a program's token says not who reads
     who = Reader(language_of(request, request.state.user if by_page else None))
     with written_for(who):
-        told = problem(status, worded(title), worded(detail), headers)
+        told = problem(status, worded(title), worded(detail), headers, kind)
     told.headers["Content-Language"] = who.language
     return told
 

@@ -269,6 +269,12 @@ def test_a_display_shows_the_code_of_the_moment(patrol: Patrol, chromium: Browse
     assert wrong == []
     assert page.goto(f"{patrol.url}/patrols/display/nobody").status == 404
     context.close()
+    context = chromium.new_context(locale="zh-CN")  # a tablet that somebody set up in Chinese
+    page = context.new_page()
+    page.goto(f"{patrol.url}/patrols/display/{secret}")
+    expect(page.locator("#code svg")).to_be_visible()
+    assert english(page, "Main gate") == []
+    context.close()
 
 
 @pytest.mark.parametrize("width", [360, 1920])

@@ -225,8 +225,8 @@ def answer(
     services: ServicesDep,
     at: At,
 ) -> StepOut:
-    """Take an answer. 409 with the title "Is this right?" for a counter that goes backwards: ask, then send it again
-    with `confirmed`, under the same ref."""
+    """Take an answer. 409 with the type urn:plantroom:confirm for a counter that goes backwards: ask, then send it
+    again with `confirmed`, under the same ref."""
     visible_order(session, services, user, order_id)
     given = Given(body.value, body.verdict, body.note, body.confirmed)
     services.checklists.answer(session, order_id, step_id, f"{user.name}:{body.ref}", given, user.name, body.at, at)

@@ -19,6 +19,7 @@ class ConfirmError(ConflictError):
     """It may be right, but is so unlikely that a person has to say so: send it again, confirmed."""
 
     title = "Is this right?"
+    type = "urn:plantroom:confirm"
 
 
 @dataclass(frozen=True, slots=True)

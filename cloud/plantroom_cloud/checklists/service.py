@@ -29,8 +29,9 @@ from plantroom_shared.said import said
 NEAR = timedelta(minutes=15)
 
 
-#: The stored value of a device's metric nearest to a moment, no further away than this; raises StoreUnavailableError.
-Near = Callable[[str, str, datetime, timedelta], Point | None]
+#: The stored values of a device's metric no further away from a moment than this, the nearest first; raises
+#: StoreUnavailableError.
+Near = Callable[[str, str, datetime, timedelta], Sequence[Point]]
 
 
 @dataclass(frozen=True)
@@ -346,9 +347,9 @@ class ChecklistService:
         ids = [order.device_id] if order.device_id is not None else self._bound(session, order)
         latest = self._devices.latest(session, ids) if ids else {}
         for device_id in ids:
-            then = self._then(device_id, asks.metric, at) if late else None
+            then = self._then(session, device_id, asks.metric, at) if late else None
             if then is not None:
-                return Live(device_id, then.value, self._unit(session, device_id, asks.metric), then.at)
+                return then
             kept = latest[device_id].values.get(asks.metric) if device_id in latest else None
             if kept is None or kept.get("q", Quality.GOOD) != Quality.GOOD:
                 continue
@@ -356,20 +357,27 @@ class ChecklistService:
                 continue
             moment = utc_from_ms(kept["t"])
             if abs(at - moment) <= NEAR:
-                return Live(device_id, float(kept["v"]), self._unit(session, device_id, asks.metric), moment)
+                unit = self._metric(session, device_id, asks.metric).get("unit", "")
+                return Live(device_id, float(kept["v"]), unit, moment)
         return None
 
-    def _then(self, device_id: str, metric: str, at: datetime) -> Reading | None:
-        """What was stored of that time; nothing while the store is away: no answer waits for it."""
+    def _then(self, session: Session, device_id: str, metric: str, at: datetime) -> Live | None:
+        """What was stored of that time and lies in the metric's range; nothing while the store is away: no answer waits
+        for it."""
+        about = self._metric(session, device_id, metric)
+        least, most = (about.get(name) for name in ("minimum", "maximum"))
         try:
-            found = self._near(device_id, metric, at, NEAR)
+            points = self._near(device_id, metric, at, NEAR)
         except StoreUnavailableError:
             return None
-        return Reading(found.last, utc_from_ms(found.time)) if found is not None else None
+        for point in points:
+            if (least is None or point.last >= least) and (most is None or point.last <= most):
+                return Live(device_id, point.last, about.get("unit", ""), utc_from_ms(point.time))
+        return None
 
-    def _unit(self, session: Session, device_id: str, metric: str) -> str:
+    def _metric(self, session: Session, device_id: str, metric: str) -> dict[str, Any]:
         metrics = self._devices.get(session, device_id).metrics
-        return next((one.get("unit", "") for one in metrics if one["name"] == metric), "")
+        return next((one for one in metrics if one["name"] == metric), {})
 
     def _bound(self, session: Session, order: WorkOrder) -> Sequence[str]:
         if order.asset_id is None:

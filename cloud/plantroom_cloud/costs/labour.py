@@ -154,7 +154,7 @@ class LabourBook:
         assert order.id is not None
         old = self.strike(session, order.id, record_id, person, at)
         if old.person != person:
-            raise ConflictError(f"this is the time of {old.person}; a dispatcher corrects it")
+            raise ConflictError(said("this is the time of %(person)s; a dispatcher corrects it", person=old.person))
         if minutes == 0:
             return old
         end = old.started_at + timedelta(minutes=minutes)

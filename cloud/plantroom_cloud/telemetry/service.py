@@ -86,11 +86,11 @@ class TelemetryService:
             )
         return points
 
-    def near(self, device_id: str, metric: str, at: datetime, within: timedelta) -> Point | None:
-        """The stored value nearest to a moment, the earlier one of two, no further away than this."""
+    def near(self, device_id: str, metric: str, at: datetime, within: timedelta) -> list[Point]:
+        """The stored values no further away from a moment than this, the nearest first, the earlier one of two."""
         moment, most = ms_from_utc(at), round(within.total_seconds() * 1000)
         points = self.store.raw(device_id, metric, moment - most, moment + most + 1, MOST_ANSWERED)
-        return min(points, key=lambda point: (abs(point.time - moment), point.time), default=None)
+        return sorted(points, key=lambda point: (abs(point.time - moment), point.time))
 
     def texts(self, device_id: str, metric: str, start: int, end: int) -> list[tuple[int, str]]:
         """States in [start, end) ms, as far as raw values are kept; raises InvalidError when there are too many."""

@@ -50,7 +50,7 @@ class _House:
             session.flush()
             session.add(Gateway(id="gw", site_id="main", enrolled_at=NOW))
             session.flush()
-            metrics = [{"name": "energy", "unit": "kWh"}]
+            metrics = [{"name": "energy", "unit": "kWh", "minimum": 0.0, "maximum": 1e6}]
             session.add(
                 Device(id="gw.pump", gateway_id="gw", name="pump", profile="p", registered_at=NOW, metrics=metrics)
             )
@@ -61,15 +61,12 @@ class _House:
             self.pump = pump.id
             self.assets.bind(session, pump, "gw.pump", "ann", NOW)
 
-    def near(self, device_id: str, metric: str, at: datetime, within: timedelta) -> Point | None:
+    def near(self, device_id: str, metric: str, at: datetime, within: timedelta) -> list[Point]:
         if self.store_is_away:
             raise StoreUnavailableError("away")
         assert (device_id, metric) == ("gw.pump", "energy")
-        found = [(when, value) for when, value in self.stored if abs(when - at) <= within]
-        if not found:
-            return None
-        when, value = min(found, key=lambda reading: abs(reading[0] - at))
-        return Point(ms_from_utc(when), value, value, value, value, 1)
+        found = sorted(self.stored, key=lambda reading: abs(reading[0] - at))
+        return [Point(ms_from_utc(when), v, v, v, v, 1) for when, v in found if abs(when - at) <= within]
 
     def template(self, *steps: dict[str, Any], name: str = "Pump round") -> int:
         with self.database.write() as session:
@@ -271,7 +268,7 @@ def test_a_meter_is_compared_with_the_telemetry_and_with_what_it_showed_before(h
 
 def test_an_answer_that_comes_late_is_compared_with_the_telemetry_of_its_own_time(house: _House) -> None:
     order, [step] = house.order(METER)
-    house.stored = [(NOW + MINUTE, 1000), (NOW + 5 * MINUTE, 1200), (NOW + 180 * MINUTE, 9000)]
+    house.stored = [(NOW + 2 * MINUTE, 4e9), (NOW + MINUTE, 1000), (NOW + 5 * MINUTE, 1200), (NOW + 180 * MINUTE, 9000)]
     house.reads(9000, NOW + 180 * MINUTE)  # three hours later, as the phone has a network again
     late = house.answer(order, step, "a-1", 1010, claimed=NOW + 2 * MINUTE, at=NOW + 180 * MINUTE)
     assert (late.verdict, late.live["value"]) == (Verdict.PASSED, 1000)

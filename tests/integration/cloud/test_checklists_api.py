@@ -155,6 +155,11 @@ def test_a_counter_that_goes_backwards_asks(people: dict[str, TestClient], templ
     refused = _say(tom, *found[1], "hours-2", value=90)
     assert (refused.status_code, refused.json()["title"]) == (409, "Is this right?")
     assert "90 after 100" in refused.json()["detail"]
+    tom.headers["accept-language"] = "zh-CN"
+    told = _say(tom, *found[1], "hours-2", value=90).json()
+    assert told["title"] != refused.json()["title"]
+    assert told["type"] == refused.json()["type"] == "urn:plantroom:confirm"  # a script tells it by this
+    del tom.headers["accept-language"]
     taken = _say(tom, *found[1], "hours-2", value=90, confirmed=True)
     assert taken.json()["answers"][0]["confirmed"]
 

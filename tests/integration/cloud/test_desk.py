@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,15 @@ from sqlalchemy import event
 from plantroom_cloud.app import create_app
 from plantroom_cloud.assets.models import Asset, AssetKind
 from plantroom_cloud.checklists.definition import StepDefinition, StepKind
+from plantroom_cloud.columns import ms_from_utc
 from plantroom_cloud.config import CloudConfig, Telemetry
+from plantroom_cloud.devices.models import Device
+from plantroom_cloud.gateways.models import Gateway
 from plantroom_cloud.migration import migrate
 from plantroom_cloud.services import build
 from plantroom_cloud.sites.models import Site
 from plantroom_cloud.users.models import Role
+from plantroom_shared.batch import DeviceRows
 from tests.fakes.clock import HandClock
 
 
@@ -105,3 +110,31 @@ def test_the_phone_knows_which_tasks_ask_and_what(house: _House) -> None:
     assert {
         int(number): [step["label"] for one in found for step in one["steps"]] for number, found in lists.items()
     } == {number: ["Guard is on"] for number in asking}
+
+
+def test_a_late_answer_finds_the_telemetry_of_its_own_time(house: _House) -> None:
+    services, at = house.services, house.services.now()
+    with services.database.write() as session:
+        session.add(Gateway(id="gw", site_id="main", enrolled_at=at))
+        session.flush()
+        metrics = [{"name": "energy", "unit": "kWh"}]
+        session.add(Device(id="gw.p", gateway_id="gw", name="p", profile="p", registered_at=at, metrics=metrics))
+        session.flush()
+        steps = [StepDefinition(kind=StepKind.METER, label="Energy", metric="energy", tolerance=5.0, unit="kWh")]
+        template = services.checklists.templates.make(session, "Meter", "", steps, "anna", at)
+        order = services.work_orders.create(session, "Read it", "", "main", "gw.p", "low", None, "anna", at)
+        assert template.id is not None
+        assert order.id is not None
+        services.checklists.attach(session, order.id, template.id, "anna", at)
+        [step] = [one.id for found in services.checklists.of_order(session, order.id, at) for one in found.steps]
+    begun = ms_from_utc(at)
+    times = [begun + minute * 60_000 for minute in (1, 2, 180)]
+    services.telemetry.open()
+    services.telemetry.store.write(
+        [("gw.p", DeviceRows(device="p", times=times, values={"energy": [10.0, 20.0, 900.0]}))]
+    )
+    house.clock.passes(3 * 3600)
+    path = f"/api/v1/work-orders/{order.id}/checklists/steps/{step}/answers"
+    said = {"ref": "phone-0001", "value": 21, "at": (at + timedelta(seconds=130)).isoformat()}
+    answer = house.client.post(path, json=said).json()["answers"][-1]
+    assert (answer["verdict"], answer["live"]["value"]) == ("passed", 20)

@@ -61,7 +61,7 @@ class _House:
         sites, devices, photos = SiteService(), DeviceService(), PhotoService()
         self.orders = WorkOrderService()
         assets = AssetService(sites, UserService(), self.orders, photos)
-        self.checklists = ChecklistService(self.orders, devices, assets, photos, lambda *_: None)
+        self.checklists = ChecklistService(self.orders, devices, assets, photos, lambda *_: ())
         alarms = AlarmService(self.orders)
         self.plans = PlanService(self.orders, devices, sites, self.calendars, alarms, self.checklists.attach)
         self.orders.listen(self.plans.follow_work_order)

@@ -23,7 +23,7 @@ function problem(step, text) {
 
 async function refused(answer) {
   const told = await answer.json().catch(() => ({}));
-  return {title: told.title ?? "", detail: told.detail ?? tr("the server says %(status)s", {status: answer.status})};
+  return {type: told.type ?? "", detail: told.detail ?? tr("the server says %(status)s", {status: answer.status})};
 }
 
 async function say(step, answer) {
@@ -54,7 +54,7 @@ async function send(step) {
       return;
     }
     const why = await refused(taken);
-    if (taken.status === 409 && why.title === "Is this right?" && await ask(tr("%(why)s Is %(value)s right?", {why: why.detail, value: answer.value}))) {
+    if (taken.status === 409 && why.type === "urn:plantroom:confirm" && await ask(tr("%(why)s Is %(value)s right?", {why: why.detail, value: answer.value}))) {
       answer.confirmed = true;
       await send(step);
       return;
