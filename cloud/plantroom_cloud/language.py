@@ -4,17 +4,18 @@ All of Babel stays behind this module. Catalogues are read as they were written 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from datetime import date as date_
 from functools import lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_datetime
+from babel.dates import format_date, format_datetime
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
@@ -112,12 +113,27 @@ def _patterns(language: str) -> list[tuple[re.Pattern[str], str]]:
     """Texts that were put together before they came here, by what they are made of; the longest first."""
     ours = {str(m.id) for m in _read(language) if any(place.endswith(".py") for place, _ in m.locations)}
     found = [text for text in catalogue(language) if text in ours and PLACEHOLDER.search(text) and _telling(text)]
-    return [(_pattern(text), catalogue(language)[text]) for text in sorted(found, key=_words, reverse=True)]
+    return [(_pattern(text), catalogue(language)[text]) for text in sorted(found, key=_known_by, reverse=True)]
+
+
+#: What stands in the place of a number or a quoted text, printed.
+_PRINTED = {"r": r"'[^']*'|\"[^\"]*\"", "s": ".+?"} | dict.fromkeys("dgf", r"-?\d[\d.,e+-]*")
+#: Letters that a sentence needs beside its places to be known again; a number or a quoted text counts as some.
+_TELLING, _WORTH = 10, 6
 
 
 def _telling(text: str) -> bool:
-    """Has words enough of its own: "… of …" would fit what people wrote."""
-    return len(re.findall(r"[A-Za-z]{2,}", PLACEHOLDER.sub("", text))) >= 2
+    """Has words enough of its own: "… of …" or "… is not …" would fit what people wrote."""
+    bare = PLACEHOLDER.sub("", text)
+    if re.match(r"[A-Z][a-z]+( [a-z]+)*: |[A-Z][a-z]+ [a-z]+ ", text):
+        return True
+    worth = _WORTH * sum(1 for found in PLACEHOLDER.finditer(text) if found[2] != "s")
+    return len(re.findall(r"[A-Za-z]{2,}", bare)) >= 2 and len(re.findall("[A-Za-z]", bare)) + worth >= _TELLING
+
+
+def _known_by(text: str) -> tuple[bool, int]:
+    """Those that begin with a word of their own first, and of these the longest."""
+    return bool(re.match(r"[A-Za-z]", text)), _words(text)
 
 
 def _words(text: str) -> int:
@@ -126,16 +142,15 @@ def _words(text: str) -> int:
 
 def _pattern(text: str) -> re.Pattern[str]:
     out, seen = "", set()
-    for number, part in enumerate(PLACEHOLDER.split(text)):
+    parts = PLACEHOLDER.split(text)
+    for number, part in enumerate(parts):
         if number % 3 == 0:
             out += re.escape(part.replace("%%", "%"))
-        elif number % 3 == 2:
-            continue  # how it was printed
-        elif part in seen:
+        elif number % 3 == 1 and part in seen:
             out += f"(?P={part})"
-        else:
+        elif number % 3 == 1:
             seen.add(part)
-            out += f"(?P<{part}>.+?)"
+            out += f"(?P<{part}>{_PRINTED[parts[number + 1]]})"
     return re.compile(out, re.DOTALL)
 
 
@@ -177,7 +192,7 @@ def _value(value: object) -> object:
         case Exception():
             return worded(str(value))
         case list() | tuple():
-            return (", " if reader().language == ENGLISH else "、").join(str(_value(each)) for each in value)
+            return listed(value)
         case _:
             return value
 
@@ -192,6 +207,19 @@ def _worded(language: str, text: str) -> str:
     for pattern, said in _patterns(language):
         if _words(said) and (found := pattern.fullmatch(text)) is not None:
             return _filled(said, {name: _worded(language, value) for name, value in found.groupdict().items()})
+    return _parted(language, text)
+
+
+def _parted(language: str, text: str) -> str:
+    """What we put together of several: "complete: 9 of 9 points visited; late: P1", "Pump bearing hot: gw-1.pump-1"."""
+    parts = [_worded(language, part) for part in text.split("; ")] if "; " in text else []
+    if any(told != part for told, part in zip(parts, text.split("; "), strict=False)):
+        return "；".join(parts)
+    head, colon, tail = text.partition(": ")
+    if colon and head in catalogue(language) and not PLACEHOLDER.search(head):
+        told = _worded(language, tail)
+        if told != tail or " " not in tail:
+            return f"{catalogue(language)[head]}：{told}"
     return text
 
 
@@ -204,11 +232,34 @@ def _filled(text: str, values: dict[str, str]) -> str:
     )
 
 
+def listed(values: Iterable[object], between: str = ", ") -> str:
+    """Several, each worded: "late, out-of-order", "迟到、顺序不符"."""
+    commas = {", ": "、", "; ": "；", ": ": "："}
+    return (between if reader().language == ENGLISH else commas.get(between, between)).join(
+        str(_value(value)) for value in values
+    )
+
+
 def moment(at: datetime) -> str:
     """Date and time in the reader's time zone: "Nov 25, 2026, 9:05 AM", "2026年11月25日 09:05"."""
     who = reader()
     local = at.astimezone(ZoneInfo(who.zone) if who.zone else UTC)
     return format_datetime(local, "medium", locale=_locale(who.language))
+
+
+def day(date: date_) -> str:
+    """A day: "Nov 25, 2026", "2026年11月25日"."""
+    return format_date(date, "medium", locale=_locale(reader().language))
+
+
+def weekday(date: date_) -> str:
+    """Of a day, short: "Wed", "周三"."""
+    return format_date(date, "EEE", locale=_locale(reader().language))
+
+
+def territory(code: str) -> str:
+    """The name of a country by its two letters (ISO 3166-1)."""
+    return str(_locale(reader().language).territories.get(code, code))
 
 
 def minute(at: datetime) -> str:

@@ -28,9 +28,9 @@ def target_rows(figures: Figures) -> Sequence[Target]:
         return "good" if value <= good else "fair" if value <= fair else "bad"
 
     f = figures
-    mix = ", ".join(
-        f"{share(f.priorities[name])} {name}" for name in ("critical", "high", "medium", "low") if name in f.priorities
-    )
+    names = [name for name in ("critical", "high", "medium", "low") if name in f.priorities]
+    shares = [said("%(share)s %(severity)s", share=share(f.priorities[name]), severity=name) for name in names]
+    mix = said("%(shares)s", shares=shares) if shares else ""
     urgent = f.priorities.get("critical", 0) + f.priorities.get("high", 0)
     return (
         Target(

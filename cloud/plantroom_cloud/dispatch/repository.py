@@ -10,6 +10,7 @@ from plantroom_cloud.assets.models import Asset, AssetDevice
 from plantroom_cloud.dispatch.models import NeedOf, SkillNeed, TeamDispatch
 from plantroom_cloud.plans.models import MaintenancePlan, PlanOccurrence
 from plantroom_cloud.workorders.models import WorkOrder, WorkOrderEntry, WorkOrderState
+from plantroom_shared.said import said
 
 #: Orders that keep somebody busy now.
 _BUSY = (WorkOrderState.ASSIGNED, WorkOrderState.ACCEPTED, WorkOrderState.IN_PROGRESS)
@@ -107,6 +108,9 @@ def origins(session: Session) -> dict[NeedOf, dict[str, str]]:
     plans = session.exec(select(MaintenancePlan).order_by(col(MaintenancePlan.title)))
     return {
         NeedOf.CLASS: {name: name for name in sorted(classes)},
-        NeedOf.RULE: {str(rule.id): f"{rule.name} ({rule.profile or rule.device_id or 'all'})" for rule in rules},
+        NeedOf.RULE: {
+            str(rule.id): said("%(rule)s (%(of)s)", rule=rule.name, of=rule.profile or rule.device_id or "all")
+            for rule in rules
+        },
         NeedOf.PLAN: {str(plan.id): plan.title for plan in plans},
     }

@@ -282,7 +282,7 @@ class RoundBook:
 
 def _summary(verdict: Verdict) -> str:
     total, seen = len(verdict.stops), sum(stop.visit is not None for stop in verdict.stops)
-    parts = [said("%(seen)s of %(total)s points visited", seen=seen, total=total)]
+    parts = [said("%(seen)d of %(total)d points visited", seen=seen, total=total)]
     for state in (StopState.EARLY, StopState.LATE, StopState.SKIPPED, StopState.MISSED):
         names = [stop.stop.point for stop in verdict.stops if stop.state is state]
         if names:

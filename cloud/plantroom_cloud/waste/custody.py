@@ -45,9 +45,9 @@ class Custody:
             return
         rules = self._rules.current(session)
         stage = rules.stage_at(weighing.station)
-        told = said("%(kg)g kg at %(station)s", kg=weighing.kg, station=weighing.station) + (
-            f" ({weighing.note})" if weighing.note else ""
-        )
+        told = said("%(kg)g kg at %(station)s", kg=weighing.kg, station=weighing.station)
+        if weighing.note:
+            told = said("%(told)s (%(note)s)", told=told, note=weighing.note)
         if stage is None:
             self.tell(
                 session, bag, weighing.at, SYSTEM, "weighed", said("%(told)s; no stage has this station", told=told), at
@@ -84,7 +84,12 @@ class Custody:
         record.weighing_id, record.kg = weighing.id, weighing.kg
         record.opened_at = min(record.opened_at, weighing.at)
         session.add(record)
-        self.tell(session, bag, weighing.at, SYSTEM, "weighed", f"{told}: {stage.name.lower()}", at)
+        told = said(
+            "%(kg)g kg at %(station)s: %(stage)s", kg=weighing.kg, station=weighing.station, stage=stage.name.lower()
+        )
+        if weighing.note:
+            told = said("%(told)s (%(note)s)", told=told, note=weighing.note)
+        self.tell(session, bag, weighing.at, SYSTEM, "weighed", told, at)
         self.settle(session, bag, at)
 
     def unweighed(self, session: Session, weighing: Weighing, code: str, at: datetime) -> None:

@@ -1,6 +1,5 @@
 """What there is to translate: the texts of templates, of the program and of its scripts."""
 
-import ast
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -13,14 +12,12 @@ from jinja2.ext import Extension
 
 import plantroom_shared
 from plantroom_cloud import language as language_module
+from plantroom_cloud.web.device_texts import of_answers, of_device, of_profile
 from plantroom_cloud.web.marking import Marking
+from plantroom_cloud.web.program_texts import PROSE, WORD, is_code, of_program
 
-_PROSE = re.compile(r"^[A-Z][a-z]|[A-Za-z]{2}[^=]* [^=]*[A-Za-z]")
-_WORD = re.compile(r"[A-Za-z]{2}")
-_CODE = re.compile(
-    r"^\s|^[A-Z]\w+(-[A-Z]\w+)+$|^(attachment|inline); |^\?|\w:\d|[-a-z]+-[a-z0-9-]+( |$)|^[\w./:-]+="
-    r"|^https?:|^/|[{}<>\\]|^hx-|^[A-Z_]+$"
-)
+#: What looks like code by a part of it, and is said to people in a template: "First-time fix", "4 to 8 digits; …".
+_SAID = re.compile(r"[A-Z][a-z]*[- ].*[a-z]|\d+ [a-z]+ ")
 #: What a call is given that nobody reads.
 _UNREAD = {"type", "id", "name", "key", "page", "events", "href", "path", "step", "text_key"}
 _CALL_OF_SCRIPT = re.compile(r"\btr\(\s*(\"(?:[^\"\\]|\\.)*\"|`[^`]*`)")
@@ -42,6 +39,10 @@ def of_template(source: str) -> Iterator[str]:
             yield from _consts(found.node, False)
     for assigned in tree.find_all(nodes.Assign):
         yield from _consts(assigned.node, True)
+    for loop in tree.find_all(nodes.For):
+        for listed in loop.iter.find_all(nodes.Tuple):  # key and text
+            yield from _consts(listed.items[-1], False)
+        yield from _consts(loop.iter, True)
 
 
 class _I18n(Extension):
@@ -51,7 +52,7 @@ class _I18n(Extension):
 def _consts(node: nodes.Node, strict: bool) -> Iterator[str]:
     match node:
         case nodes.Const(value=str(text)):
-            if _WORD.search(text) and not _code(text) and (not strict or _PROSE.search(text)):
+            if WORD.search(text) and (not is_code(text) or _SAID.match(text)) and (not strict or PROSE.search(text)):
                 yield text
         case nodes.Compare() | nodes.Concat() | nodes.Test():
             return
@@ -88,128 +89,6 @@ def _consts(node: nodes.Node, strict: bool) -> Iterator[str]:
                 yield from _consts(child, strict)
 
 
-def _code(text: str) -> bool:
-    return bool(_CODE.search(text)) and not re.search(r"[.?!]$", text)
-
-
-#: Calls whose texts go to a log, a program or the database.
-_NOT_READ = {
-    "info",
-    "warning",
-    "error",
-    "debug",
-    "exception",
-    "compile",
-    "Query",
-    "Header",
-    "getLogger",
-    "text",
-    "isoformat",
-    "strftime",
-    "get_logger",
-    "Gauge",
-    "Counter",
-    "Histogram",
-    "execute",
-    "DDL",
-    "option",
-    "argument",
-    "command",
-    "APIRouter",
-    "FastAPI",
-    "echo",
-    "removeprefix",
-    "TypeVar",
-    "cast",
-    "startswith",
-    "ClickException",
-    "BadParameter",
-    "UsageError",
-    "RuntimeError",
-    "AssertionError",
-}
-
-
-def of_program(source: str) -> Iterator[str]:
-    """Texts that a module of the program says to people: words of enumerations, and prose anywhere but in docstrings
-    and logs; what is put together has named placeholders."""
-    tree = ast.parse(source)
-    unread: set[ast.AST] = set()
-    for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.Call)
-            and _called(node) in ("said", "gettext")
-            and isinstance(node.args[0], ast.Constant)
-        ):
-            yield str(node.args[0].value)
-            unread.add(node.args[0])
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            unread.add(node.value)
-        if isinstance(node, ast.Call) and _called(node) in _NOT_READ:
-            unread.update(ast.walk(node))
-        if isinstance(node, ast.keyword) and node.arg == "description":
-            unread.add(node.value)
-        if isinstance(node, (ast.arg, ast.AnnAssign)) and node.annotation is not None:
-            unread.update(ast.walk(node.annotation))
-        if isinstance(node, ast.FunctionDef) and node.returns is not None:
-            unread.update(ast.walk(node.returns))
-        if isinstance(node, (ast.Compare, ast.Subscript, ast.Assert)):
-            unread.update(child for child in ast.walk(node) if isinstance(child, ast.Constant))
-        if isinstance(node, ast.JoinedStr):
-            unread.update(child for child in ast.walk(node) if child is not node and isinstance(child, ast.Constant))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ClassDef) and any(getattr(base, "id", "") == "StrEnum" for base in node.bases):
-            for line in node.body:
-                if isinstance(line, ast.Assign) and isinstance(line.value, ast.Constant) and line.value.value:
-                    yield str(line.value.value)
-        elif node in unread:
-            continue
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if _PROSE.search(node.value) and not _code(node.value) and not _sql(node.value):
-                yield node.value
-        elif isinstance(node, ast.JoinedStr):
-            text = _joined(node)
-            bare = language_module.PLACEHOLDER.sub("", text).strip()
-            if _PROSE.search(bare) and not _code(bare) and not _sql(bare):
-                yield text
-
-
-def bare_errors(source: str) -> Iterator[str]:
-    """Where a module raises an error with words that no catalogue can know: put together before, not `said`."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and _called(node.exc).endswith("Error"):
-            for argument in (*node.exc.args, *(given.value for given in node.exc.keywords)):
-                for part in ast.walk(argument):
-                    if isinstance(part, ast.JoinedStr) and _PROSE.search(_joined(part)):
-                        yield f"line {part.lineno}: {_joined(part)}"
-
-
-def _called(node: ast.Call) -> str:
-    return getattr(node.func, "attr", getattr(node.func, "id", ""))
-
-
-def _sql(text: str) -> bool:
-    return bool(re.match(r"(SELECT|INSERT|UPDATE|DELETE|CREATE|DROP|ALTER|PRAGMA|SHOW|LOCK|SET)\b", text))
-
-
-def _joined(node: ast.JoinedStr) -> str:
-    out = ""
-    taken: dict[str, int] = {}
-    for part in node.values:
-        if isinstance(part, ast.Constant):
-            out += str(part.value).replace("%", "%%")
-        elif isinstance(part, ast.FormattedValue):
-            names = [
-                n.attr if isinstance(n, ast.Attribute) else n.id
-                for n in ast.walk(part.value)
-                if isinstance(n, (ast.Attribute, ast.Name))
-            ]
-            name = names[0] if names else "value"
-            count = taken[name] = taken.get(name, 0) + 1
-            out += f"%({name}{count if count > 1 else ''})s"
-    return out
-
-
 def of_script(source: str) -> Iterator[str]:
     """What a script says through `tr("…")`."""
     for found in _CALL_OF_SCRIPT.finditer(source):
@@ -221,6 +100,13 @@ _WORDS = {
     "web/templates/macros.html": (
         *("ok", "silent", "stale", "gateway-offline", "unknown", "online", "offline", "never-seen", "revoked"),
         *("yes", "no", "on shift", "off shift", "on call"),
+        *("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
+        *("1 day", "7 days", "30 days", "90 days", "365 days", "15 minutes", "1 hour", "2 hours", "8 hours"),
+        *("corrective", "preventive", "inspection", "patrol", "fault", "begun", "ended", "local", "heard", "connected"),
+        *("granted", "denied", "command", "forced", "opened", "not-opened", "unconfirmed", "refused", "in", "out"),
+        *("pump", "reader", "scale", "scanner", "air-handler", "fridge", "gate", "transformer", "ups", "water-meter"),
+        *("gateway", "meter", "away", "contradictory", "5 minutes", "4 hours", "1 week", "login", "pin", "further"),
+        *("telemetry", "events", "weighed", "signed", "any", "all", "system"),
     ),
     "web/static/js/chart.js": ("raised", "limit"),
     "web/static/js/my.js": (
@@ -242,11 +128,22 @@ _WORDS = {
 
 #: What these say goes to a terminal, a log, a program or another server.
 NOT_FOR_PEOPLE = (
-    *("migrations/", "web/messages", "language.py", "web/marking", "cli.py", "serve.py", "config.py", "database.py"),
+    *(
+        "migrations/",
+        "web/messages",
+        "web/program_texts",
+        "web/device_texts",
+        "language.py",
+        "web/marking",
+        "cli.py",
+        "serve.py",
+        "config.py",
+        "database.py",
+    ),
     *("backup.py", "migration.py", "logs.py", "metrics.py", "columns.py", "labels.py", "telemetry/influx"),
     *("telemetry/sqlite", "telemetry/store", "gateways/broker", "gateways/certificate", "gateways/enrolment"),
-    *("ingest/loop", "ingest/partition", "stream/changes", "plantroom_shared/mistake", "plantroom_shared/document"),
-    *("plantroom_shared/said", "plantroom_shared/cancellation", "plantroom_shared/backoff", "files/answer"),
+    *("ingest/loop", "ingest/partition", "stream/changes", "files/answer"),
+    *(f"shared/plantroom_shared/{name}" for name in ("mistake", "document", "said", "cancellation", "backoff")),
 )
 #: Of modules that do say something to people, what looks like it and is not.
 _NO_TEXT = frozenset(
@@ -271,11 +168,19 @@ def messages(package: Path) -> dict[str, list[str]]:
         (package / "web/static/js", "*.js", of_script),
         (package, "*.py", of_program),
         (Path(plantroom_shared.__file__).parent, "*.py", of_program),
+        (package.parents[1] / "edge/plantroom_edge/health", "*.py", of_device),
+        (package.parents[1] / "edge/plantroom_edge/drivers", "profile.py", of_device),
+        (package.parents[1] / "edge/plantroom_edge/drivers/modbus_relay_barrier", "[gw]at*.py", of_program),
+        (package.parents[1] / "edge/plantroom_edge/drivers", "driver.py", of_answers),
+        (package.parents[1] / "edge/plantroom_edge/drivers", "command.py", of_answers),
+        (package.parents[1] / "edge/plantroom_edge/commands", "executor.py", of_program),
+        (package.parents[1] / "edge/plantroom_edge/access", "desk.py", of_program),
+        (package.parents[1] / "configs/profiles", "*.yaml", of_profile),
+        (package / "waste", "default_rules.yaml", of_profile),
     )
     for folder, names, read in readers:
         for path in sorted(folder.rglob(names)):
-            ours = path.is_relative_to(package)
-            place = path.relative_to(package if ours else folder.parent).as_posix()
+            place = path.relative_to(package if path.is_relative_to(package) else package.parents[1]).as_posix()
             if place.startswith(NOT_FOR_PEOPLE):
                 continue
             for text in read(path.read_text("utf-8")):

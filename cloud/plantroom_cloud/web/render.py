@@ -148,6 +148,12 @@ def worded(value: Any) -> Any:
     return language.worded(str(value)) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
+def sentence(value: str) -> str:
+    """What begins small, as a sentence of its own."""
+    told = language.worded(value)
+    return told[:1].upper() + told[1:] + ("." if language.reader().language == language.ENGLISH else "。")
+
+
 def _moment(value: datetime | None) -> str:
     return language.moment(value) if value is not None else ""
 
@@ -157,7 +163,16 @@ _templates.env.add_extension(Marking)
 _templates.env.install_gettext_callables(gettext, language.ngettext, newstyle=True)  # type: ignore[attr-defined]
 _templates.env.globals["languages"] = language.LANGUAGES
 _templates.env.filters["worded"] = worded
+_templates.env.filters["sentence"] = sentence
+_templates.env.filters["listed"] = language.listed
 _templates.env.filters["moment"] = _moment
+_templates.env.filters["day"] = language.day
+_templates.env.filters["weekday"] = language.weekday
+_templates.env.filters["territory"] = language.territory
+_templates.env.filters["territories"] = lambda codes: sorted(
+    ((code, language.territory(code)) for code in codes), key=lambda pair: pair[1]
+)
+_templates.env.filters["decimal"] = decimal
 _templates.env.filters["duration"] = duration
 _templates.env.filters["hours"] = hours
 _templates.env.filters["money"] = money

@@ -14,7 +14,8 @@ from plantroom_cloud.costs.models import Activity
 from plantroom_cloud.language import CHINESE, ENGLISH, PLACEHOLDER, Reader, preferred, worded, written_for
 from plantroom_cloud.patrols.models import StopState
 from plantroom_cloud.web.marking import mark, pieces
-from plantroom_cloud.web.messages import NOT_FOR_PEOPLE, bare_errors, messages, of_program, of_script, of_template
+from plantroom_cloud.web.messages import NOT_FOR_PEOPLE, messages, of_script, of_template
+from plantroom_cloud.web.program_texts import bare_errors, of_program
 from plantroom_cloud.workorders.service import HOLD_REASONS
 from tests.unit.cloud.script_literals import bare_texts, unknown_calls
 
