@@ -4,6 +4,7 @@ import io
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -12,6 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, View
 
 from plantroom_cloud.assets.models import Asset, AssetKind
 from plantroom_cloud.checklists.definition import StepDefinition, StepKind
+from plantroom_cloud.sites.models import Site
 from plantroom_cloud.workorders.models import WorkOrder, WorkOrderState
 from tests.browser.building import PASSWORD, Building, furnish, wait_for
 from tests.browser.camera import camera_file, chromium_that_sees
@@ -300,6 +302,28 @@ def test_it_speaks_chinese_with_and_without_a_network(house: _House, chromium: B
         context.set_offline(False)
         wait_for(lambda: house.found(order).state is WorkOrderState.ON_HOLD, "all is sent, in order")
         assert english(page, *names) == []
+    context.close()
+
+
+def test_times_are_those_of_the_site_where_the_task_is(house: _House, chromium: Browser) -> None:
+    services, at = house.building.services, house.building.now()
+    with services.database.write() as session:  # two zones: no page has one of its own
+        session.add(Site(id="chengdu", name="Chengdu", timezone="Asia/Shanghai"))
+        session.flush()
+        far = services.work_orders.create(session, "Far away", "", "chengdu", None, "low", None, "anna", at)
+        services.sites.get(session, "main").timezone = "Europe/Berlin"
+    near = house.order("Near by")
+    context = chromium.new_context(viewport=PHONE, timezone_id="America/New_York")
+    page = context.new_page()
+    log_in(page, house)
+    page.click("#tab-pool")
+    for order, zone in ((far.id, "Asia/Shanghai"), (near, "Europe/Berlin")):
+        page.click(f'[data-task="{order}"]')
+        shown = page.locator("#task-due").inner_text()
+        opened = house.found(order or 0).opened_at.astimezone(ZoneInfo(zone))
+        assert f"{opened:%I:%M}" in shown, shown
+        assert f" {opened.day}, " in shown, shown
+        page.click("#back")
     context.close()
 
 

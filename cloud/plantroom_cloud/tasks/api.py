@@ -67,6 +67,7 @@ class Task(BaseModel):
     evidence: list[Any]
     reopened: int
     checklist: bool  #: it has steps to answer: /api/v1/work-orders/{id}/checklists
+    zone: str  #: of its site: times are shown in it
     possible: list[str]
     labour: list[Time]  #: of the person who asks
 
@@ -242,6 +243,7 @@ def _tasks(session: Session, services: Services, user: User, orders: list[WorkOr
     }
     assets = services.assets.of_ids(session, {o.asset_id for o in orders if o.asset_id is not None})
     asking = services.checklists.with_steps(session, [o.id for o in orders if o.id is not None])
+    zones = {site.id: site.timezone for site in services.sites.list(session, user.sites)}
     labour = services.costs.labour.own(session, user.name, [o.id for o in orders if o.id is not None])
     found = []
     for order in orders:
@@ -259,6 +261,7 @@ def _tasks(session: Session, services: Services, user: User, orders: list[WorkOr
                 due_at=order.next_due_at,
                 where=" · ".join(dict.fromkeys(filter(None, where))),
                 checklist=order.id in asking,
+                zone=zones.get(order.site_id, "UTC"),
                 possible=possible(order, user.name),
                 labour=[Time.model_validate(record) for record in labour.get(order.id or 0, ())],
             )

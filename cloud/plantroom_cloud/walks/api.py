@@ -47,6 +47,7 @@ class WalkRound(BaseModel):
     id: int
     name: str
     state: str
+    zone: str  #: of its site: times are shown in it
     ordered: bool
     due_at: datetime
     closes_at: datetime
@@ -129,6 +130,7 @@ def walk(request: Request, user: Technician, session: ReadSession, services: Ser
     found = patrols.rounds.search(session, sites=user.sites, start=at - SHOWN_AFTER, limit=200)
     found = sorted((r for r in found if r.state is not RoundState.CANCELLED), key=lambda r: r.due_at)
     points = {point.id: point for point in patrols.points.all(session, user.sites, retired=True)}
+    zones = {site.id: site.timezone for site in services.sites.list(session, user.sites)}
     stops = patrols.rounds.stops(session, [r.id for r in found if r.id is not None])
     return Walk(
         user=user.name,
@@ -140,6 +142,7 @@ def walk(request: Request, user: Technician, session: ReadSession, services: Ser
                 id=r.id,
                 name=r.name,
                 state=r.state.value,
+                zone=zones.get(r.site_id, "UTC"),
                 ordered=r.ordered,
                 due_at=r.due_at,
                 closes_at=r.closes_at,

@@ -50,7 +50,7 @@ async function writeTime(task) { // worked, and no timer ran
 }
 
 async function correctTime(task, record) {
-  const hint = tr("From %(time)s on. 0 minutes strike it out.", {time: day(record.started_at)});
+  const hint = tr("From %(time)s on. 0 minutes strike it out.", {time: day(record.started_at, task.zone)});
   const said = await askTime(tr("Correct the time"), hint, minutesOf(record.started_at, record.ended_at), record.activity, 0);
   if (!said) return;
   await tell("time-correct", {order_id: task.id, labour_id: record.id, ...said});
@@ -85,12 +85,12 @@ function showTime(task) {
   at("time-total").textContent = times.length ? lengthOf(times.reduce((sum, one) => sum + one.minutes, 0)) : "";
   at("times").replaceChildren(...times.map(({record, start, activity, minutes, waiting}) => {
     const line = make("li", "list-group-item walk-stop"), text = make("div", "flex-fill");
-    text.append(make("div", "", `${tr(activity)}, ${lengthOf(minutes)}`), make("div", "text-secondary", waiting ? tr("on this phone, to be sent") : day(start)));
+    text.append(make("div", "", `${tr(activity)}, ${lengthOf(minutes)}`), make("div", "text-secondary", waiting ? tr("on this phone, to be sent") : day(start, task.zone)));
     line.append(make("span", `walk-mark ${waiting ? "wait" : "done"}`, waiting ? "…" : "✓"), text);
     if (!record || waiting) return line;
     const button = make("button", "btn", tr("Correct"));
     button.type = "button";
-    button.setAttribute("aria-label", tr("Correct the time of %(time)s", {time: day(start)}));
+    button.setAttribute("aria-label", tr("Correct the time of %(time)s", {time: day(start, task.zone)}));
     button.onclick = () => correctTime(task, record);
     line.append(button);
     return line;

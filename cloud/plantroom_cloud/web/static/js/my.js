@@ -59,7 +59,7 @@ function card(task) {
   const body = make("div", "card-body");
   const line = make("div", "d-flex flex-wrap gap-2 align-items-center");
   line.append(make("span", `badge ${PRIORITY[task.priority]}`, tr(task.priority)), make("span", "badge bg-azure-lt", stateOf(task)));
-  if (task.due_at) line.append(make("span", "ms-auto text-secondary", tr("due %(time)s", {time: day(task.due_at)})));
+  if (task.due_at) line.append(make("span", "ms-auto text-secondary", tr("due %(time)s", {time: day(task.due_at, task.zone)})));
   body.append(line, make("div", "walk-next task-name", task.title), make("div", "text-secondary", [task.where, task.cause].filter(Boolean).join(" · ")));
   button.append(body);
   button.onclick = () => choose(task.id);
@@ -109,7 +109,7 @@ function showTask(task) {
   at("task-priority").textContent = tr(task.priority);
   at("task-priority").className = `badge ${PRIORITY[task.priority]}`;
   at("task-state").textContent = stateOf(task);
-  at("task-due").textContent = task.due_at ? tr("due %(time)s", {time: day(task.due_at)}) : tr("since %(time)s", {time: day(task.opened_at)});
+  at("task-due").textContent = task.due_at ? tr("due %(time)s", {time: day(task.due_at, task.zone)}) : tr("since %(time)s", {time: day(task.opened_at, task.zone)});
   at("task-title").textContent = `#${task.id} ${task.title}`;
   at("task-where").textContent = task.where;
   at("task-page").href = `/work-orders/${task.id}`;

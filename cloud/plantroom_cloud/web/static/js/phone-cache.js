@@ -1,6 +1,6 @@
 // A page that opens without a network: NAME, SHELL and SCRIPTS stand in the worker that takes this in. The page's texts
 // are in the shell, so they are there in the language that it was last opened in.
-const CACHE = `${NAME}5`, SLOW_MS = 4000;
+const CACHE = `${NAME}6`, SLOW_MS = 4000;
 const PARTS = [
   SHELL, "/static/icon.svg", "/static/vendor/tabler.min.css", "/static/css/app.css", "/static/css/walk.css", "/static/js/theme.js",
   "/static/js/texts.js", "/static/js/phone.js", "/static/js/phone-queue.js", "/static/js/phone-camera.js",

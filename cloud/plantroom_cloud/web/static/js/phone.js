@@ -8,8 +8,9 @@ const make = (tag, className, text) => {
   if (text !== undefined) element.textContent = text;
   return element;
 };
-const clock = (moment) => new Date(moment).toLocaleTimeString(locale, {timeZone, hour: "2-digit", minute: "2-digit"});
-const day = (moment) => new Date(moment).toLocaleString(locale, {timeZone, month: "short", day: "numeric", hour: "2-digit", minute: "2-digit"});
+// Times of a task or a round are those of its site, wherever the phone is; others as the page has them.
+const clock = (moment, zone) => new Date(moment).toLocaleTimeString(locale, {timeZone: zone ?? timeZone, hour: "2-digit", minute: "2-digit"});
+const day = (moment, zone) => new Date(moment).toLocaleString(locale, {timeZone: zone ?? timeZone, month: "short", day: "numeric", hour: "2-digit", minute: "2-digit"});
 const number = (value) => typeof value === "number" ? new Intl.NumberFormat(locale, {maximumSignificantDigits: 4}).format(value) : String(value);
 
 function say(text, good) { // and by the hand, for who does not look

@@ -48,7 +48,7 @@ function showRounds(rounds) {
     card.type = "button";
     card.dataset.round = round.id;
     const body = make("div", "card-body");
-    const times = tr("due %(due)s, until %(end)s", {due: clock(round.due_at), end: clock(round.closes_at)});
+    const times = tr("due %(due)s, until %(end)s", {due: clock(round.due_at, round.zone), end: clock(round.closes_at, round.zone)});
     const facts = [times, tr("%(count)s points", {count: round.stops.length}), WORDS[round.state], round.assignee].filter(Boolean);
     body.append(make("div", "walk-next", round.name), make("div", "text-secondary", facts.join(" · ")));
     card.append(body);
@@ -71,7 +71,7 @@ function showRound(round) {
   at("round-name").textContent = round.name;
   at("round-state").textContent = WORDS[round.state];
   at("round-state").className = `ms-auto badge ${round.state === "complete" ? "bg-green-lt" : round.state === "missed" ? "bg-red-lt" : "bg-azure-lt"}`;
-  const facts = {due: clock(round.due_at), end: clock(round.closes_at), done, all: stops.length};
+  const facts = {due: clock(round.due_at, round.zone), end: clock(round.closes_at, round.zone), done, all: stops.length};
   at("round-due").textContent = round.ordered
     ? tr("Due %(due)s, until %(end)s. %(done)s of %(all)s points.", facts)
     : tr("Due %(due)s, until %(end)s. %(done)s of %(all)s points. Any order.", facts);
@@ -89,7 +89,7 @@ function showRound(round) {
     const [mark, kind] = stop.waiting ? ["…", "wait"] : stop.state === "missed" ? ["!", "bad"] : stop.state === "skipped" ? ["–", "wait"] : DONE.includes(stop.state) ? ["✓", "done"] : [String(stop.position), ""];
     const text = make("div", "");
     text.append(make("div", "", stop.name));
-    const known = [stop.state === "pending" ? tr("until %(time)s", {time: clock(stop.closes_at)}) : tr(stop.state), stop.visited_at ? clock(stop.visited_at) : "", ...stop.deviations.map((mark) => tr(mark))];
+    const known = [stop.state === "pending" ? tr("until %(time)s", {time: clock(stop.closes_at, round.zone)}) : tr(stop.state), stop.visited_at ? clock(stop.visited_at, round.zone) : "", ...stop.deviations.map((mark) => tr(mark))];
     const said = stop.waiting ? tr("on this phone, to be sent") : known.filter(Boolean).join(", ");
     text.append(make("div", "text-secondary", said));
     line.append(make("span", `walk-mark ${kind}`, mark), text);
