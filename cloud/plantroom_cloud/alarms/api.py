@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from plantroom_cloud.alarms.definition import RuleDefinition
 from plantroom_cloud.alarms.levels import LevelsDefinition, joined
-from plantroom_cloud.alarms.models import AlarmRule, AlarmState, Level, Severity
+from plantroom_cloud.alarms.models import SET_ASIDE, AlarmRule, AlarmState, Level, Severity
 from plantroom_cloud.alarms.period import bounded, common
 from plantroom_cloud.alarms.rationalisation import Matrix, lacking
 from plantroom_cloud.alarms.replay import Spell
@@ -54,6 +54,7 @@ class AlarmOut(BaseModel):
     acknowledged_at: datetime | None
     acknowledged_by: str | None
     returned_at: datetime | None
+    team_id: str | None
     metric: str | None
     value: Any
     limit: float | None
@@ -85,10 +86,25 @@ class TransitionOut(BaseModel):
     note: str
 
 
+class SuppressionOut(BaseModel):
+    """Why an alarm is set aside: who, until when."""
+
+    model_config = ConfigDict(from_attributes=True)
+    kind: AlarmState
+    since: datetime
+    until: datetime | None
+    once: bool
+    reason: str
+    by: str
+    first_alarm_id: int | None
+    work_order_id: int | None
+
+
 class AlarmStory(AlarmOut):
-    """An alarm with its transitions."""
+    """An alarm with its transitions, and why it is set aside."""
 
     transitions: list[TransitionOut]
+    set_aside: list[SuppressionOut]
 
 
 class Note(BaseModel):
@@ -266,12 +282,27 @@ def list_alarms(
     state: AlarmState | None = None,
     active: bool | None = None,
     device: str | None = None,
-    cursor: Annotated[int | None, Query(ge=1)] = None,
+    severity: Severity | None = None,
+    site: str | None = None,
+    team: str | None = None,
+    q: Annotated[str, Query(max_length=200)] = "",
+    cursor: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Page[AlarmOut]:
-    """Newest first."""
+    """Newest first; `q`: in the name, the source or the detail."""
+    if site is not None and not may_see(user, site):
+        raise NotFoundError(said("there is no site %(site)r", site=site))
     found = services.alarms.search(
-        session, sites=user.sites, state=state, active=active, device_id=device, before_id=cursor, limit=limit + 1
+        session,
+        sites=[site] if site is not None else user.sites,
+        state=state,
+        active=active,
+        device_id=device,
+        severity=severity,
+        team_id=team,
+        text=q,
+        before_id=cursor,
+        limit=limit + 1,
     )
     more = str(found[limit - 1].id) if len(found) > limit else None
     return Page(items=[AlarmOut.model_validate(alarm) for alarm in found[:limit]], next=more)
@@ -284,7 +315,12 @@ def get_alarm(alarm_id: int, user: Viewer, session: ReadSession, services: Servi
     if not may_see(user, alarm.site_id):
         raise NotFoundError(said("there is no alarm %(alarm_id)s", alarm_id=alarm_id))
     steps = [TransitionOut.model_validate(step) for step in services.alarms.transitions(session, alarm_id)]
-    return AlarmStory(**AlarmOut.model_validate(alarm).model_dump(), transitions=steps)
+    aside = services.alarms.suppressions(session, alarm) if alarm.state in SET_ASIDE else []
+    return AlarmStory(
+        **AlarmOut.model_validate(alarm).model_dump(),
+        transitions=steps,
+        set_aside=[SuppressionOut.model_validate(found) for found in aside],
+    )
 
 
 @router.post("/alarms/{alarm_id}/acknowledge", tags=["alarms"])

@@ -1,6 +1,7 @@
 """Alarms, and the rules that raise them."""
 
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
 from fastapi import Form as FormField
@@ -20,7 +21,7 @@ from plantroom_cloud.alarms.form import (
     values_of_levels,
 )
 from plantroom_cloud.alarms.levels import LETTERS, LevelsDefinition
-from plantroom_cloud.alarms.models import SET_ASIDE, Alarm, AlarmRule, Impact
+from plantroom_cloud.alarms.models import SET_ASIDE, Alarm, AlarmRule, Impact, Severity
 from plantroom_cloud.alarms.period import common, period
 from plantroom_cloud.alarms.rationalisation import lacking
 from plantroom_cloud.alarms.suppressing import shelf
@@ -84,13 +85,50 @@ class _Graded(BaseModel):
 
 @router.get("/alarms")
 def alarms_page(
-    request: Request, user: Viewer, session: ReadSession, services: ServicesDep, show: str = "open"
+    request: Request,
+    user: Viewer,
+    session: ReadSession,
+    services: ServicesDep,
+    show: str = "open",
+    severity: str = "",
+    site: str = "",
+    team: str = "",
+    q: str = "",
+    before: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
 ) -> Response:
     """The list."""
+    if site and not may_see(user, site):
+        raise NotFoundError(said("there is no site %(site)r", site=site))
     alarms = services.alarms.search(
-        session, sites=user.sites, open_only=show == "open", set_aside=show == "aside", limit=200
+        session,
+        sites=[site] if site else user.sites,
+        open_only=show == "open",
+        set_aside=show == "aside",
+        severity=Severity(severity) if severity in set(Severity) else None,
+        team_id=team or None,
+        text=q,
+        before_id=before,
+        limit=ON_A_PAGE,
     )
-    return render(request, "alarms.html", user=user, page="alarms", alarms=alarms, show=show)
+    asked = {name: value for name, value in (("severity", severity), ("site", site), ("team", team), ("q", q)) if value}
+    return render(
+        request,
+        "alarms.html",
+        user=user,
+        page="alarms",
+        alarms=alarms,
+        show=show,
+        severity=severity,
+        site=site,
+        team=team,
+        q=q,
+        asked=urlencode(asked),
+        severities=[each.value for each in Severity],
+        site_list=services.sites.list(session, user.sites),
+        teams=services.users.teams(session),
+        before=before,
+        older=alarms[-1].id if len(alarms) == ON_A_PAGE else None,
+    )
 
 
 @router.get("/alarm-events")
@@ -135,6 +173,7 @@ def alarm_page(
         if metric and metric.get("kind", "gauge") in ("gauge", "counter")
         else None,
         order=services.work_orders.for_alarm(session, alarm),
+        rule_kept=services.alarms.is_kept(session, alarm.rule_id),
         transitions=services.alarms.transitions(session, alarm_id),
         aside=services.alarms.suppressions(session, alarm) if alarm.state in SET_ASIDE else [],
         possible=[str(event) for event in events(alarm.state)],

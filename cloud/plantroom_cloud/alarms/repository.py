@@ -23,7 +23,7 @@ from plantroom_cloud.alarms.models import (
     Suppression,
 )
 from plantroom_cloud.alarms.precedence import Place
-from plantroom_cloud.assets.models import Asset, AssetDevice
+from plantroom_cloud.assets.models import Asset, AssetDevice, AssetKind
 from plantroom_cloud.columns import UtcDateTime
 from plantroom_cloud.devices.models import Device, DeviceLatest
 from plantroom_cloud.gateways.models import Gateway
@@ -41,9 +41,19 @@ def search(
     device_id: str | None,
     before_id: int | None,
     limit: int,
+    severity: Severity | None,
+    team_id: str | None,
+    text: str,
 ) -> list[Alarm]:
     """Newest first."""
     query = select(Alarm).order_by(col(Alarm.id).desc()).limit(limit)
+    if severity is not None:
+        query = query.where(Alarm.severity == severity)
+    if team_id is not None:
+        query = query.where(Alarm.team_id == team_id)
+    if text:
+        fields = (Alarm.name, Alarm.source, Alarm.detail)
+        query = query.where(or_(*(col(field).icontains(text, autoescape=True) for field in fields)))
     if sites:
         query = query.where(col(Alarm.site_id).in_(sites))
     if state is not None:
@@ -398,6 +408,29 @@ def out_of_service(session: Session, source: str, work_order_id: int | None) -> 
         col(Suppression.ended_at).is_(None),
     )
     return session.exec(query).first()
+
+
+def out_of_service_by(session: Session, work_order_id: int) -> list[Suppression]:
+    """All equipment that is out of service by a work order."""
+    query = select(Suppression).where(
+        Suppression.kind == AlarmState.OUT_OF_SERVICE,
+        Suppression.work_order_id == work_order_id,
+        col(Suppression.ended_at).is_(None),
+    )
+    return list(session.exec(query.order_by(col(Suppression.id))))
+
+
+def devices_of_asset(session: Session, asset_id: int) -> list[str]:
+    """The devices that measure it now, and of a system or a machine those of its parts too; not of all in a room."""
+    asset = session.get(Asset, asset_id)
+    found, seen = [asset_id], {asset_id}
+    if asset is not None and asset.kind in (AssetKind.SYSTEM, AssetKind.EQUIPMENT):
+        for number in found:  # grows as parts are found
+            parts_of = session.exec(select(Asset.id).where(Asset.parent_id == number))
+            found += [part for part in parts_of if part is not None and part not in seen]
+            seen |= set(found)
+    query = select(AssetDevice.device_id).where(col(AssetDevice.asset_id).in_(found), col(AssetDevice.until).is_(None))
+    return list(session.exec(query.order_by(col(AssetDevice.id))))
 
 
 def suppressions_over(session: Session, at: datetime) -> list[Suppression]:

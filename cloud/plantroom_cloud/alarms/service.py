@@ -241,15 +241,20 @@ class AlarmService:
         return repository.suppressions_of(session, alarm.rule_id, alarm.source)
 
     def follow_work_order(self, session: Session, order: WorkOrder, step: Step, actor: str, at: datetime) -> None:
-        """Equipment goes out of service, and comes back, with the work on it."""
-        if order.device_id is None or not order.out_of_service:
+        """Equipment goes out of service, and comes back, with the work on it: the device of the order, or what measures
+        its asset and the parts of that."""
+        if not order.out_of_service or order.id is None:
             return
         if step is Step.START:
             reason = said("work order %(order_id)s: %(title)s", order_id=order.id, title=order.title)
-            self._suppressing.remove_from_service(session, order.device_id, reason, order.id, actor, at)
+            sources = [order.device_id] if order.device_id is not None else []
+            if order.asset_id is not None:
+                sources += repository.devices_of_asset(session, order.asset_id)
+            for source in dict.fromkeys(sources):
+                self._suppressing.remove_from_service(session, source, reason, order.id, actor, at)
         elif step in (Step.COMPLETE, Step.CANCEL):
             note = said("work order %(order_id)s is %(state)s", order_id=order.id, state=order.state.value)
-            self._suppressing.return_to_service(session, order.device_id, order.id, note, actor, at)
+            self._suppressing.return_to_service(session, order.id, note, actor, at)
 
     def get(self, session: Session, alarm_id: int) -> Alarm:
         """Raises NotFoundError."""
@@ -299,8 +304,11 @@ class AlarmService:
         device_id: str | None = None,
         before_id: int | None = None,
         limit: int = 100,
+        severity: Severity | None = None,
+        team_id: str | None = None,
+        text: str = "",
     ) -> list[Alarm]:
-        """Newest first."""
+        """Newest first; `text`: in the name, the source or what a domain said."""
         return repository.search(
             session,
             sites=sites,
@@ -311,6 +319,9 @@ class AlarmService:
             device_id=device_id,
             before_id=before_id,
             limit=limit,
+            severity=severity,
+            team_id=team_id,
+            text=text,
         )
 
     def attention(self, session: Session, sites: Sequence[str], limit: int) -> list[Alarm]:
@@ -378,6 +389,11 @@ class AlarmService:
         if rule is None or rule.deleted_at is not None:
             raise NotFoundError(said("there is no alarm rule %(rule_id)s", rule_id=rule_id))
         return rule
+
+    def is_kept(self, session: Session, rule_id: int) -> bool:
+        """Whether a rule has not been deleted."""
+        rule = session.get(AlarmRule, rule_id)
+        return rule is not None and rule.deleted_at is None
 
     def check_rule(self, session: Session, definition: RuleDefinition) -> None:
         """Raises InvalidFieldsError naming what is wrong, field by field."""

@@ -113,12 +113,9 @@ class Suppressing:
             if (alarm.state, AlarmEvent.REMOVE) in TRANSITIONS:
                 self._raising.move(session, alarm, AlarmEvent.REMOVE, actor, reason, at)
 
-    def return_to_service(
-        self, session: Session, source: str, work_order_id: int | None, note: str, actor: str, at: datetime
-    ) -> None:
-        """Done: what is still not normal is an alarm again."""
-        suppression = repository.out_of_service(session, source, work_order_id)
-        if suppression is not None:
+    def return_to_service(self, session: Session, work_order_id: int, note: str, actor: str, at: datetime) -> None:
+        """The work is done: what is still not normal is an alarm again."""
+        for suppression in repository.out_of_service_by(session, work_order_id):
             self._end(session, suppression, note, actor, at)
 
     def tick(self, session: Session, at: datetime) -> None:

@@ -67,9 +67,12 @@ class _House:
                 step = AlarmTransition(alarm_id=alarm.id, at=moment, from_state=before, to_state=after)
                 session.add(step)
 
-    def ask(self, path: str = "", who: str = "anna", status: int = 200, **query: Any) -> Any:
+    def ask(self, path: str = "", **query: Any) -> Any:
+        return self.get(f"/api/v1/alarm-figures{path}", **query)
+
+    def get(self, path: str, who: str = "anna", status: int = 200, **query: Any) -> Any:
         headers = {"Authorization": f"Bearer {self.tokens[who]}"}
-        answer = self.client.get(f"/api/v1/alarm-figures{path}", params=query, headers=headers)
+        answer = self.client.get(path, params=query, headers=headers)
         assert answer.status_code == status, answer.text
         return answer.json()
 
@@ -112,6 +115,29 @@ def test_the_past_is_told_as_it_was(house: _House) -> None:
     assert (found["activations"], found["stale"]) == (2, 1)
     assert (found["by_hour"][0], found["by_hour"][3]) == (1, 1)
     assert house.ask(start="2026-03-05T00:00:00Z", end="2026-03-06T00:00:00Z")["stale"] == 1, "what was released"
+
+
+def test_alarms_are_found_by_severity_site_team_and_words(house: _House) -> None:
+    moment = house.now - timedelta(days=1)
+    house.raised(moment, "a", team="day")
+    house.raised(moment, "b_1", site="shanghai", lasts=None)
+    house.raised(moment, "bx1")
+
+    def found(**query: Any) -> list[str]:
+        return [alarm["source"] for alarm in house.get("/api/v1/alarms", **query)["items"]]
+
+    assert found() == ["bx1", "b_1", "a"]
+    assert (found(team="day"), found(site="shanghai"), found(q="B_1"), found(q="hot", limit=1)) == (
+        ["a"],
+        ["b_1"],
+        ["b_1"],
+        ["bx1"],
+    )
+    assert (found(severity="low"), found(severity="high", active=True)) == ([], ["b_1"])
+    assert found(who="eve") == ["b_1"]
+    house.get("/api/v1/alarms", who="eve", status=404, site="berlin")
+    story = house.get("/api/v1/alarms/2")
+    assert (story["team_id"], story["set_aside"]) == (None, [])
 
 
 def test_a_time_that_cannot_be_is_refused(house: _House) -> None:

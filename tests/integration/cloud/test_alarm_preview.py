@@ -15,11 +15,14 @@ from plantroom_cloud.devices.models import Device
 from plantroom_cloud.gateways.models import Gateway
 from plantroom_cloud.models import metadata
 from plantroom_cloud.sites.models import Site
+from plantroom_cloud.telemetry.influx import InfluxServer, InfluxTelemetryStore
+from plantroom_cloud.telemetry.rollup import LEVELS
 from plantroom_cloud.telemetry.service import TelemetryService
 from plantroom_cloud.telemetry.sqlite import SqliteTelemetryStore
-from plantroom_cloud.telemetry.store import Retention
+from plantroom_cloud.telemetry.store import Retention, TelemetryStore
 from plantroom_cloud.telemetry.writer import TelemetryWriter
 from plantroom_shared.batch import DeviceRows, Value
+from tests.servers.influxdb import InfluxDb
 
 NOW = datetime(2026, 3, 31, tzinfo=UTC)
 DAYS = 30
@@ -30,10 +33,9 @@ class _History:
     """Thirty days of a pump each minute: hot for an hour each day from noon on, standing on Sundays, a day
     missing; switched to hand from eleven on."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, store: TelemetryStore) -> None:
         self.database = Database(f"sqlite:///{folder / 'x.db'}")
         metadata.create_all(self.database.engine)
-        store = SqliteTelemetryStore(folder / "t.db", Retention(None, {60: None, 900: None, 3600: None, 86_400: None}))
         store.open()
         self.telemetry = TelemetryService(self.database, store)
         self.previews = Previewing(self.telemetry)
@@ -57,21 +59,28 @@ class _History:
             values: dict[str, list[Value]] = {
                 "t": [95.0 if 720 <= minute < 780 else 60.0 for minute in range(1440)],
                 "run": [1.0 if run else 0.0] * 1440,
-                "mode": ["hand" if 660 <= minute < 800 else "auto" for minute in range(1440)],
+                "mode": [None if minute % 5 else "hand" if 660 <= minute < 800 else "auto" for minute in range(1440)],
                 "rare": [1.0 if minute < 3 else None for minute in range(1440)],
             }
             with self.database.write() as session:
                 rows = [DeviceRows(device="pump", times=times, values=values)]
-                self.telemetry.journal(session, "gw", rows, 4323, NOW, late=True)
+                self.telemetry.journal(session, "gw", rows, 3171, NOW, late=True)
         while writer.drain(NOW):
             pass
         while writer.roll_up(NOW):
             pass
 
 
-@pytest.fixture(scope="module")
-def history(tmp_path_factory: pytest.TempPathFactory) -> _History:
-    return _History(tmp_path_factory.mktemp("history"))
+FOR_EVER = Retention(None, dict.fromkeys(LEVELS))
+
+
+@pytest.fixture(scope="module", params=["sqlite", "influxdb"])
+def history(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> _History:
+    folder = tmp_path_factory.mktemp("history")
+    if request.param == "sqlite":
+        return _History(folder, SqliteTelemetryStore(folder / "t.db", FOR_EVER))
+    server: InfluxDb = request.getfixturevalue("influxdb")
+    return _History(folder, InfluxTelemetryStore(InfluxServer(server.url, "preview"), FOR_EVER))
 
 
 def _rule(**more: object) -> RuleDefinition:

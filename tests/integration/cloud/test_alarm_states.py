@@ -8,10 +8,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import Session, select
 
-from plantroom_cloud.alarms.models import SET_ASIDE, Alarm, AlarmRule, AlarmState, AlarmTransition, Suppression
+from plantroom_cloud.alarms.models import (
+    SET_ASIDE,
+    Alarm,
+    AlarmRule,
+    AlarmState,
+    AlarmTransition,
+    Severity,
+    Suppression,
+)
 from plantroom_cloud.alarms.reported import ReportedRule
 from plantroom_cloud.alarms.service import AlarmService
+from plantroom_cloud.alarms.suppressing import LONGEST_SHELF, shelf
 from plantroom_cloud.alarms.transitions import TRANSITIONS
+from plantroom_cloud.assets.models import Asset, AssetDevice, AssetKind
 from plantroom_cloud.database import Database
 from plantroom_cloud.devices.models import Device
 from plantroom_cloud.errors import ConflictError, InvalidError
@@ -219,6 +229,47 @@ def test_equipment_is_out_of_service_while_it_is_worked_on(plant: _Plant) -> Non
         found = session.get(WorkOrder, order.id)
         assert found is not None
         assert (found.state, found.verified_by) == (WorkOrderState.CLOSED, "telemetry")
+
+
+def test_work_on_an_asset_takes_all_that_measures_it_and_its_parts_out_of_service(plant: _Plant) -> None:
+    plant.set("hot", True)
+    with plant.database.write() as session:
+        room = Asset(code="R", name="R", kind=AssetKind.ROOM, site_id="main", created_at=NOW)
+        session.add(room)
+        session.flush()
+        skid = Asset(code="S", name="S", kind=AssetKind.SYSTEM, site_id="main", parent_id=room.id, created_at=NOW)
+        session.add(skid)
+        session.flush()
+        pump = Asset(code="P", name="P", kind=AssetKind.EQUIPMENT, site_id="main", parent_id=skid.id, created_at=NOW)
+        session.add(pump)
+        session.flush()
+        session.add(AssetDevice(asset_id=pump.id or 0, device_id=PUMP, since=NOW, by="ann"))
+        orders = [
+            plant.orders.create(session, "Service", "", "main", None, "low", None, "ann", NOW, asset_id=asset.id)
+            for asset in (room, skid)
+        ]
+        plant.orders.start(session, orders[0].id or 0, "ann", plant.at, out_of_service=True)
+        assert plant.newest(session).state is AlarmState.UNACKNOWLEDGED, "a room is no equipment"
+        plant.orders.start(session, orders[1].id or 0, "ann", plant.at, out_of_service=True)
+    assert plant.state() is AlarmState.OUT_OF_SERVICE
+    with plant.database.write() as session:
+        plant.orders.complete(session, orders[1].id or 0, "done", "ann", plant.at)
+    assert plant.state() is AlarmState.UNACKNOWLEDGED
+
+
+@pytest.mark.parametrize("severity", Severity)
+def test_each_severity_has_its_longest_shelf(plant: _Plant, severity: Severity) -> None:
+    plant.rule("hot", severity=severity)
+    plant.set("hot", True)
+    longest = LONGEST_SHELF[severity] / timedelta(minutes=1)
+    with pytest.raises(InvalidError, match=f"{longest:.0f}"):
+        plant.do("shelve", "why", longest + 1, "ann")
+    plant.do("shelve", "why", longest, "ann")
+    plant.tick(minutes=longest - 1)
+    assert plant.state() is AlarmState.SHELVED
+    plant.tick(minutes=1)
+    assert plant.state() is AlarmState.UNACKNOWLEDGED
+    assert shelf(severity)[-1][0] == longest
 
 
 _STEPS = st.sampled_from(
