@@ -110,6 +110,7 @@ def alarms_page(
         before_id=before,
         limit=ON_A_PAGE,
     )
+    devices = services.devices.of_ids(session, sorted({alarm.device_id for alarm in alarms if alarm.device_id}))
     asked = {name: value for name, value in (("severity", severity), ("site", site), ("team", team), ("q", q)) if value}
     return render(
         request,
@@ -117,6 +118,7 @@ def alarms_page(
         user=user,
         page="alarms",
         alarms=alarms,
+        labels={device.id: device.label for device in devices},
         show=show,
         severity=severity,
         site=site,

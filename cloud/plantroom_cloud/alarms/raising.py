@@ -190,13 +190,14 @@ class Raising:
 
     def _announce(self, session: Session, alarm: Alarm, what: str, at: datetime) -> None:
         if self._notifications is not None:
+            device = session.get(Device, alarm.device_id) if alarm.device_id else None
             self._notifications.announce(
                 session,
                 f"alarm/{alarm.id}/{what}",
                 NoticeKind.ALARM,
                 str(alarm.severity.value),
                 alarm.site_id,
-                said("%(alarm)s: %(source)s", alarm=alarm.name, source=alarm.device_id or alarm.source),
+                said("%(alarm)s: %(source)s", alarm=alarm.name, source=device.label if device else alarm.source),
                 at,
                 body=lines((alarm.detail, alarm.cause, alarm.response)),
                 link=f"/alarms/{alarm.id}",

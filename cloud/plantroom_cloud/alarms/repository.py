@@ -72,8 +72,10 @@ def search(
 
 
 def active_by_device(session: Session) -> dict[str, int]:
-    """How many are active on each device that has any."""
-    query = select(Alarm.device_id, func.count(col(Alarm.id))).where(col(Alarm.active).is_(True))
+    """How many are active on each device that has any, without what was set aside."""
+    query = select(Alarm.device_id, func.count(col(Alarm.id))).where(
+        col(Alarm.active).is_(True), col(Alarm.state).not_in(SET_ASIDE)
+    )
     rows = session.exec(query.group_by(col(Alarm.device_id)))
     return {device: count for device, count in rows if device is not None}
 
@@ -81,7 +83,7 @@ def active_by_device(session: Session) -> dict[str, int]:
 def attention(session: Session, sites: Sequence[str], limit: int) -> list[Alarm]:
     """Active ones first, the gravest of them first, then those that returned unacknowledged; newest first in each."""
     weight = case({severity: rank for rank, severity in enumerate(Severity)}, value=col(Alarm.severity))
-    query = select(Alarm).where(Alarm.state != AlarmState.NORMAL)
+    query = select(Alarm).where(col(Alarm.state).not_in((AlarmState.NORMAL, *SET_ASIDE)))
     if sites:
         query = query.where(col(Alarm.site_id).in_(sites))
     return list(session.exec(query.order_by(col(Alarm.active).desc(), weight, col(Alarm.id).desc()).limit(limit)))

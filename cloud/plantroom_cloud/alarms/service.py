@@ -333,7 +333,7 @@ class AlarmService:
         return repository.active_by_severity(session, sites)
 
     def active_by_device(self, session: Session) -> dict[str, int]:
-        """How many are active on each device that has any."""
+        """How many are active on each device that has any, without what was set aside."""
         return repository.active_by_device(session)
 
     def rules(self, session: Session) -> list[AlarmRule]:

@@ -12,7 +12,7 @@ from plantroom_cloud.alarms.models import AlarmRule
 from plantroom_cloud.dependencies import At, Manager, ReadSession, ServicesDep, Viewer, WriteSession
 from plantroom_cloud.devices.api import visible
 from plantroom_cloud.devices.service import health as health_of
-from plantroom_cloud.devices.tile import key_values, tiles
+from plantroom_cloud.devices.tile import first_metric, key_values, tiles
 from plantroom_cloud.web.nav import NavEntry
 from plantroom_cloud.web.render import render
 
@@ -43,7 +43,7 @@ def devices_page(
         if q.lower() in f"{tile.label} {tile.id} {tile.location}".lower()
         and kind in ("", tile.kind)
         and gateway in ("", tile.gateway_id)
-        and health in ("", tile.health, "attention" if not tile.well else None)
+        and health in ("", "attention" if not tile.well else "ok", tile.health if tile.health != "ok" else None)
     ]
     pages = max(1, -(-len(found) // ON_A_PAGE))
     shown = found[(min(p, pages) - 1) * ON_A_PAGE :][:ON_A_PAGE]
@@ -75,6 +75,8 @@ def device_page(
     row = services.devices.latest(session, [device_id]).get(device_id)
     rules = services.alarms.rules_on(session, device.id)
     word, reason = health_of(device, row, gateway, at)
+    alarms = services.alarms.search(session, device_id=device_id, limit=20)
+    active = [alarm for alarm in alarms if alarm.active]
     return render(
         request,
         "device.html",
@@ -86,13 +88,15 @@ def device_page(
         reason=reason,
         latest=row.values if row else {},
         last_reading_at=row.last_reading_at if row else None,
-        alarms=services.alarms.search(session, device_id=device_id, limit=20),
+        alarms=alarms,
+        active=services.alarms.active_by_device(session).get(device_id, 0),
         orders=services.work_orders.search(session, device_id=device_id, limit=10),
         plans=services.plans.all(session, user.sites, device_id=device_id),
         commands=services.gateways.commands_of(session, device.gateway_id, device.name, limit=10),
         events=services.alarms.events(session, device_id=device_id, limit=10),
         rules=rules,
         limits=_limits(rules.judged),
+        shown_metric=first_metric(device, [alarm.metric for alarm in active if alarm.metric]),
         chart_metrics=[m for m in device.metrics if m.get("kind", "gauge") in ("gauge", "counter")],
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 from sqlmodel import Session
 
 from plantroom_cloud.devices.condition import Condition
+from plantroom_cloud.devices.models import Device
 from plantroom_cloud.services import Services
 
 #: What a tile shows first, by kind of equipment.
@@ -76,6 +77,13 @@ def key_values(
             (metrics[name]["label"], values[name]["v"], metrics[name].get("unit", "")) for name in known[:_MOST_VALUES]
         ]
     return found
+
+
+def first_metric(device: Device, alarmed: Sequence[str]) -> str | None:
+    """What a chart of it shows first: what an active alarm is about, else what says most of its kind, else the first
+    number that it has."""
+    shown = [metric["name"] for metric in device.metrics if metric.get("kind", "gauge") in ("gauge", "counter")]
+    return next((name for name in (*alarmed, *_KEY_METRICS.get(device.kind, ()), *shown) if name in shown), None)
 
 
 def _natural(label: str) -> list[tuple[int, str]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlmodel import Session, and_, col, func, or_, select
+from sqlmodel import Session, and_, case, col, func, or_, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from plantroom_cloud.alarms.models import AlarmRule
@@ -14,6 +14,7 @@ from plantroom_shared.said import said
 
 #: Orders that keep somebody busy now.
 _BUSY = (WorkOrderState.ASSIGNED, WorkOrderState.ACCEPTED, WorkOrderState.IN_PROGRESS)
+_URGENCY = {"critical": 0, "high": 1, "medium": 2, "low": 3}
 #: Their route says who walks them.
 _SENT_OTHERWISE = ("patrol",)
 
@@ -86,8 +87,12 @@ def in_pool(session: Session, teams: Sequence[str], limit: int) -> list[WorkOrde
 
 
 def pool(session: Session, sites: Sequence[str], limit: int) -> list[WorkOrder]:
-    """Taken by nobody, oldest first."""
-    query = _pool().order_by(col(WorkOrder.id)).limit(limit)
+    """Taken by nobody, the most urgent first, of those the oldest."""
+    query = (
+        _pool()
+        .order_by(case(_URGENCY, value=col(WorkOrder.priority), else_=len(_URGENCY)), col(WorkOrder.id))
+        .limit(limit)
+    )
     if sites:
         query = query.where(col(WorkOrder.site_id).in_(sites))
     return list(session.exec(query))

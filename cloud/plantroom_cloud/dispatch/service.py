@@ -76,7 +76,7 @@ class DispatchService:
         return repository.loads(session)
 
     def pool(self, session: Session, sites: Sequence[str] = (), limit: int = 20) -> Sequence[WorkOrder]:
-        """Taken by nobody, oldest first."""
+        """Taken by nobody, the most urgent first."""
         return repository.pool(session, sites, limit)
 
     def tick(self, session: Session, at: datetime) -> None:

@@ -1,15 +1,18 @@
 """The work order that an alarm opens: what its rule says a person needs to know."""
 
 from datetime import datetime
+from typing import Any
 
 from plantroom_cloud.alarms.models import Alarm
+from plantroom_cloud.devices.models import Device
 from plantroom_cloud.workorders.models import WorkOrder
 from plantroom_shared.said import said
 
 
-def order_for(alarm: Alarm, proving_s: float, at: datetime) -> WorkOrder:
-    """`proving_s`: how long the value must be normal before finished work is verified, seconds."""
-    where = alarm.device_id or alarm.gateway_id or alarm.source
+def order_for(alarm: Alarm, device: Device | None, proving_s: float, at: datetime) -> WorkOrder:
+    """`device`: of the alarm, where it has one; `proving_s`: how long the value must be normal before finished work is
+    verified, seconds."""
+    where = device.label if device else alarm.gateway_id or alarm.source
     return WorkOrder(
         title=f"{alarm.name}: {where}",
         priority=str(alarm.severity.value),
@@ -19,7 +22,7 @@ def order_for(alarm: Alarm, proving_s: float, at: datetime) -> WorkOrder:
         rule_id=alarm.rule_id,
         source=alarm.source,
         team_id=alarm.team_id,
-        description=_describe(alarm),
+        description=_describe(alarm, device),
         cause=alarm.cause,
         consequence=alarm.consequence,
         response=alarm.response,
@@ -29,13 +32,22 @@ def order_for(alarm: Alarm, proving_s: float, at: datetime) -> WorkOrder:
     )
 
 
-def _describe(alarm: Alarm) -> str:
+def _describe(alarm: Alarm, device: Device | None) -> str:
     if alarm.detail:
         return alarm.detail
     if alarm.metric is None:
         return alarm.name
-    value = f"{alarm.value} {alarm.unit}".rstrip()
+    metrics = {each["name"]: each["label"] for each in device.metrics} if device else {}
+    metric = metrics.get(alarm.metric, alarm.metric)
+    value = f"{_legible(alarm.value)} {alarm.unit}".rstrip()
     if alarm.limit is None:
-        return said("%(metric)s was at %(value)s", metric=alarm.metric, value=value)
+        return said("%(metric)s was at %(value)s", metric=metric, value=value)
     limit = f"{alarm.limit:g} {alarm.unit}".rstrip()
-    return said("%(metric)s was at %(value)s, limit %(limit)s", metric=alarm.metric, value=value, limit=limit)
+    return said("%(metric)s was at %(value)s, limit %(limit)s", metric=metric, value=value, limit=limit)
+
+
+def _legible(value: Any) -> str:
+    """As a person writes it: a register of 32 bits holds seven digits, and its double prints seventeen."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.6g}" if isinstance(value, float) and abs(value) < 1e6 else str(value)

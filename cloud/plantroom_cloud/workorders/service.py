@@ -7,6 +7,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from plantroom_cloud.alarms.models import Alarm
+from plantroom_cloud.devices.models import Device
 from plantroom_cloud.errors import ConflictError, InvalidError, NotFoundError
 from plantroom_cloud.gateways.models import Gateway
 from plantroom_cloud.notifications.models import NoticeKind
@@ -72,7 +73,8 @@ class WorkOrderService:
             else:
                 self._entry(session, recurring, "note", recurring.state, recurring.state, "telemetry", note, at)
             return recurring
-        order = order_for(alarm, proving_s, at)
+        device = session.get(Device, alarm.device_id) if alarm.device_id else None
+        order = order_for(alarm, device, proving_s, at)
         try:
             with session.begin_nested():
                 session.add(order)

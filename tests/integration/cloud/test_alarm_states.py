@@ -141,6 +141,17 @@ def test_what_is_raised_on_a_shelf_is_kept_and_told_afterwards(plant: _Plant) ->
         ]
 
 
+def test_what_is_set_aside_asks_nobody_for_attention(plant: _Plant) -> None:
+    plant.set("hot", True)
+    with plant.database.read() as session:
+        assert plant.alarms.active_by_device(session) == {PUMP: 1}
+        assert [alarm.name for alarm in plant.alarms.attention(session, [], 8)] == ["Bearing hot"]
+    plant.do("shelve", "greasing on Thursday", 60, "ann")
+    with plant.database.read() as session:
+        assert plant.alarms.active_by_device(session) == {}
+        assert plant.alarms.attention(session, [], 8) == []
+
+
 def test_shelved_once_ends_with_the_alarm(plant: _Plant) -> None:
     plant.set("hot", True)
     plant.do("shelve", "known", None, "ann", once=True)

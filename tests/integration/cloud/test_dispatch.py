@@ -127,6 +127,19 @@ def test_skills_by_rule_class_and_plan(house: _House) -> None:
             house.dispatch.set_person(session, "ann", [], "gone")
 
 
+def test_the_pool_shows_the_most_urgent_first(house: _House) -> None:
+    with house.database.write() as session:
+        for priority in ("low", "critical", "medium", "critical", "high"):
+            house.orders.create(session, "Job", "", "main", None, priority, None, "dan", MONDAY)
+        assert [(order.priority, order.id) for order in house.dispatch.pool(session)] == [
+            ("critical", 2),
+            ("critical", 4),
+            ("high", 5),
+            ("medium", 3),
+            ("low", 1),
+        ]
+
+
 def test_a_team_that_wants_it_has_its_work_given_out(house: _House) -> None:
     with house.database.write() as session:
         orders = [house.open(session) for _ in range(3)]
