@@ -129,9 +129,12 @@ class ForeseenOut(BaseModel):
 
 
 class PreviewOut(BaseModel):
-    """What a rule would have done, and its team's load against IEC 62682 (144 a day acceptable, 288 manageable)."""
+    """What a rule would have done, and its team's load against IEC 62682 (144 a day acceptable, 288 manageable): both
+    by the day, over those days for which anything is stored. A rule that makes events adds nothing to the load."""
 
     days: float
+    seen_days: float
+    makes_alarms: bool
     devices: list[ForeseenOut]
     left_out: int
     per_day: float
@@ -224,6 +227,7 @@ class LevelsPreviewOut(BaseModel):
     """What the levels would have done; `per_day` of what people would have been told of."""
 
     days: float
+    seen_days: float
     levels: dict[Level, list[ForeseenOut]]
     left_out: int
     per_day: float
@@ -387,12 +391,16 @@ def preview_rule(
     services: ServicesDep,
     at: At,
     days: Annotated[float, Query(gt=0, le=92)] = 30,
+    rule_id: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
 ) -> PreviewOut:
-    """When it would have raised in the stored history; nothing is saved."""
+    """When it would have raised in the stored history; nothing is saved. `rule_id`: the rule that it will change."""
     services.alarms.check_rule(session, body)
-    found = services.previews.preview(session, body, user.sites, days, at)
+    instead_of = [rule_id] if rule_id is not None else []
+    found = services.previews.preview(session, body, user.sites, days, at, instead_of=instead_of)
     return PreviewOut(
         days=found.days,
+        seen_days=found.seen_days,
+        makes_alarms=found.makes_alarms,
         devices=[_foreseen(item.device_id, item.spells) for item in found.devices],
         left_out=found.left_out,
         per_day=found.per_day,
@@ -517,12 +525,15 @@ def preview_levels(
     services: ServicesDep,
     at: At,
     days: Annotated[float, Query(gt=0, le=92)] = 30,
+    levels_id: str | None = None,
 ) -> LevelsPreviewOut:
-    """When each level would have raised in the stored history; nothing is saved."""
+    """When each level would have raised in the stored history; nothing is saved. `levels_id`: those it will change."""
     services.alarms.check_levels(session, body)
-    found = services.previews.preview_levels(session, body, user.sites, days, at)
+    instead_of = services.alarms.rules_of_levels(session, levels_id)
+    found = services.previews.preview_levels(session, body, user.sites, days, at, instead_of=instead_of)
     return LevelsPreviewOut(
         days=found.days,
+        seen_days=found.seen_days,
         levels={
             level: [_foreseen(device, spells[level]) for device, spells in found.devices.items()]
             for level in body.in_order()

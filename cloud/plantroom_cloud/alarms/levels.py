@@ -1,4 +1,4 @@
-"""High-high, high, low and low-low of one metric, set together (ISA-18.2 §9, IEC 62682 §9); pure.
+"""High-high, high, low and low-low of one metric, set together (rationalisation of ISA-18.2 and IEC 62682); pure.
 
 Each level is a limit rule with its own severity, delays and texts; what they share is said once. While the outer level
 of a side is told to people, the inner one is suppressed by design: it says the same, only that it is less bad.

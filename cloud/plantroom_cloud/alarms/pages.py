@@ -316,7 +316,9 @@ def preview(
     try:
         if definition is not None:
             services.alarms.check_rule(session, definition)
-            found = services.previews.preview(session, definition, user.sites, span, at)
+            mine = form.text("rule_id")
+            instead_of = [int(mine)] if mine.isdecimal() and len(mine) < 10 else []
+            found = services.previews.preview(session, definition, user.sites, span, at, instead_of=instead_of)
             return render(request, "rule_preview.html", user=user, found=found, definition=definition, at=at)
     except InvalidFieldsError as error:
         errors = error.fields
@@ -463,7 +465,8 @@ def preview_of_levels(
     found = None
     if definition is not None and not errors:
         try:
-            found = services.previews.preview_levels(session, definition, user.sites, 30, at)
+            instead_of = services.alarms.rules_of_levels(session, form.text("levels_id"))
+            found = services.previews.preview_levels(session, definition, user.sites, 30, at, instead_of=instead_of)
         except InvalidError as error:
             errors = {"levels": str(error)}
     return render(
@@ -557,6 +560,7 @@ def _rule_form(
         parts="\n".join(comparison(part) for part in values.get("more", {}).get("parts", [])),
         guard=comparison(values["more"]["guard"]) if values.get("more", {}).get("guard") else "",
         days=list(enumerate(DAYS)),
+        zone=common({site.timezone for site in services.sites.list(session, user.sites)}).key,
         labels=services.alarms.labels(session, user.sites),
         judged=judged,
         replaced=replaced,
@@ -660,6 +664,7 @@ def _levels_form(
         labels=services.alarms.labels(session, user.sites),
         guard=comparison(values["guard"]) if values.get("guard") else "",
         days=list(enumerate(DAYS)),
+        zone=common({site.timezone for site in services.sites.list(session, user.sites)}).key,
         respond=RESPOND,
         lacks={rule.level.value: [NEEDED[name] for name in lacking(rule)] for rule in rules or [] if rule.level},
         judged=judged,

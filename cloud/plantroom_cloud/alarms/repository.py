@@ -513,14 +513,17 @@ def in_use_with(session: Session, metrics: Collection[str], sites: Sequence[str]
     return {device for device, has in found if set(metrics) <= {metric["name"] for metric in has}}
 
 
-def raised_since(session: Session, team_id: str | None, since: datetime) -> int:
-    """Alarms of a team that were told to it."""
+def raised_since(session: Session, team_id: str | None, since: datetime, but_of: Collection[int] = ()) -> int:
+    """Alarms of a team that were told to it, but not of these rules."""
     told = select(AlarmTransition.alarm_id).where(
         col(AlarmTransition.from_state).in_((AlarmState.NORMAL, *SET_ASIDE)),
         AlarmTransition.to_state == AlarmState.UNACKNOWLEDGED,
     )
     query = select(func.count(col(Alarm.id))).where(
-        Alarm.team_id == team_id, col(Alarm.raised_at) >= since, col(Alarm.id).in_(told)
+        Alarm.team_id == team_id,
+        col(Alarm.raised_at) >= since,
+        col(Alarm.id).in_(told),
+        col(Alarm.rule_id).not_in(but_of),
     )
     return session.exec(query).one()
 

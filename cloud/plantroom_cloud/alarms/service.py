@@ -452,6 +452,11 @@ class AlarmService:
             key: sorted(mine, key=lambda rule: order.index(rule.level or Level.HIGH)) for key, mine in found.items()
         }
 
+    def rules_of_levels(self, session: Session, levels_id: str | None) -> list[int]:
+        """The rules of a set; None: none. Raises NotFoundError."""
+        sets = self.level_sets(session, levels_id) if levels_id else {}
+        return [rule.id for known in sets.values() for rule in known if rule.id is not None]
+
     def create_levels(self, session: Session, definition: LevelsDefinition, actor: str, at: datetime) -> str:
         """The id of the set; raises InvalidFieldsError."""
         self.check_levels(session, definition)

@@ -41,7 +41,7 @@ def mistakes(plan: MaintenancePlan, zone: str, calendar: BusinessCalendar) -> di
             found |= _of_rule(plan, recurrence(plan, zone, calendar), "lead_days" not in found)
         case Trigger.ALARM:
             if plan.alarm_rule_id is None:
-                found["alarm_rule_id"] = "choose the rule whose alarm makes it due"
+                found["alarm_rule_id"] = "choose the rule whose alarm or event makes it due"
         case _:
             found |= _of_device(plan)
     return found

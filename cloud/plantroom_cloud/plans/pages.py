@@ -177,5 +177,5 @@ TRIGGERS = {
     Trigger.CALENDAR: "By the calendar",
     Trigger.COUNTER: "By a counter: running hours, kWh, starts",
     Trigger.CONDITION: "By a condition",
-    Trigger.ALARM: "By an alarm",
+    Trigger.ALARM: "By an alarm or event",
 }

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from plantroom_cloud.alarms.definition import More, PartDefinition, RuleDefinition
-from plantroom_cloud.alarms.models import RuleKind, Severity
+from plantroom_cloud.alarms.levels import LevelsDefinition
+from plantroom_cloud.alarms.models import Alarm, AlarmRule, AlarmState, AlarmTransition, Level, RuleKind, Severity
 from plantroom_cloud.alarms.preview import Previewing
 from plantroom_cloud.columns import ms_from_utc
 from plantroom_cloud.database import Database
@@ -166,3 +167,49 @@ def test_states_are_looked_at_as_they_were_stored(history: _History) -> None:
     first = datetime.fromtimestamp(found.devices[0].spells[0].raised / 1000, UTC)
     assert (first.hour, first.minute) == (11, 5)
     assert len(both.devices[0].spells) == DAYS - 1
+
+
+WHY = {"cause": "c", "consequence": "q", "response": "r", "impact": "minor", "respond_within_s": 86_400}
+
+
+def test_what_it_adds_is_counted_over_the_days_that_are_stored_and_without_the_rule_it_changes(
+    history: _History,
+) -> None:
+    with history.database.write() as session:
+        rule = AlarmRule(**_rule().model_dump(), updated_at=NOW)
+        session.add(rule)
+        session.flush()
+        assert rule.id is not None
+        for number in range(60):
+            moment = NOW - timedelta(days=15) + timedelta(minutes=number)
+            alarm = Alarm(
+                rule_id=rule.id, source=PUMP, site_id="main", name="hot", severity=Severity.HIGH, active=False,
+                state=AlarmState.NORMAL, raised_at=moment, detected_at=moment,
+            )  # fmt: skip
+            session.add(alarm)
+            session.flush()
+            before, after = AlarmState.NORMAL, AlarmState.UNACKNOWLEDGED
+            session.add(AlarmTransition(alarm_id=alarm.id or 0, at=moment, from_state=before, to_state=after))
+        found = history.previews.preview(session, _rule(**WHY), [], DAYS, NOW)
+        instead = history.previews.preview(session, _rule(**WHY), [], DAYS, NOW, instead_of=[rule.id])
+        longer = history.previews.preview(session, _rule(**WHY), [], 90, NOW)
+        events = history.previews.preview(session, _rule(), [], DAYS, NOW)
+        session.rollback()
+    assert (found.team_per_day, instead.team_per_day) == (2.0, 0.0)
+    assert (longer.seen_days, longer.days) == (DAYS, 90)
+    assert (longer.per_day, longer.team_per_day) == (found.per_day, 2.0)
+    assert (found.makes_alarms, events.makes_alarms, events.per_day) == (True, False, found.per_day)
+
+
+def test_levels_are_previewed_together(history: _History) -> None:
+    """The pump goes to 95 at once: high-high tells it, high does not, and a level that makes events counts for none."""
+    said = {"name": "Bearing", "device_id": PUMP, "metric": "t", "deadband": 1}
+    both = {"high-high": {"limit": 90} | WHY, "high": {"limit": 80} | WHY, "low": {"limit": 70}}
+    with history.database.read() as session:
+        found = history.previews.preview_levels(
+            session, LevelsDefinition.model_validate(said | {"levels": both}), [], DAYS, NOW
+        )
+    spells = found.devices[PUMP]
+    assert [len(spells[level]) for level in (Level.HIGH_HIGH, Level.HIGH)] == [DAYS - 1, DAYS - 1]
+    assert len(spells[Level.LOW]) >= DAYS - 1
+    assert found.per_day == pytest.approx((DAYS - 1) / DAYS)
