@@ -1,5 +1,6 @@
 """Errors as answers: RFC 9457 problem details for programs, pages for people, the login for who is not logged in."""
 
+import logging
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -7,7 +8,7 @@ from urllib.parse import urlencode, urlsplit
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
-from sqlalchemy.exc import DataError
+from sqlalchemy.exc import DataError, IntegrityError
 from starlette.exceptions import HTTPException
 
 from plantroom_cloud.dependencies import COOKIE
@@ -17,6 +18,8 @@ from plantroom_cloud.validation import reasons
 from plantroom_cloud.web.render import language_of, render
 from plantroom_shared.errors import PlantroomError
 
+_log = logging.getLogger(__name__)
+
 
 def add_error_handlers(app: FastAPI) -> None:
     """For every error that an endpoint may let through."""
@@ -25,6 +28,7 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(OverflowError, _out_of_range)
     app.add_exception_handler(DataError, _out_of_range)
+    app.add_exception_handler(IntegrityError, _contradicted)
     app.add_exception_handler(Exception, _failed)
 
 
@@ -93,6 +97,13 @@ def _http_error(request: Request, error: Exception) -> Response:
 def _out_of_range(request: Request, _error: Exception) -> Response:
     """What neither database can hold: an id beyond 64 bits, a text with a zero byte."""
     return _answer(request, 422, "Invalid request", "a number is out of range, or a text holds what cannot be stored")
+
+
+def _contradicted(request: Request, error: Exception) -> Response:
+    """A reference to what is not there, mostly removed meanwhile, or a second one of what may be once."""
+    _log.warning("%s %s contradicts what is kept", request.method, request.url.path, exc_info=error)
+    detail = "It names something that is not there any more, or something that is there already; load the page again."
+    return _answer(request, 409, "Conflict", detail)
 
 
 def _failed(request: Request, _error: Exception) -> Response:

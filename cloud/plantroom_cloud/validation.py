@@ -13,6 +13,7 @@ _WORDS = {
     "float_type": _NUMBER,
     "string_too_short": _SOMETHING,
     "missing": _SOMETHING,
+    "finite_number": _NUMBER,
 }
 
 

@@ -147,6 +147,44 @@ def test_a_task_is_taken_and_done_without_a_network(house: _House, phone: tuple[
         assert follow_up is not None
 
 
+def test_an_empty_field_is_no_signature(house: _House, phone: tuple[BrowserContext, Page]) -> None:
+    order = house.order("Hand it over")
+    services, at = house.building.services, house.building.now()
+    with services.database.write() as session:
+        steps = [StepDefinition(kind=StepKind.SIGNATURE, label=label) for label in ("Ward", "Technician")]
+        template = services.checklists.templates.make(session, "Handing over", "", steps, "anna", at)
+        assert template.id is not None
+        services.checklists.attach(session, order, template.id, "anna", at)
+        services.work_orders.claim(session, order, "tom", at)
+    _, page = phone
+    page.reload()
+    page.click(f'[data-task="{order}"]')
+    page.get_by_role("button", name="Ward: answer").click()
+    page.click("#ask-send")
+    expect(page.locator("#ask")).to_be_visible()  # neither drawn nor written
+    page.get_by_label("or your name").fill("Nora Hill")
+    page.click("#ask-send")
+    expect(page.locator("#checklist-count")).to_have_text("1 of 2")
+    page.get_by_role("button", name="Technician: answer").click()
+    page.locator("canvas").hover()
+    page.mouse.down()
+    page.mouse.move(180, 400, steps=3)
+    page.mouse.up()
+    page.click("#ask-send")
+    expect(page.locator("#checklist-count")).to_have_text("2 of 2")
+    wait_for(lambda: len(_signed(house, order)) == 2, "both are stored")
+    assert all(_signed(house, order)), "something dark is in each"
+
+
+def _signed(house: _House, order: int) -> list[bool]:
+    """Of each signature that the control plane has: whether something is in it."""
+    services = house.building.services
+    with services.database.read() as session:
+        [checklist] = services.checklists.of_order(session, order, house.building.now())
+        photos = [services.photos.get(session, step.answers[0].value) for step in checklist.steps if step.answers]
+        return [min(Image.open(io.BytesIO(photo.content)).convert("L").tobytes()) < 128 for photo in photos]
+
+
 def test_time_is_kept_without_a_network_and_is_the_orders_labour(
     house: _House, phone: tuple[BrowserContext, Page]
 ) -> None:

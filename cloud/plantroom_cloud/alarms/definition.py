@@ -152,7 +152,7 @@ def _more_mistakes(rule: RuleDefinition, metrics: Mapping[str, Mapping[str, Any]
     if more.schedule is not None:
         try:
             ZoneInfo(more.schedule.timezone)
-        except (ZoneInfoNotFoundError, ValueError):
+        except (ZoneInfoNotFoundError, ValueError, OSError):
             found["schedule"] = said(
                 "time zone %(timezone)r is not known; use one like Europe/Berlin", timezone=more.schedule.timezone
             )

@@ -57,7 +57,7 @@ class Rationalised(Protocol):
 class Matrix(BaseModel):
     """Consequence × urgency → severity."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     #: somebody must respond within so many seconds; beyond the last it is "later"
     immediate_s: float = Field(default=900, gt=0)

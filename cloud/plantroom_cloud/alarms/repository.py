@@ -53,7 +53,9 @@ def search(
         query = query.where(Alarm.team_id == team_id)
     if text:
         fields = (Alarm.name, Alarm.source, Alarm.detail)
-        query = query.where(or_(*(col(field).icontains(text, autoescape=True) for field in fields)))
+        labelled = select(Device.id).where(col(Device.label).icontains(text, autoescape=True))
+        said = (col(field).icontains(text, autoescape=True) for field in fields)
+        query = query.where(or_(*said, col(Alarm.device_id).in_(labelled)))
     if sites:
         query = query.where(col(Alarm.site_id).in_(sites))
     if state is not None:

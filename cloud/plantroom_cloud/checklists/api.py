@@ -11,6 +11,7 @@ from plantroom_cloud.checklists.definition import StepDefinition
 from plantroom_cloud.checklists.judge import MOST_TEXT, Given
 from plantroom_cloud.checklists.models import ChecklistTemplate, Verdict
 from plantroom_cloud.checklists.service import Checklist, Step
+from plantroom_cloud.checklists.templates import MOST_DESCRIPTION
 from plantroom_cloud.dependencies import (
     At,
     Manager,
@@ -37,7 +38,7 @@ class TemplateIn(BaseModel):
     """What one writes down."""
 
     name: str
-    description: str = Field(default="", max_length=2000)
+    description: str = Field(default="", max_length=MOST_DESCRIPTION)
     steps: list[StepDefinition]
 
 

@@ -11,6 +11,8 @@ from plantroom_cloud.checklists.models import ChecklistTemplate
 from plantroom_cloud.errors import ConflictError, InvalidFieldsError, NotFoundError
 from plantroom_shared.said import said
 
+MOST_DESCRIPTION = 2000
+
 
 class TemplateBook:
     """Works in the session it is given."""
@@ -30,7 +32,7 @@ class TemplateBook:
         self, session: Session, name: str, description: str, steps: Sequence[StepDefinition], actor: str, at: datetime
     ) -> ChecklistTemplate:
         """A new one; raises InvalidFieldsError."""
-        self._check(session, name, steps, None)
+        self._check(session, name, description, steps, None)
         template = ChecklistTemplate(
             name=name.strip(), description=description.strip(), steps=_kept(steps), updated_at=at, updated_by=actor
         )
@@ -62,7 +64,7 @@ class TemplateBook:
                     version2=version,
                 )
             )
-        self._check(session, name, steps, template_id)
+        self._check(session, name, description, steps, template_id)
         template.name, template.description, template.steps = name.strip(), description.strip(), _kept(steps)
         template.version, template.updated_at, template.updated_by = version + 1, at, actor
         session.add(template)
@@ -83,8 +85,12 @@ class TemplateBook:
             raise ConflictError(said("checklist %(template)r is retired", template=template.name))
         return template
 
-    def _check(self, session: Session, name: str, steps: Sequence[StepDefinition], own: int | None) -> None:
+    def _check(
+        self, session: Session, name: str, description: str, steps: Sequence[StepDefinition], own: int | None
+    ) -> None:
         found = mistakes(steps)
+        if len(description) > MOST_DESCRIPTION:
+            found["description"] = said("at most %(most)s characters", most=MOST_DESCRIPTION)
         if not name.strip() or len(name) > 200:
             found["name"] = "a name of at most 200 characters"
         else:

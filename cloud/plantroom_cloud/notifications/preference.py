@@ -32,7 +32,7 @@ def time_zone(name: str) -> ZoneInfo:
     """Raises InvalidError for a name that is not known."""
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise InvalidError(said("time zone %(name)r is not known; use one like Europe/Berlin", name=name)) from error
 
 

@@ -27,8 +27,8 @@ class StopForm(BaseModel):
     """A point of a route; windows in minutes from the time at which the round is due."""
 
     point_id: str
-    from_min: float | None = None
-    to_min: float | None = None
+    from_min: float | None = Field(default=None, ge=-10_080, le=10_080)
+    to_min: float | None = Field(default=None, ge=-10_080, le=10_080)
     travel_s: int | None = Field(default=None, ge=0, le=3600)
 
     def plan(self) -> StopPlan:

@@ -57,7 +57,9 @@ def log_in(
     try:
         login = services.logins.log_in(name, password, address, at)
     except (UnauthenticatedError, TooManyRequestsError) as error:
-        return render(request, "login.html", status_code=error.status, error=str(error), first="", next=_own(then))
+        return render(
+            request, "login.html", status_code=error.status, error=str(error), first="", next=_own(then), who=name
+        )
     response = RedirectResponse(_own(then) or "/", 303)
     set_cookie(response, services.config.web.secure_cookies, login.cookie)
     return response
@@ -84,7 +86,7 @@ def first_administrator(
         user = services.users.use_first_login(session, token, name, password, at)
     except CloudError as error:
         session.rollback()
-        return render(request, "login.html", status_code=error.status, error=str(error), first=token)
+        return render(request, "login.html", status_code=error.status, error=str(error), first=token, who=name)
     login = services.users.begin(session, user, at)
     response = RedirectResponse("/", 303)
     set_cookie(response, services.config.web.secure_cookies, login.cookie)

@@ -24,7 +24,7 @@ LEAST_RETENTION_YEARS = 3
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class WasteType(_Strict):

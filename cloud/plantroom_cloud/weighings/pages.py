@@ -82,6 +82,7 @@ def set_station(form: Form, user: Manager, session: WriteSession, services: Serv
     site, key, window = form.text("site"), form.text("key"), form.text("window_s")
     if not may_see(user, site):
         raise NotFoundError(said("there is no site %(site)r", site=site))
+    services.sites.get(session, site)
     try:
         seconds, order = float(window), Order(form.text("order"))
     except ValueError as error:

@@ -155,6 +155,11 @@ def make_order(
         site_id = services.gateways.get(session, device.gateway_id).site_id
     if not values["title"]:
         errors["title"] = "say in a few words what is to be done"
+    for name, most in (("title", 200), ("description", 5000)):
+        if len(values[name]) > most:
+            errors[name] = said("at most %(most)s characters", most=most)
+    if values["team_id"] and values["team_id"] not in {team.id for team in services.users.teams(session)}:
+        errors["team_id"] = "choose one of the list"
     if site_id not in {site.id for site in services.sites.list(session, user.sites)}:
         errors["site_id"] = "say where"
     if errors:

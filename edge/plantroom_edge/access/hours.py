@@ -16,7 +16,7 @@ class Hours:
     def __init__(self, time_zone: str, holidays: Iterable[str], profiles: Mapping[str, Sequence[Span]]) -> None:
         try:
             self._zone = ZoneInfo(time_zone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise ValueError(f"time zone {time_zone!r} is not known; write it like Europe/Berlin") from error
         self._holidays = frozenset(_day(text) for text in holidays)
         self._profiles: dict[str, list[_Minutes]] = {

@@ -54,7 +54,15 @@ class _Plant:
             session.add(Gateway(id="gw", site_id="main", enrolled_at=NOW, state="online", state_since=NOW))
             session.flush()
             session.add(
-                Device(id=PUMP, gateway_id="gw", name="pump", label="Pump", profile="p", kind="pump", registered_at=NOW)
+                Device(
+                    id=PUMP,
+                    gateway_id="gw",
+                    name="pump",
+                    label="Feed pump",
+                    profile="p",
+                    kind="pump",
+                    registered_at=NOW,
+                )
             )
             self.alarms.ensure_system_rules(session, NOW)
 
@@ -146,6 +154,8 @@ def test_what_is_set_aside_asks_nobody_for_attention(plant: _Plant) -> None:
     with plant.database.read() as session:
         assert plant.alarms.active_by_device(session) == {PUMP: 1}
         assert [alarm.name for alarm in plant.alarms.attention(session, [], 8)] == ["Bearing hot"]
+    with plant.database.read() as session:
+        assert [len(plant.alarms.search(session, text=text)) for text in ("feed PUMP", "bearing", "Pum%")] == [1, 1, 0]
     plant.do("shelve", "greasing on Thursday", 60, "ann")
     with plant.database.read() as session:
         assert plant.alarms.active_by_device(session) == {}

@@ -282,3 +282,9 @@ def test_fifty_thousand_credentials_are_decided_well_within_50_ms() -> None:
         took.append(time.perf_counter() - start)
         assert decided.outcome == "granted"
     assert sorted(took)[len(took) // 2] < 0.05
+
+
+@pytest.mark.parametrize("name", ["Europe", "x" * 300, "Mars/Base", ""])
+def test_a_wrong_time_zone_is_told(name: str) -> None:
+    with pytest.raises(ValueError, match="time zone"):
+        Hours(name, [], {})

@@ -24,7 +24,7 @@ def _address(value: object) -> object:
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ValueError(f"{name!r} is no time zone; write one like Europe/Berlin or UTC") from error
     return name
 

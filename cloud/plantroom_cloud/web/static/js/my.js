@@ -268,16 +268,23 @@ async function answer(task, step) {
 
 function signature() { // drawn with a finger
   const element = make("div", "mb-2"), canvas = make("canvas", "task-pad");
+  const name = input("text", {maxLength: 60, autocomplete: "name", required: true}); // until something is drawn
   Object.assign(canvas, {width: 600, height: 240});
   canvas.setAttribute("aria-label", tr("Sign here with a finger"));
   const pen = canvas.getContext("2d");
   Object.assign(pen, {lineWidth: 4, lineCap: "round", fillStyle: "#fff"});
   pen.fillRect(0, 0, 600, 240);
   const place = (event) => { const box = canvas.getBoundingClientRect(); return [(event.clientX - box.left) * 600 / box.width, (event.clientY - box.top) * 240 / box.height]; };
-  canvas.onpointerdown = (event) => { canvas.setPointerCapture(event.pointerId); pen.beginPath(); pen.moveTo(...place(event)); };
+  canvas.onpointerdown = (event) => { canvas.setPointerCapture(event.pointerId); name.required = false; pen.beginPath(); pen.moveTo(...place(event)); };
   canvas.onpointermove = (event) => { if (event.buttons) { pen.lineTo(...place(event)); pen.stroke(); } };
-  element.append(make("div", "form-label", tr("Signature")), canvas);
-  return {element, picture: () => new Promise((resolve) => canvas.toBlob(resolve, "image/png"))};
+  element.append(make("div", "form-label", tr("Signature")), canvas, field("signed", tr("or your name"), name));
+  return {element, picture: () => new Promise((resolve) => {
+    if (name.required) { // nothing was drawn: the name, written out
+      Object.assign(pen, {font: "italic 48px serif", fillStyle: "#111"});
+      pen.fillText(name.value, 24, 130, 552);
+    }
+    canvas.toBlob(resolve, "image/png");
+  })};
 }
 
 async function choose(id) {

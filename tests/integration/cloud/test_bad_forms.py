@@ -1,0 +1,111 @@
+"""What people and broken programs send in forms: each is told what is wrong, and none makes the server stumble."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from pydantic import ValidationError
+
+from plantroom_cloud.alarms.definition import More, RuleDefinition, ScheduleDefinition, mistakes
+from plantroom_cloud.alarms.models import RuleKind
+from plantroom_cloud.alarms.rationalisation import Matrix
+from plantroom_cloud.app import create_app
+from plantroom_cloud.config import CloudConfig, Telemetry
+from plantroom_cloud.errors import InvalidError
+from plantroom_cloud.models import metadata
+from plantroom_cloud.notifications.preference import time_zone
+from plantroom_cloud.recurrence import check_zone
+from plantroom_cloud.services import build
+from plantroom_cloud.sites.models import Site
+from plantroom_cloud.users.models import Role
+from plantroom_cloud.waste.rules import Tolerance
+from plantroom_shared.clock import SystemClock
+
+PASSWORD = "correct horse battery"
+ORDER = {"title": "Look at it", "site_id": "main", "priority": "medium"}
+PLAN = {"title": "Grease it", "site_id": "main", "trigger": "condition", "estimated_h": "1"}
+ROUTE = {
+    "site_id": "main", "name": "Round", "starts": "2026-03-10T08:00", "point": "door", "from_min": "", "to_min": "",
+    "leg_s": "",
+}  # fmt: skip
+STATION = {"site": "main", "key": "ward", "name": "Ward", "window_s": "60", "order": "label-first"}
+CHECKLIST = {"name": "Pump", "description": "", "step-kind": "check", "step-label": "Dry", "step-required": "yes"}
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    folder: Path = tmp_path_factory.mktemp("cloud")
+    url = f"sqlite:///{folder / 'plantroom.db'}"
+    services = build(CloudConfig(database_url=url, telemetry=Telemetry(path=folder / "t.db")), SystemClock())
+    metadata.create_all(services.database.engine)
+    with services.database.write() as session:
+        session.add(Site(id="main", name="Main"))
+        services.users.add(session, "anna", PASSWORD, Role.ADMIN, services.now())
+    with TestClient(create_app(services), follow_redirects=False) as client:
+        client.post("/login", data={"name": "anna", "password": PASSWORD})
+        yield client
+    services.database.close()
+
+
+def _csrf(client: TestClient) -> str:
+    found = re.search(r'name="csrf_token" value="([^"]+)"', client.get("/account").text)
+    assert found
+    return found[1]
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "status", "says"),
+    [
+        ("/work-orders/new", ORDER | {"team_id": "gone"}, 422, "choose one of the list"),
+        ("/work-orders/new", ORDER | {"title": "x" * 201}, 422, "at most 200 characters"),
+        ("/work-orders/new", ORDER | {"description": "x" * 5001}, 422, "at most 5000 characters"),
+        ("/plans/new", PLAN | {"held_h": "long"}, 422, "write a number"),
+        ("/plans/new", PLAN | {"held_h": "nan"}, 422, "less than or equal to 2592000"),
+        ("/patrols/routes/new", ROUTE | {"from_min": "nan"}, 200, "less than or equal to 10080"),
+        ("/patrols/routes/new", ROUTE | {"to_min": "1e400"}, 200, "less than or equal to 10080"),
+        ("/stations", STATION | {"site": "gone"}, 404, "there is no site"),
+        ("/stations", STATION | {"window_s": "nan"}, 422, "is not possible"),
+        ("/checklists/new", CHECKLIST | {"description": "x" * 2001}, 422, "at most 2000 characters"),
+        ("/notifications/preferences", {"timezone": "Europe"}, 422, "is not known"),
+        ("/notifications/preferences", {"timezone": "x" * 300}, 422, "is not known"),
+    ],
+)
+def test_bad_input_is_told_and_nothing_breaks(
+    client: TestClient, path: str, fields: dict[str, str], status: int, says: str
+) -> None:
+    answer = client.post(path, data=fields | {"csrf_token": _csrf(client)})
+    assert answer.status_code == status
+    assert says in answer.text
+
+
+def test_what_the_database_contradicts_is_a_conflict_and_no_stumble(client: TestClient) -> None:
+    body = ORDER | {"team_id": "gone"}
+    answer = client.post("/api/v1/work-orders", json=body, headers={"X-CSRF-Token": _csrf(client)})
+    assert answer.status_code == 409
+    assert "names something that is not there" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("name", ["Europe", "x" * 300, "Mars/Base", "", "../../etc/passwd"])
+def test_no_name_of_a_time_zone_makes_anything_stumble(name: str) -> None:
+    with pytest.raises(InvalidError):
+        time_zone(name)
+    with pytest.raises(InvalidError):
+        check_zone(name)
+    schedule = ScheduleDefinition(begins="08:00", ends="17:00", timezone=name)
+    rule = RuleDefinition(name="Hot", kind=RuleKind.LIMIT, device_id="gw.pump", more=More(schedule=schedule))
+    assert "schedule" in mistakes(rule, None)
+
+
+def test_times_and_weights_without_end_are_refused() -> None:
+    with pytest.raises(ValidationError, match="finite"):
+        Matrix(immediate_s=float("inf"))
+    with pytest.raises(ValidationError, match="finite"):
+        Tolerance(kg=float("inf"))
+
+
+def test_a_login_that_failed_keeps_the_name(client: TestClient) -> None:
+    answer = client.post("/login", data={"name": "anna", "password": "wrong"})
+    assert answer.status_code == 401
+    assert 'value="anna"' in answer.text
