@@ -9,9 +9,12 @@ from pathlib import Path
 
 import httpx
 import psutil
+import pytest
 
 from tests.acceptance.test_lab import until
 from tests.servers.process import die_with_parent, free_port
+
+pytestmark = pytest.mark.timeout(300)  # on a machine that is busy the lab takes its time
 
 
 def _start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -20,7 +23,7 @@ def _start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
 
 
 def _ready(folder: Path) -> tuple[httpx.Client, list[int]]:
-    info = until(lambda: json.loads((folder / "lab.json").read_text()), 60, "lab.json is written")
+    info = until(lambda: json.loads((folder / "lab.json").read_text()), 100, "lab.json is written")
     pids = [pid for pid in info["pids"].values() if pid is not None]
     return httpx.Client(base_url=info["web"], headers={"Authorization": f"Bearer {info['token']}"}), pids
 
@@ -55,7 +58,7 @@ def test_a_taken_port_is_told_and_the_lab_ends_after_its_time(tmp_path: Path) ->
     folder = tmp_path / "lab"
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        lab = _start(folder, "--scenario", "configs/scenarios/plant.yaml", "--port", str(port), "--for", "4s")
+        lab = _start(folder, "--scenario", "configs/scenarios/plant.yaml", "--port", str(port), "--for", "6s")
         try:
             web, pids = _ready(folder)
             assert web.base_url.port != port

@@ -24,7 +24,7 @@ from tests.servers.process import die_with_parent, free_port
 
 LIMIT_S = 20
 BAUD = 115_200
-PATIENT = {"timeout": "2s"}
+PATIENT = {"timeout": "5s"}
 WHERE = ["libmodbus-tcp", "libmodbus-rtu", "modbus-serial-tcp", "modbus-serial-rtu"]
 
 

@@ -97,9 +97,10 @@ class Link:
 
     async def read(self, characteristic: str) -> bytes | None:
         """The value of a characteristic, None where the scale has none; raises LinkLostError."""
-        if self._client.services.get_characteristic(characteristic) is None:
-            return None
         try:
+            # bleak forgets the services as the link goes, and raises when asked for them then
+            if self._client.services.get_characteristic(characteristic) is None:
+                return None
             async with asyncio.timeout(ANSWER_S):
                 return bytes(await self._client.read_gatt_char(characteristic))
         except _FAILURES as error:
