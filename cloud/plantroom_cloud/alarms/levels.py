@@ -114,7 +114,9 @@ def base_name(rule: AlarmRule) -> str:
 
 def same_set(one: AlarmRule, other: AlarmRule) -> bool:
     """On one device the levels of a name belong together, wherever the rules stand."""
-    return one.metric == other.metric and base_name(one).strip().casefold() == base_name(other).strip().casefold()
+    if one.level is None or other.level is None or one.metric != other.metric:
+        return False
+    return base_name(one).strip().casefold() == base_name(other).strip().casefold()
 
 
 def outermost_first(rule: AlarmRule) -> bool:

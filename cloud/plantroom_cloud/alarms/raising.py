@@ -136,6 +136,11 @@ class Raising:
                 if same_set(rule, its_rule):
                     self._silence(session, milder, alarm, at)
 
+    def is_inner(self, session: Session, alarm: Alarm) -> bool:
+        """Whether an outer level may stand for it: what is released together is told from the outside."""
+        rule = session.get(AlarmRule, alarm.rule_id)
+        return rule is not None and rule.level in OUTER
+
     def by_outer_level(self, session: Session, alarm: Alarm, at: datetime) -> Suppression | None:
         """Suppressed, when the outer level of its set is told already: that one says the same, and worse."""
         rule = session.get(AlarmRule, alarm.rule_id)
@@ -162,7 +167,10 @@ class Raising:
         """The first alarm of a group on a gateway tells what happened; the others follow from it."""
         if not rule.first_out or rule.id is None:
             return None
-        first = repository.first_of_group(session, rule.first_out, alarm.gateway_id, rule.id)
+        found = repository.told_of_group(session, rule.first_out, alarm.gateway_id, rule.id)
+        # the inner level of a set comes first, and silences the outer one never
+        others = (one for one, its_rule in found if one.source != alarm.source or not same_set(rule, its_rule))
+        first = next(others, None)
         if first is None:
             return None
         reason = said(

@@ -197,9 +197,11 @@ def enabled_rules(session: Session) -> list[AlarmRule]:
     return list(session.exec(_judged()))
 
 
-def is_judged(session: Session, rule_id: int) -> bool:
-    """Whether it is neither disabled nor deleted."""
-    return session.exec(_judged().where(AlarmRule.id == rule_id)).first() is not None
+def is_judged(session: Session, rule_id: int, source: str) -> bool:
+    """Whether it is neither disabled nor deleted, and its source not taken out of the configuration."""
+    device = session.get(Device, source)
+    gone = device is not None and device.removed_at is not None
+    return not gone and session.exec(_judged().where(AlarmRule.id == rule_id)).first() is not None
 
 
 def rules_of_levels(session: Session, levels_id: str | None = None) -> list[AlarmRule]:
@@ -324,7 +326,7 @@ def team_exists(session: Session, team_id: str) -> bool:
 
 
 def places(session: Session, device_id: str | None = None) -> list[tuple[Place, str]]:
-    """Every device (or this one) as rules find it, with its gateway; in the order of their ids."""
+    """Every device in use (or this one) as rules find it, with its gateway; in the order of their ids."""
     query = select(Device.id, Device.profile, Device.gateway_id, Gateway.site_id)
     query = query.join(Gateway, col(Gateway.id) == Device.gateway_id).order_by(col(Device.id))
     named = select(Device.id, Device.kind, col(Device.labels))
@@ -333,6 +335,8 @@ def places(session: Session, device_id: str | None = None) -> list[tuple[Place, 
     if device_id is not None:
         query, named = query.where(Device.id == device_id), named.where(Device.id == device_id)
         classed = classed.where(AssetDevice.device_id == device_id)
+    else:
+        query = query.where(col(Device.removed_at).is_(None))
     names = {device: {kind, *labels} for device, kind, labels in session.exec(named)}
     for device, equipment_class in session.exec(classed):
         names.setdefault(device, set()).add(equipment_class)
@@ -473,10 +477,10 @@ def open_alarms_of(session: Session, source: str, rule_id: int | None = None) ->
     return list(session.exec(query.execution_options(populate_existing=True)))
 
 
-def first_of_group(session: Session, group: str, gateway_id: str | None, but_rule: int) -> Alarm | None:
-    """The active alarm of a first-out group that is told to people."""
+def told_of_group(session: Session, group: str, gateway_id: str | None, but_rule: int) -> list[tuple[Alarm, AlarmRule]]:
+    """The active alarms of a first-out group that are told to people, with their rules; the first of them first."""
     query = (
-        select(Alarm)
+        select(Alarm, AlarmRule)
         .join(AlarmRule, col(AlarmRule.id) == Alarm.rule_id)
         .where(
             AlarmRule.first_out == group,
@@ -487,7 +491,7 @@ def first_of_group(session: Session, group: str, gateway_id: str | None, but_rul
         )
         .order_by(col(Alarm.raised_at))
     )
-    return session.exec(query).first()
+    return list(session.exec(query))
 
 
 def realarms_due(session: Session, at: datetime) -> list[Alarm]:

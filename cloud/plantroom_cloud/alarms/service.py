@@ -548,4 +548,4 @@ class AlarmService:
 
 def _unproven(session: Session, rule_id: int, source: str) -> bool:
     """Whether the telemetry cannot say that the trouble is gone: it holds, or nobody watches any more."""
-    return repository.is_active(session, rule_id, source) or not repository.is_judged(session, rule_id)
+    return repository.is_active(session, rule_id, source) or not repository.is_judged(session, rule_id, source)

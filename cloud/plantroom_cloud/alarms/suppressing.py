@@ -131,9 +131,12 @@ class Suppressing:
         suppression.ended_at, suppression.ended_by = at, actor
         session.add(suppression)
         session.flush()
-        for alarm in repository.open_alarms_of(session, suppression.source, suppression.rule_id):
-            if alarm.state is not suppression.kind:
-                continue
+        released = [
+            alarm
+            for alarm in repository.open_alarms_of(session, suppression.source, suppression.rule_id)
+            if alarm.state is suppression.kind
+        ]
+        for alarm in sorted(released, key=lambda alarm: self._raising.is_inner(session, alarm)):
             left = repository.suppression_of(session, alarm.rule_id, alarm.source)
             event = AlarmEvent.RELEASE_ACTIVE if alarm.active else AlarmEvent.RELEASE_NORMAL
             self._raising.move(session, alarm, event, actor, note, at)

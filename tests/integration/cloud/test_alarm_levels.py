@@ -109,6 +109,14 @@ def test_what_crosses_both_at_once_is_told_once(cloud: Cloud, value: float, lett
         assert cloud.alarms.figures(session, None, [], NOW, later(60), all_teams=True).activations == 1
 
 
+def test_levels_of_one_first_out_group_are_no_cause_and_consequence(cloud: Cloud) -> None:
+    make(cloud, said(first_out="pump"))
+    read = _Reading(cloud)
+    assert read(50, 85) == {"H": UNSEEN}
+    assert read(96) == {"H": SUPPRESSED, "HH": UNSEEN}
+    assert read(90) == {"H": UNSEEN}
+
+
 def test_a_shelved_outer_level_silences_nothing_new_until_it_is_back(cloud: Cloud) -> None:
     """Nobody is left without any alarm."""
     make(cloud, said(levels={"high": RATIONALISED | {"limit": 80, "on_delay_s": 3}}))

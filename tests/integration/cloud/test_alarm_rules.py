@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from sqlmodel import select
 
@@ -11,7 +12,8 @@ from plantroom_cloud.alarms.models import Alarm, AlarmRule, AlarmState
 from plantroom_cloud.database import Database
 from plantroom_cloud.errors import ConflictError, InvalidFieldsError, NotFoundError
 from plantroom_cloud.workorders.models import WorkOrder, WorkOrderState
-from tests.integration.cloud.test_ingest import NOW, Cloud, batch, birth
+from plantroom_shared.batch import DeviceRows
+from tests.integration.cloud.test_ingest import MS, NOW, Cloud, batch, birth
 
 #: What makes a rule's condition an alarm.
 RATIONALISED = {"cause": "c", "consequence": "q", "response": "r", "impact": "minor", "respond_within_s": 86_400}
@@ -121,3 +123,30 @@ def test_what_every_installation_has_is_disabled_and_never_deleted(cloud: Cloud)
         with pytest.raises(ConflictError, match="disable it instead"):
             cloud.alarms.delete_rule(session, lost.id, "anna", NOW)
     assert change(cloud, lost, on_delay_s=120) == {"on_delay_s": [30.0, 120.0]}
+
+
+def test_a_device_that_was_taken_out_of_the_configuration_is_judged_no_more(cloud: Cloud) -> None:
+    silent = {"name": "Silent", "kind": "no-data", "profile": "x/pump", "on_delay_s": 60} | RATIONALISED
+    with cloud.database.write() as session:
+        cloud.alarms.create_rule(session, RuleDefinition.model_validate(silent), "anna", NOW)
+    [pump] = birth().devices
+    fan = msgspec.structs.replace(pump, device="fan")
+    cloud.send("birth", msgspec.structs.replace(birth(), devices=[pump, fan]))
+    cloud.send("data", batch(1, (0, 90.0), (6, 90.0), until=6), at=later(6))
+    with cloud.database.write() as session:
+        [order] = session.exec(select(WorkOrder))
+        cloud.orders.complete(session, order.id or 0, "taken away", "tom", later(10))
+    cloud.send("birth", msgspec.structs.replace(birth(), devices=[fan]), at=later(20))
+    for seq in range(2, 30):  # 10 s each
+        rows = [DeviceRows(device="fan", times=[MS + seq * 10_000], values={"t": [20.0]})]
+        each = msgspec.structs.replace(batch(seq, until=seq * 10), telemetry=rows)
+        cloud.send("data", each, at=later(seq * 10))
+    assert [(a.name, a.active) for a in alarms(cloud)] == [("Hot", False)], "returned, and it is not silent"
+    with cloud.database.write() as session:
+        cloud.alarms.tick(session, later(300))
+    with cloud.database.read() as session:
+        [order] = session.exec(select(WorkOrder))
+        assert order.state is WorkOrderState.DONE, "nothing proves it"
+    cloud.send("birth", msgspec.structs.replace(birth(), devices=[pump, fan]), at=later(300))
+    cloud.send("data", batch(40, (301, 95.0), (310, 95.0), until=310), at=later(310))
+    assert [a.active for a in alarms(cloud) if a.name == "Hot"] == [False, True]

@@ -14,6 +14,7 @@ from plantroom_cloud.alarms.models import (
     AlarmRule,
     AlarmState,
     AlarmTransition,
+    Level,
     Severity,
     Suppression,
 )
@@ -316,15 +317,24 @@ _STEPS = st.sampled_from(
     latching=st.booleans(),
     grouped=st.booleans(),
     realarm=st.sampled_from([0, 600]),
+    levels=st.booleans(),
 )
 def test_whatever_happens_the_records_add_up(
-    tmp_path_factory: pytest.TempPathFactory, steps: list[str], latching: bool, grouped: bool, realarm: float
+    tmp_path_factory: pytest.TempPathFactory,
+    steps: list[str],
+    latching: bool,
+    grouped: bool,
+    realarm: float,
+    levels: bool,
 ) -> None:
     database = Database(f"sqlite:///{tmp_path_factory.mktemp('db') / 'x.db'}")
     metadata.create_all(database.engine)
     plant = _Plant(database)
     plant.rule("hot", latching=latching, first_out="m" if grouped else "", realarm_s=realarm)
     plant.rule("trip", first_out="m" if grouped else "")
+    if levels:
+        plant.rule("hot", name="Motor H", level=Level.HIGH)
+        plant.rule("trip", name="Motor HH", level=Level.HIGH_HIGH)
     raised: set[str] = set()
     for step in steps:
         name, _, what = step.partition(" ")
@@ -349,6 +359,8 @@ def test_whatever_happens_the_records_add_up(
     with database.read() as session:
         alarms = session.exec(select(Alarm)).all()
         assert len({(a.rule_id, a.source) for a in alarms if a.active}) == sum(a.active for a in alarms)
+        told = {a.name for a in alarms if a.active and a.state in (AlarmState.UNACKNOWLEDGED, AlarmState.ACKNOWLEDGED)}
+        assert not levels or len(told) <= 1, "the outer level is told, and the inner one is not"
         for alarm in alarms:
             story = session.exec(
                 select(AlarmTransition).where(AlarmTransition.alarm_id == alarm.id).order_by(AlarmTransition.id)  # type: ignore[arg-type]
