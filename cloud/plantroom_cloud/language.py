@@ -21,7 +21,7 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 from babel.units import format_unit
 
-from plantroom_shared.said import Said
+from plantroom_shared.said import Own, Said
 
 ENGLISH = "en"
 CHINESE = "zh-Hans-CN"
@@ -109,11 +109,20 @@ def _in_script(places: list[tuple[str, int]]) -> bool:
 
 
 @lru_cache
+def _phrases(language: str) -> dict[str, str]:
+    """The catalogue, and what stands behind the name of a field: a form shows it at the field."""
+    known = catalogue(language)
+    behind = {text.partition(": ")[2]: told for text, told in known.items() if re.match(r"[a-z_]+: ", text)}
+    return behind | known
+
+
+@lru_cache
 def _patterns(language: str) -> list[tuple[re.Pattern[str], str]]:
     """Texts that were put together before they came here, by what they are made of; the longest first."""
     ours = {str(m.id) for m in _read(language) if any(place.endswith(".py") for place, _ in m.locations)}
-    found = [text for text in catalogue(language) if text in ours and PLACEHOLDER.search(text) and _telling(text)]
-    return [(_pattern(text), catalogue(language)[text]) for text in sorted(found, key=_known_by, reverse=True)]
+    ours |= {text.partition(": ")[2] for text in ours if re.match(r"[a-z_]+: ", text)}
+    found = [text for text in _phrases(language) if text in ours and PLACEHOLDER.search(text) and _telling(text)]
+    return [(_pattern(text), _phrases(language)[text]) for text in sorted(found, key=_known_by, reverse=True)]
 
 
 #: What stands in the place of a number or a quoted text, printed.
@@ -125,7 +134,7 @@ _TELLING, _WORTH = 10, 6
 def _telling(text: str) -> bool:
     """Has words enough of its own: "… of …" or "… is not …" would fit what people wrote."""
     bare = PLACEHOLDER.sub("", text)
-    if re.match(r"[A-Z][a-z]+( [a-z]+)*: |[A-Z][a-z]+ [a-z]+ ", text):
+    if re.match(r"[A-Z][a-z]+( [a-z]+| %\(\w+\)s)*: |[A-Z][a-z]+ [a-z]+ ", text):
         return True
     worth = _WORTH * sum(1 for found in PLACEHOLDER.finditer(text) if found[2] != "s")
     return len(re.findall(r"[A-Za-z]{2,}", bare)) >= 2 and len(re.findall("[A-Za-z]", bare)) + worth >= _TELLING
@@ -185,6 +194,8 @@ def told(sentence: Said) -> str:
 
 def _value(value: object) -> object:
     match value:
+        case Own():
+            return value
         case Said() | str():
             return worded(str(value))
         case datetime():
@@ -199,7 +210,7 @@ def _value(value: object) -> object:
 
 @lru_cache(maxsize=20_000)
 def _worded(language: str, text: str) -> str:
-    known = catalogue(language)
+    known = _phrases(language)
     if text in known and not PLACEHOLDER.search(text):
         return known[text].replace("%%", "%")
     if " " not in text or len(text) > 500:

@@ -90,6 +90,12 @@ def _invalid(request: Request, error: Exception) -> Response:
 
 def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if _is_page(request) and not hasattr(request.state, "user"):  # no endpoint asked who it is
+        services = request.app.state.services
+        with services.database.read() as session:
+            found = services.users.by_cookie(session, request.cookies.get(COOKIE, ""), services.now())
+        if found is not None:
+            request.state.user, request.state.csrf_token = found[0], found[1].csrf_token
     detail = "There is nothing at this address." if error.status_code == HTTPStatus.NOT_FOUND else ""
     return _answer(request, error.status_code, str(error.detail), detail)
 

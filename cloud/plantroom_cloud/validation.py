@@ -1,5 +1,6 @@
 """What pydantic found wrong with a value, in words that people read and that can be translated."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,6 +8,7 @@ from plantroom_shared.said import by_place, said
 
 _NUMBER = "write a number, like 80 or 2.5"
 _SOMETHING = "say something here"
+_NAMED = "names with their values are wanted here"
 _WORDS = {
     "float_parsing": _NUMBER,
     "int_parsing": _NUMBER,
@@ -14,6 +16,9 @@ _WORDS = {
     "string_too_short": _SOMETHING,
     "missing": _SOMETHING,
     "finite_number": _NUMBER,
+    "string_type": _SOMETHING,
+    "dict_type": _NAMED,
+    "model_type": _NAMED,
 }
 
 
@@ -36,7 +41,7 @@ def reason(item: Mapping[str, Any]) -> str:
         case "too_short":
             return said("at least %(least)s of them", least=given["min_length"])
         case "literal_error" | "enum":
-            return said("one of: %(expected)s", expected=given["expected"])
+            return said("one of: %(expected)s", expected=re.findall("'([^']*)'", given["expected"]))
         case "string_pattern_mismatch":
             return said("written like the pattern %(pattern)s", pattern=given["pattern"])
         case "date_parsing" | "date_from_datetime_parsing":

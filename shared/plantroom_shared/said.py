@@ -31,6 +31,12 @@ class Said(str):
         return self.text, self.values
 
 
+class Own(str):
+    """A word of somebody's own, like the name of a metric, that is the same in every language."""
+
+    __slots__ = ()
+
+
 def said(text: str, /, **values: object) -> str:
     """`text` is the English, and by it the catalogues know the sentence: it must be written where it is said."""
     return Said(text, values)

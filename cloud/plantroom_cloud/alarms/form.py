@@ -7,7 +7,7 @@ from typing import Any
 from plantroom_cloud.alarms.levels import LETTERS, joined
 from plantroom_cloud.alarms.models import AlarmRule
 from plantroom_cloud.web.forms import Submitted
-from plantroom_shared.said import said
+from plantroom_shared.said import Own, said
 
 _NUMBER = re.compile(r"^\s*(?P<metric>\S+)\s*(?P<operator>[<>])\s*(?P<limit>\S+)\s*$")
 _STATES = re.compile(r"^\s*(?P<metric>\S+)\s+is\s+(?P<states>.+)$")
@@ -82,7 +82,7 @@ def values_of_levels(rules: Sequence[AlarmRule]) -> dict[str, Any]:
 def comparison(part: Mapping[str, Any]) -> str:
     """One comparison as a line."""
     if part.get("states"):
-        return said("%(metric)s is %(states)s", metric=part["metric"], states=list(part["states"]))
+        return said("%(metric)s is %(states)s", metric=Own(part["metric"]), states=list(part["states"]))
     limit = part.get("limit")
     shown = f"{limit:g}" if isinstance(limit, float) else limit
     return f"{part['metric']} {part.get('operator')} {shown}"

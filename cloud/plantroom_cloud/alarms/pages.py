@@ -167,6 +167,7 @@ def alarm_page(
     return render(
         request,
         "alarm.html",
+        about=alarm,
         user=user,
         page="alarms",
         alarm=alarm,

@@ -75,7 +75,7 @@ def target_rows(figures: Figures) -> Sequence[Target]:
             "Load of the ten most frequent",
             "activations of the ten most frequent ÷ all",
             share(f.top_share),
-            "≤ 1 % to 5 %",
+            "≤ 1–5 %",
             judge(f.top_share, 0.05, 0.2) if f.activations >= 100 else "fair",
         ),
         Target(

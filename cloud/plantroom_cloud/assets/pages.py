@@ -13,12 +13,13 @@ from plantroom_cloud.assets.table import CRITICALITIES, read_table
 from plantroom_cloud.dependencies import At, Manager, ReadSession, ServicesDep, Viewer, WriteSession, may_see
 from plantroom_cloud.errors import InvalidError, NotFoundError
 from plantroom_cloud.labels import SHEETS, Label, sheet_pdf
+from plantroom_cloud.language import Reader, gettext, written_for
 from plantroom_cloud.services import Services
 from plantroom_cloud.users.models import User
 from plantroom_cloud.web.forms import Form as Fields
 from plantroom_cloud.web.forms import Submitted
 from plantroom_cloud.web.nav import NavEntry
-from plantroom_cloud.web.render import render
+from plantroom_cloud.web.render import language_of, render
 from plantroom_shared.said import said
 
 NAV = (NavEntry("assets", "/assets", "Assets", order=45, group="Equipment"),)
@@ -74,10 +75,10 @@ def labels(
             said("there is no sheet %(sheet)r; there are: %(sheets)s", sheet=sheet, sheets=list(SHEETS))
         )
     base = services.config.notifications.base_url or str(request.base_url).rstrip("/")
+    with written_for(Reader(language_of(request, user))):
+        invitation = gettext("Something wrong? Scan me.")
     found = [
-        Label(
-            f"{base}/r/{services.assets.label(session, asset)}", asset.name, (asset.code, "Something wrong? Scan me.")
-        )
+        Label(f"{base}/r/{services.assets.label(session, asset)}", asset.name, (asset.code, invitation))
         for asset in services.assets.list(session, user.sites)
     ]
     return Response(sheet_pdf(found, SHEETS[sheet], "Assets"), media_type="application/pdf")
@@ -112,6 +113,7 @@ def asset_page(
     return render(
         request,
         "asset.html",
+        about=asset,
         user=user,
         page="assets",
         asset=asset,
@@ -195,7 +197,16 @@ def request_page(request: Request, label: str, session: WriteSession, services: 
     asset = services.assets.by_label(session, label)
     path = services.assets.path(session, asset)
     return render(
-        request, "request.html", user=None, error="", what="", contact="", asset=asset, path=path, label=label
+        request,
+        "request.html",
+        user=None,
+        about=asset,
+        error="",
+        what="",
+        contact="",
+        asset=asset,
+        path=path,
+        label=label,
     )
 
 
@@ -236,7 +247,7 @@ def send_request(
 def follow_page(request: Request, link: str, session: WriteSession, services: ServicesDep) -> Response:
     """What became of a request."""
     order = services.assets.followed(session, link)
-    return render(request, "request_followed.html", user=None, order=order, link=link)
+    return render(request, "request_followed.html", user=None, about=order, order=order, link=link)
 
 
 @router.post("/r/follow/{link}")
@@ -289,11 +300,14 @@ def _fill(asset: Asset, form: Submitted) -> None:
     )
     asset.serial, asset.notes, asset.team_id = form.text("serial"), form.text("notes"), form.optional("team_id")
     asset.criticality = form.text("criticality") or "medium"
+    asset.installed_on, asset.warranty_until = _day(form.text("installed_on")), _day(form.text("warranty_until"))
+
+
+def _day(text: str) -> date | None:
     try:
-        asset.installed_on = date.fromisoformat(text) if (text := form.text("installed_on")) else None
-        asset.warranty_until = date.fromisoformat(text) if (text := form.text("warranty_until")) else None
-    except ValueError as error:
-        raise InvalidError(said("%(error)s; write a date like 2024-05-31", error=error)) from error
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise InvalidError(said("%(text)r is no date; write it like 2026-12-25", text=text)) from None
 
 
 def _form(

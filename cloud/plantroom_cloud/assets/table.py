@@ -9,7 +9,7 @@ from datetime import date, datetime
 
 from plantroom_cloud.assets.models import Asset, AssetKind
 from plantroom_cloud.errors import InvalidError
-from plantroom_shared.said import said
+from plantroom_shared.said import Own, said
 
 COLUMNS = (
     "code",
@@ -50,7 +50,11 @@ def read_table(name: str, content: bytes) -> list[Row]:
     lines = _xlsx(content) if content.startswith(b"PK") else _csv(content)
     if not lines:
         raise InvalidError(
-            said("%(name)s: is empty; its first line names the columns: %(columns)s", name=name, columns=list(COLUMNS))
+            said(
+                "%(name)s: is empty; its first line names the columns: %(columns)s",
+                name=name,
+                columns=list(map(Own, COLUMNS)),
+            )
         )
     heading = [cell.strip().casefold() for cell in lines[0]]
     unknown = [cell for cell in heading if cell and cell not in COLUMNS]
@@ -64,7 +68,7 @@ def read_table(name: str, content: bytes) -> list[Row]:
                 "%(name)s, line 1: %(wrong)s. Columns: %(columns)s",
                 name=name,
                 wrong="; ".join(wrong),
-                columns=list(COLUMNS),
+                columns=list(map(Own, COLUMNS)),
             )
         )
     if len(lines) > MOST_ROWS:
@@ -116,7 +120,7 @@ def check_rows(
         if not cells["name"]:
             say("name: say what it is")
         if cells["kind"] not in set(AssetKind):
-            say(said("kind %(cells)r: use %(assetkind)s", cells=cells["kind"], assetkind=list(AssetKind)))
+            say(said("kind %(cells)r: use %(assetkind)s", cells=cells["kind"], assetkind=list(map(Own, AssetKind))))
         if cells["site"] not in sites:
             say(
                 said(
@@ -134,7 +138,7 @@ def check_rows(
                 said(
                     "criticality %(cells)r: use %(criticalities)s",
                     cells=cells["criticality"],
-                    criticalities=list(CRITICALITIES),
+                    criticalities=list(map(Own, CRITICALITIES)),
                 )
             )
         if cells["team"] and cells["team"] not in teams:

@@ -98,7 +98,7 @@ def order_part(
     """The checklists of an order as its page has them."""
     order = visible_order(session, services, user, order_id)
     found = shown(session, services, user, order, at)
-    return render(request, "order_checklists.html", user=user, order=order, checklists=found)
+    return render(request, "order_checklists.html", user=user, about=order, order=order, checklists=found)
 
 
 @router.post("/work-orders/{order_id}/checklists")

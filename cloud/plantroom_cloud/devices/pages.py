@@ -80,6 +80,7 @@ def device_page(
     return render(
         request,
         "device.html",
+        about=gateway,
         user=user,
         page="devices",
         device=device,

@@ -56,6 +56,7 @@ def gateway_page(
     return render(
         request,
         "gateway.html",
+        about=gateway,
         user=user,
         page="gateways",
         gateway=gateway,

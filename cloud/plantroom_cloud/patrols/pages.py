@@ -65,7 +65,7 @@ def round_page(request: Request, round_id: int, user: Viewer, session: ReadSessi
     found, patrols = visible_round(session, services, user, round_id), services.patrols
     order = services.work_orders.get(session, found.work_order_id) if found.work_order_id is not None else None
     return render(
-        request, "patrol_round.html", user=user, page="patrols", round=found, order=order,
+        request, "patrol_round.html", user=user, about=found, page="patrols", round=found, order=order,
         stops=patrols.rounds.stops(session, [round_id])[round_id],
         names={point.id: point for point in patrols.points.all(session, [found.site_id], retired=True)},
         visits=patrols.visits.of_round(session, round_id),
@@ -280,7 +280,8 @@ def _point_form(
         except ConflictError:
             code = ""
     return render(
-        request, "patrol_point.html", user=user, page="patrol-points", values=values, errors=errors, point=point,
+        request, "patrol_point.html", user=user, about=point, page="patrol-points", values=values, errors=errors,
+        point=point,
         link=link, code=code, sites=services.sites.list(session, user.sites),
         devices=services.devices.list(session, [point.site_id] if point else user.sites),
         keys=points.keys(session, point.id) if point else [],
@@ -295,6 +296,7 @@ def _route_form(
     sites = services.sites.list(session, user.sites)
     points = services.patrols.points.all(session, [route.site_id] if route else user.sites)
     return render(
-        request, "patrol_route.html", user=user, page="patrol-routes", values=values, errors=errors, route=route,
+        request, "patrol_route.html", user=user, about=route, page="patrol-routes", values=values, errors=errors,
+        route=route,
         sites=sites, points=points, teams=services.users.teams(session),
     )  # fmt: skip

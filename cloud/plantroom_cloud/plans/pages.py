@@ -106,7 +106,7 @@ def plan_page(
     coming = [item.due_at for item in islice(ahead, 10)]
     asset = services.assets.get(session, plan.asset_id) if plan.asset_id is not None else None
     return render(
-        request, "plan.html", user=user, page="plans", plan=plan, occurrences=found, coming=coming,
+        request, "plan.html", user=user, about=plan, page="plans", plan=plan, occurrences=found, coming=coming,
         asset=asset, rule=next((r for r in services.alarms.rules(session) if r.id == plan.alarm_rule_id), None),
         checklist=next((c.name for c in services.checklists.templates.all(session, retired=True)
                         if c.id == plan.checklist_id), ""),

@@ -154,6 +154,7 @@ def asset_page(
     return render(
         request,
         "reliability_asset.html",
+        about=asset,
         user=user,
         page="reliability",
         asset=asset,

@@ -21,6 +21,7 @@ from plantroom_cloud.dependencies import (
 )
 from plantroom_cloud.errors import CloudError, InvalidError, NotFoundError
 from plantroom_cloud.labels import SHEETS, Label, sheet_pdf, svg
+from plantroom_cloud.language import Reader, worded, written_for
 from plantroom_cloud.services import Services
 from plantroom_cloud.users.models import Role, User
 from plantroom_cloud.waste.access import see_bag, see_manifest, see_site, zone_of
@@ -29,7 +30,7 @@ from plantroom_cloud.waste.label import check_of, label_text
 from plantroom_cloud.waste.service import ALARM_NAMES, MOST_LABELS
 from plantroom_cloud.web.forms import Form
 from plantroom_cloud.web.nav import NavEntry
-from plantroom_cloud.web.render import render
+from plantroom_cloud.web.render import language_of, render
 from plantroom_shared.said import said
 
 NAV = (
@@ -69,8 +70,7 @@ def bag_page(
     life = services.waste.life(session, code)
     manifest = services.waste.manifests.get(session, life.bag.manifest_id) if life.bag.manifest_id else None
     return _page(request, session, services, user, "waste_bag.html", page="waste", life=life, bag=life.bag,
-                 manifest=manifest, qr=svg(label_text(code), said("Label %(code)s", code=code)),
-                 error=error)  # fmt: skip
+                 manifest=manifest, qr=svg(label_text(code), code), error=error)  # fmt: skip
 
 
 @router.post("/waste/bags/{code}/{action}")
@@ -155,17 +155,21 @@ def print_labels(form: Form, user: Technician, session: WriteSession, services: 
 
 @router.get("/waste/labels.pdf")
 def labels_pdf(
-    user: Viewer, session: ReadSession, services: ServicesDep, code: Annotated[list[str], Query()]
+    request: Request, user: Viewer, session: ReadSession, services: ServicesDep, code: Annotated[list[str], Query()]
 ) -> Response:
     """A sheet for the printer."""
     rules = services.waste.rules.current(session)
-    departments = {item.id: item.name for item in services.departments.list(session)}
+    departments = {item.id: item for item in services.departments.list(session)}
+    zones = {site.id: ZoneInfo(site.timezone) for site in services.sites.list(session)}
     labels = []
     for each in code[:MOST_LABELS]:
         bag = see_bag(session, services, user, each)
         title = f"{bag.code[:4]} {bag.code[4:]} {check_of(bag.code)}"
-        lines = [rules.type_name(bag.type), departments[bag.department_id], f"{bag.printed_at:%Y-%m-%d}"]
-        labels.append(Label(label_text(bag.code), title, lines))
+        department = departments[bag.department_id]
+        with written_for(Reader(language_of(request, user))):
+            kind = worded(rules.type_name(bag.type))
+        day = f"{bag.printed_at.astimezone(zones[department.site_id]):%Y-%m-%d}"
+        labels.append(Label(label_text(bag.code), title, [kind, department.name, day]))
     pdf = sheet_pdf(labels, SHEETS["24-per-sheet"], "Waste bag labels")
     return Response(pdf, media_type="application/pdf", headers={"Content-Disposition": 'inline; filename="labels.pdf"'})
 

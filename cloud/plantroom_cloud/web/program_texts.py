@@ -77,6 +77,8 @@ def of_program(source: str) -> Iterator[str]:
         ):
             yield str(node.args[0].value)
             unread.add(node.args[0])
+        if isinstance(node, ast.Call) and called(node) == "audit":  # who did what, on the page of the person
+            yield from (text for text in map(text_of, node.args[2:3]) if text and "%" not in text)
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             unread.add(node.value)
         if isinstance(node, ast.Call) and called(node) in _NOT_READ:

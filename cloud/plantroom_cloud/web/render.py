@@ -18,7 +18,7 @@ from plantroom_cloud.language import Reader, decimal, gettext, span
 from plantroom_cloud.users.models import User
 from plantroom_cloud.web.marking import Marking
 from plantroom_cloud.web.nav import navigation
-from plantroom_shared.said import both, either, said
+from plantroom_shared.said import Own, both, either, said
 
 STATIC = Path(__file__).parent / "static"
 #: Of pages with a camera: the reader of codes is WebAssembly where the browser brings none, and photos are shown before
@@ -80,7 +80,8 @@ def working(seconds: float) -> str:
 
 def condition(rule: Any) -> str:
     """When an alarm rule raises, in words."""
-    metric, operator, more = rule.metric, rule.operator or "", rule.more
+    metric, operator, more = Own(rule.metric or ""), rule.operator or "", rule.more
+    other = Own(more.get("other"))
     match str(rule.kind.value):
         case "limit" if rule.deadband:
             without = f"{metric} {operator} {number(rule.limit)}"
@@ -94,9 +95,9 @@ def condition(rule: Any) -> str:
             return said(text, metric=metric, operator=operator, limit=number(rule.limit))
         case "deviation":
             text = "%(metric)s is %(operator)s %(limit)s from %(other)s"
-            return said(text, metric=metric, operator=operator, limit=number(rule.limit), other=more.get("other"))
+            return said(text, metric=metric, operator=operator, limit=number(rule.limit), other=other)
         case "mismatch":
-            return said("%(metric)s is not %(other)s", metric=metric, other=more.get("other"))
+            return said("%(metric)s is not %(other)s", metric=metric, other=other)
         case "stuck":
             window = duration(more.get("window_s", 0))
             return said("%(metric)s does not change for %(window)s", metric=metric, window=window)
@@ -189,27 +190,32 @@ _templates.env.filters["number"] = number
 
 
 def render(request: Request, name: str, *, status_code: int = 200, **context: Any) -> Response:
-    """One page, in the language and the time zone of who asked."""
+    """One page, in the language of who asked; its times are those of the site that it is `about`, of anything that has
+    a `site_id`, else of the sites of the person where these share a zone."""
     user = context.setdefault("user", getattr(request.state, "user", None))
     context["nav"] = navigation(request.app.state.nav, user) if user is not None else []
     token = context["csrf_token"] = getattr(request.state, "csrf_token", "")
     context["csrf"] = lambda: Markup('<input type="hidden" name="csrf_token" value="{}">').format(token)
-    who = reader_of(request, user)
+    who, named = reader_of(request, user, getattr(context.get("about"), "site_id", None))
+    context["zone_named"] = named
     context["reader"], context["script_texts"] = who, language.script_texts(who.language)
     with language.written_for(who):
         return _templates.TemplateResponse(request, name, context, status_code=status_code)
 
 
-def reader_of(request: Request, user: User | None) -> Reader:
-    """The person's language, and the time zone that the sites of the person share, if they do: else each browser shows
-    its own."""
+def reader_of(request: Request, user: User | None, site_id: str | None) -> tuple[Reader, bool]:
+    """The person's language, and the time zone of the site, else the one that the sites of the person share; without
+    any each browser shows its own. And whether the zone has to be named: the person's sites are in several."""
     spoken = language_of(request, user)
-    if user is None:
-        return Reader(spoken)
+    if user is None and site_id is None:
+        return Reader(spoken), False
     services = request.app.state.services
     with services.database.read() as session:
-        zones = {site.timezone for site in services.sites.list(session, user.sites)}
-    return Reader(spoken, zones.pop() if len(zones) == 1 else "")
+        zones = {site.id: site.timezone for site in services.sites.list(session, user.sites if user else [])}
+    several = len(set(zones.values())) > 1
+    shared = "" if several else next(iter(zones.values()), "")
+    zone = zones.get(site_id, shared) if site_id is not None else shared
+    return Reader(spoken, zone), several and bool(zone) and user is not None
 
 
 def language_of(request: Request, user: User | None) -> str:

@@ -129,7 +129,14 @@ def moves_part(
     found = [move for move in moves(order, user, helps=helps) if to in (None, move.to)]
     people = workers(services.users.list(session), order) if any(move.step == "assign" for move in found) else []
     return render(
-        request, "work_order_moves.html", user=user, order=order, moves=found, people=people, reasons=HOLD_REASONS
+        request,
+        "work_order_moves.html",
+        user=user,
+        about=order,
+        order=order,
+        moves=found,
+        people=people,
+        reasons=HOLD_REASONS,
     )
 
 
@@ -190,6 +197,7 @@ def order_page(
     return render(
         request,
         "work_order.html",
+        about=order,
         user=user,
         page="work-orders",
         order=order,

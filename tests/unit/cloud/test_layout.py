@@ -16,9 +16,11 @@ MOST_LINES = 330
 #: Longer than MOST_LINES, and why.
 LONG = {
     "users/pages.py": "login, people, teams and one's own account: many forms, each a few lines",
+    "assets/pages.py": "tree, ledger, labels, import and what anybody reports: many forms, each a few lines",
     "alarms/pages.py": "alarms, their rules and their figures: many forms, each a few lines",
     "alarms/api.py": "alarms, their rules, events and figures: what goes in and out of each stands beside it",
     "alarms/service.py": "the front door of the domain: a short method for each thing that others may ask",
+    "workorders/pages.py": "board, list, the page of an order and its moves: many forms, each a few lines",
     "workorders/service.py": "the front door of the domain: a short method for each step that people take",
     "checklists/service.py": "the front door of the domain: a method a step, a sentence a refusal",
     "waste/custody.py": "each step of a bag's life, and a sentence for each thing that is wrong with it",
