@@ -35,7 +35,7 @@ class SuggestedRule(msgspec.Struct, omit_defaults=True, kw_only=True):
     """An alarm rule that the profile's author suggests; the cloud makes it once per profile and a person may change it.
 
     kind "limit": `operator` ">" or "<" against `limit` with `deadband`; kind "state": value in `states`;
-    kind "no-data": nothing for `on_delay_s`.
+    kind "no-data": nothing for `on_delay_s`, of the device or, where one is named, of `metric` while the device lives.
     """
 
     key: str

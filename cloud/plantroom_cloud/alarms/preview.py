@@ -205,11 +205,11 @@ class _Look:
         """When it would have raised there."""
         rule = self._rule
         if rule.kind == "no-data":
-            mine = self._times(session, device_id)
             if rule.metric is not None:
-                heard, alive = self._times(session, device_id, rule.metric), mine
+                heard = set(self._moments(device_id, rule.metric))
+                alive = self._lives(session, device_id, but=rule.metric)
             else:
-                heard, alive = mine, self._times(session, device_key(gateway_id, gateway_id))
+                heard, alive = self._lives(session, device_id), self._lives(session, device_key(gateway_id, gateway_id))
             known = alive if rule.metric is not None or alive else None
             spells = replay_silence(rule, heard, known, self._window_s * 1000, self._span[1])
             return Foreseen(
@@ -222,9 +222,11 @@ class _Look:
         }
         return Foreseen(device_id, replay(rule, series, self._window_s * 1000), rule.metric)
 
-    def _times(self, session: Session, device_id: str, metric: str | None = None) -> set[int]:
-        names = [metric] if metric is not None else repository.by_number(session, device_id)[:MOST_METRICS]
-        return {moment for name in names for moment in self._moments(device_id, name)}
+    def _lives(self, session: Session, device_id: str, but: str = "") -> set[int]:
+        """When anything else of a device came: by its numbers, which are kept longer than states, if it has any."""
+        names = [name for name in repository.by_number(session, device_id) if name != but][:MOST_METRICS]
+        found = {point.time for name in names for point in self._points(device_id, name)}
+        return found or {moment for name in names for moment in self._moments(device_id, name)}
 
     def _moments(self, device_id: str, metric: str) -> list[int]:
         size = self._window_s * 1000 or 1

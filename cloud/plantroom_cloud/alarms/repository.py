@@ -198,9 +198,12 @@ def enabled_rules(session: Session) -> list[AlarmRule]:
 
 
 def is_judged(session: Session, rule_id: int, source: str) -> bool:
-    """Whether it is neither disabled nor deleted, and its source not taken out of the configuration."""
+    """Whether it is neither disabled nor deleted, and its source neither out of the configuration nor revoked."""
     device = session.get(Device, source)
-    gone = device is not None and device.removed_at is not None
+    gateway = session.get(Gateway, device.gateway_id if device is not None else source)
+    gone = (device is not None and device.removed_at is not None) or (
+        gateway is not None and gateway.revoked_at is not None
+    )
     return not gone and session.exec(_judged().where(AlarmRule.id == rule_id)).first() is not None
 
 
@@ -336,7 +339,7 @@ def places(session: Session, device_id: str | None = None) -> list[tuple[Place, 
         query, named = query.where(Device.id == device_id), named.where(Device.id == device_id)
         classed = classed.where(AssetDevice.device_id == device_id)
     else:
-        query = query.where(col(Device.removed_at).is_(None))
+        query = query.where(col(Device.removed_at).is_(None), col(Gateway.revoked_at).is_(None))
     names = {device: {kind, *labels} for device, kind, labels in session.exec(named)}
     for device, equipment_class in session.exec(classed):
         names.setdefault(device, set()).add(equipment_class)

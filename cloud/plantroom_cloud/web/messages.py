@@ -146,7 +146,7 @@ _WORDS = {
         *("gateway", "meter", "away", "contradictory", "5 minutes", "4 hours", "1 week", "login", "pin", "further"),
         *("telemetry", "events", "weighed", "signed", "any", "all", "system"),
     ),
-    "web/static/js/chart.js": ("raised", "limit"),
+    "web/static/js/chart.js": ("raised", "returned", "limit"),
     "web/static/js/my.js": (
         *("critical", "high", "medium", "low"),
         *("parts", "access", "contractor", "safety", "other"),

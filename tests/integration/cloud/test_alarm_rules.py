@@ -11,6 +11,7 @@ from plantroom_cloud.alarms.definition import RuleDefinition
 from plantroom_cloud.alarms.models import Alarm, AlarmRule, AlarmState
 from plantroom_cloud.database import Database
 from plantroom_cloud.errors import ConflictError, InvalidFieldsError, NotFoundError
+from plantroom_cloud.gateways.models import Gateway
 from plantroom_cloud.workorders.models import WorkOrder, WorkOrderState
 from plantroom_shared.batch import DeviceRows
 from tests.integration.cloud.test_ingest import MS, NOW, Cloud, batch, birth
@@ -150,3 +151,13 @@ def test_a_device_that_was_taken_out_of_the_configuration_is_judged_no_more(clou
     cloud.send("birth", msgspec.structs.replace(birth(), devices=[pump, fan]), at=later(300))
     cloud.send("data", batch(40, (301, 95.0), (310, 95.0), until=310), at=later(310))
     assert [a.active for a in alarms(cloud) if a.name == "Hot"] == [False, True]
+
+
+def test_the_alarms_of_a_revoked_gateway_return(cloud: Cloud) -> None:
+    """Nobody would ever end them."""
+    cloud.send("data", batch(1, (0, 90.0), (6, 90.0), until=6), at=later(6))
+    with cloud.database.write() as session:
+        session.get_one(Gateway, "gw-a").revoked_at = later(10)
+    with cloud.database.write() as session:
+        cloud.alarms.tick_direct(session, later(11), lambda _gateway: True)
+    assert [(a.name, a.active) for a in alarms(cloud)] == [("Hot", False)]

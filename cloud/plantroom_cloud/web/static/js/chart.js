@@ -88,7 +88,7 @@ class TimeChart {
       this.chart = echarts.init(this.element, null, {renderer: "canvas", locale: document.documentElement.lang.startsWith("zh") ? "ZH" : "EN"});
       this.chart.on("datazoom", () => this.zoomed());
     }
-    const limits = (this.limits[this.metric] || []).map((l) => ({yAxis: l.limit, name: l.name}));
+    const limits = (this.limits[this.metric] || []).map((l) => ({yAxis: l.limit, name: tr(l.name)}));
     const marks = this.marks.filter((m) => m.time >= this.start && m.time <= this.end).map((m) => ({xAxis: m.time, name: tr(m.text)}));
     const windows = Boolean(this.series.every);
     const few = this.series.points.length < 40;

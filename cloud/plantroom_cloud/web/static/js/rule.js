@@ -2,6 +2,7 @@
 const kind = document.getElementById("kind");
 function fit() {
   for (const part of document.querySelectorAll("[data-kind]")) part.hidden = !part.dataset.kind.split(" ").includes(kind.value);
+  document.querySelector("label[for=metric]")?.classList.toggle("required", kind.value !== "no-data");
 }
 if (kind) {
   kind.addEventListener("change", fit);
@@ -9,8 +10,9 @@ if (kind) {
 }
 document.querySelector(".is-invalid")?.focus();
 
-// The preview brings its charts with it.
+// The preview brings its charts with it, and another target its metrics.
 document.addEventListener("htmx:afterSettle", () => {
+  if (kind) fit();
   for (const element of document.querySelectorAll("[data-preview-chart]:not([data-shown])")) {
     element.dataset.shown = "yes";
     const chart = new TimeChart(element, element.nextElementSibling);
