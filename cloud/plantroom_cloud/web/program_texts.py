@@ -17,8 +17,8 @@ _CODE = re.compile(
 
 
 def _code_of_program(text: str) -> bool:
-    """A program has no classes of CSS: words with a dash are words."""
-    return is_code(re.sub(r"(?<=[a-z])-(?=[a-z])", "", text))
+    """A program has no classes of CSS: words with a dash are words, and a standard has a year."""
+    return is_code(re.sub(r"(?<=[a-z])-(?=[a-z])|(?<=\d):(?=\d{4} )", "", text))
 
 
 def is_code(text: str) -> bool:
