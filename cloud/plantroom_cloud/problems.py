@@ -141,6 +141,10 @@ def _to_login(request: Request) -> Response:
     back = f"?{urlencode({'next': there})}" if there not in ("", "/") and request.method == "GET" else ""
     if "hx-request" in request.headers:
         return Response(status_code=401, headers={"HX-Redirect": f"/login{back}"})
+    if request.method != "GET":  # a form that was open for longer than the session
+        form = urlsplit(request.headers.get("referer", ""))
+        own = form.path if form.netloc == request.url.netloc else ""
+        back = f"?{urlencode({'next': own, 'ended': 'yes'})}"
     return RedirectResponse(f"/login{back}", 303)
 
 

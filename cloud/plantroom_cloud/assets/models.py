@@ -19,6 +19,12 @@ class AssetKind(StrEnum):
     EQUIPMENT = "equipment"
 
 
+#: Of the texts of an asset.
+MOST_CHARACTERS = {
+    "code": 63, "name": 200, "equipment_class": 63, "maker": 200, "model": 200, "serial": 200, "notes": 5000,
+}  # fmt: skip
+
+
 class Asset(SQLModel, table=True):
     """A place, a system, or a piece of equipment."""
 

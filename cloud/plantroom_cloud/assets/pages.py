@@ -1,5 +1,6 @@
 """The tree of assets, one asset, its label; and what somebody of the house sees who scanned it, without login."""
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated
 from urllib.parse import quote
@@ -10,19 +11,31 @@ from sqlmodel import Session
 
 from plantroom_cloud.assets.models import Asset, AssetKind
 from plantroom_cloud.assets.table import CRITICALITIES, read_table
-from plantroom_cloud.dependencies import At, Manager, ReadSession, ServicesDep, Viewer, WriteSession, may_see
+from plantroom_cloud.dependencies import (
+    At,
+    CurrentUser,
+    Manager,
+    ReadSession,
+    ServicesDep,
+    Viewer,
+    WriteSession,
+    may_see,
+)
 from plantroom_cloud.errors import InvalidError, NotFoundError
 from plantroom_cloud.labels import SHEETS, Label, sheet_pdf
 from plantroom_cloud.language import Reader, gettext, written_for
 from plantroom_cloud.services import Services
-from plantroom_cloud.users.models import User
+from plantroom_cloud.users.models import Role, User
 from plantroom_cloud.web.forms import Form as Fields
 from plantroom_cloud.web.forms import Submitted
 from plantroom_cloud.web.nav import NavEntry
 from plantroom_cloud.web.render import language_of, render
 from plantroom_shared.said import said
 
-NAV = (NavEntry("assets", "/assets", "Assets", order=45, group="Equipment"),)
+NAV = (
+    NavEntry("assets", "/assets", "Assets", order=45, group="Equipment"),
+    NavEntry("requests", "/requests", "My requests", order=49, group="Work", role=Role.REQUESTER),
+)
 router = APIRouter(include_in_schema=False)
 
 CALL = "Something wrong? Scan me."
@@ -191,6 +204,38 @@ def add_document(
     return RedirectResponse(f"/assets/{asset_id}", 303)
 
 
+@router.get("/requests")
+def requests_page(request: Request, user: CurrentUser, session: WriteSession, services: ServicesDep) -> Response:
+    """What somebody with a login asked for, and the form to ask."""
+    return _requests(request, user, session, services)
+
+
+@router.post("/requests")
+def ask(
+    request: Request,
+    user: CurrentUser,
+    session: WriteSession,
+    services: ServicesDep,
+    at: At,
+    where: Annotated[str, Form()] = "",
+    what: Annotated[str, Form()] = "",
+    photo: Annotated[bytes, File()] = b"",
+) -> Response:
+    """A request for the dispatcher, `where`: asset:3 or site:main."""
+    kind, _, key = where.partition(":")
+    try:
+        asset = _visible(session, services, user, int(key)) if kind == "asset" and key.isdecimal() else None
+        site_id = asset.site_id if asset is not None else key
+        if site_id not in {site.id for site in services.sites.list(session, user.sites)}:
+            raise InvalidError("where: choose one of the list")
+        services.assets.request_of(session, user, site_id, asset, what, photo, at)
+    except InvalidError as error:
+        session.rollback()
+        field, _, reason = str(error).partition(": ")
+        return _requests(request, user, session, services, where, what, {field if reason else "photo": reason or field})
+    return RedirectResponse("/requests", 303)
+
+
 @router.get("/r/{label}")
 def request_page(request: Request, label: str, session: WriteSession, services: ServicesDep) -> Response:
     """What somebody sees who scanned a label: no login, the signature is the key."""
@@ -264,6 +309,33 @@ def evaluate(
     assert order.id is not None
     services.work_orders.evaluate(session, order.id, rating, note[:1000], at)
     return RedirectResponse(f"/r/follow/{link}", 303)
+
+
+def _requests(
+    request: Request,
+    user: User,
+    session: Session,
+    services: Services,
+    where: str = "",
+    what: str = "",
+    errors: Mapping[str, str] | None = None,
+) -> Response:
+    tree = services.assets.tree(session, user.sites)
+    places = [(f"asset:{asset.id}", "\u2003" * depth + asset.name) for depth, asset in tree if not asset.retired_at]
+    sites = [(f"site:{site.id}", site.name) for site in services.sites.list(session, user.sites)]
+    orders = services.work_orders.requests_of(session, user.name)
+    return render(
+        request,
+        "requests.html",
+        status_code=422 if errors else 200,
+        user=user,
+        page="requests",
+        places=sites + places,
+        where=where,
+        what=what,
+        errors=errors or {},
+        mine=[(order, services.assets.follow_link(session, order)) for order in orders],
+    )
 
 
 def _visible(session: Session, services: Services, user: User, asset_id: int) -> Asset:

@@ -7,13 +7,22 @@ from datetime import datetime, timedelta
 from sqlmodel import Session
 
 from plantroom_cloud.assets import repository, signature
-from plantroom_cloud.assets.models import Asset, AssetDevice, AssetDocument, AssetKey, AssetKind, RequestCount
+from plantroom_cloud.assets.models import (
+    MOST_CHARACTERS,
+    Asset,
+    AssetDevice,
+    AssetDocument,
+    AssetKey,
+    AssetKind,
+    RequestCount,
+)
 from plantroom_cloud.assets.table import CRITICALITIES, Row, check_rows
 from plantroom_cloud.errors import ConflictError, InvalidError, NotFoundError, TooManyRequestsError
 from plantroom_cloud.files.content import plain_name
 from plantroom_cloud.photos.service import PhotoService
 from plantroom_cloud.sites.service import SiteService
 from plantroom_cloud.stream.service import record_change
+from plantroom_cloud.users.models import User
 from plantroom_cloud.users.service import UserService
 from plantroom_cloud.workorders.models import WorkOrder
 from plantroom_cloud.workorders.service import WorkOrderService
@@ -93,6 +102,9 @@ class AssetService:
                     criticalities=list(CRITICALITIES),
                 )
             )
+        for field, most in MOST_CHARACTERS.items():
+            if len(getattr(asset, field)) > most:
+                raise InvalidError(said("%(field)s: at most %(most)s characters", field=field, most=most))
         with session.no_autoflush:
             self._sites.get(session, asset.site_id)
             known = repository.by_code(session, asset.code)
@@ -255,23 +267,24 @@ class AssetService:
             raise InvalidError("say what is wrong, and how we can reach you")
         self._count(session, f"label:{asset.id}", MOST_BY_LABEL, at)
         self._count(session, f"address:{address}", MOST_BY_ADDRESS, at)
-        stored = self._photos.store(session, photo, "requester", at) if photo else None
-        order = self._work_orders.create(
-            session,
-            what.splitlines()[0][:120],
-            what[:2000],
-            asset.site_id,
-            None,
-            "medium",
-            asset.team_id,
-            "requester",
-            at,
-            asset_id=asset.id,
-            requester=contact[:200],
-        )
+        order = self._ask(session, asset.site_id, asset, what, contact, photo, "requester", at)
+        return self.follow_link(session, order)
+
+    def request_of(
+        self, session: Session, user: User, site_id: str, asset: Asset | None, what: str, photo: bytes, at: datetime
+    ) -> WorkOrder:
+        """Somebody with a login reports something, on an asset or anywhere at a site. Raises InvalidError,
+        TooManyRequestsError."""
+        what = what.strip()
+        if not what:
+            raise InvalidError("what: say what is wrong")
+        self._count(session, f"user:{user.name}", MOST_BY_LABEL, at)
+        contact = ", ".join(text for text in (user.display_name or user.name, user.email) if text)
+        return self._ask(session, site_id, asset, what, contact, photo, user.name, at)
+
+    def follow_link(self, session: Session, order: WorkOrder) -> str:
+        """The end of the link by which a request is followed."""
         assert order.id is not None
-        if stored is not None:
-            self._work_orders.add_file(session, order.id, stored.id, plain_name("", stored.media_type), "requester", at)
         return signature.sign(self._secret(session), "R", order.id)
 
     def followed(self, session: Session, text: str) -> WorkOrder:
@@ -280,6 +293,36 @@ class AssetService:
         if number is None:
             raise NotFoundError("this link is not known")
         return self._work_orders.get(session, number)
+
+    def _ask(
+        self,
+        session: Session,
+        site_id: str,
+        asset: Asset | None,
+        what: str,
+        contact: str,
+        photo: bytes,
+        actor: str,
+        at: datetime,
+    ) -> WorkOrder:
+        stored = self._photos.store(session, photo, actor, at) if photo else None
+        order = self._work_orders.create(
+            session,
+            what.splitlines()[0][:120],
+            what[:2000],
+            site_id,
+            None,
+            "medium",
+            asset.team_id if asset else None,
+            actor,
+            at,
+            asset_id=asset.id if asset else None,
+            requester=contact[:200],
+        )
+        assert order.id is not None
+        if stored is not None:
+            self._work_orders.add_file(session, order.id, stored.id, plain_name("", stored.media_type), actor, at)
+        return order
 
     def _count(self, session: Session, source: str, most: int, at: datetime) -> None:
         hour = at.replace(minute=0, second=0, microsecond=0)

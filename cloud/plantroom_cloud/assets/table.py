@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from plantroom_cloud.assets.models import Asset, AssetKind
+from plantroom_cloud.assets.models import MOST_CHARACTERS, Asset, AssetKind
 from plantroom_cloud.errors import InvalidError
 from plantroom_shared.said import Own, said
 
@@ -119,6 +119,10 @@ def check_rows(
         seen.setdefault(code, row.number)
         if not cells["name"]:
             say("name: say what it is")
+        for field, most in MOST_CHARACTERS.items():
+            column = "class" if field == "equipment_class" else field
+            if field != "code" and len(cells[column]) > most:
+                say(said("%(field)s: at most %(most)s characters", field=column, most=most))
         if cells["kind"] not in set(AssetKind):
             say(said("kind %(cells)r: use %(assetkind)s", cells=cells["kind"], assetkind=list(map(Own, AssetKind))))
         if cells["site"] not in sites:

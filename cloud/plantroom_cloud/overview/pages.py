@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Request
-from fastapi.responses import Response
+from fastapi.responses import RedirectResponse, Response
 
-from plantroom_cloud.dependencies import At, ReadSession, ServicesDep, Viewer
+from plantroom_cloud.dependencies import At, CurrentUser, ReadSession, ServicesDep
 from plantroom_cloud.devices.tile import Tile, key_values, tiles
+from plantroom_cloud.users.models import RANK, Role
 from plantroom_cloud.web.nav import NavEntry
 from plantroom_cloud.web.render import render
 
@@ -36,9 +37,12 @@ class KindHealth:
 
 @router.get("/")
 def overview(
-    request: Request, user: Viewer, session: ReadSession, services: ServicesDep, at: At, site: str = ""
+    request: Request, user: CurrentUser, session: ReadSession, services: ServicesDep, at: At, site: str = ""
 ) -> Response:
-    """Understood in a minute; the number of queries does not grow with the number of devices."""
+    """Understood in a minute; the number of queries does not grow with the number of devices. Who may
+    only ask for work is taken to what they asked for."""
+    if RANK[user.role] < RANK[Role.VIEWER]:
+        return RedirectResponse("/requests", 303)
     known = services.sites.list(session, user.sites)
     chosen = next((s for s in known if s.id == site), None)
     sites = [chosen.id] if chosen is not None else user.sites

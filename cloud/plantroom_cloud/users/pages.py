@@ -38,9 +38,11 @@ _YEAR_S = 365 * 86_400
 
 
 @router.get("/login")
-def login_page(request: Request, then: Annotated[str, Query(alias="next")] = "") -> Response:
-    """The form; `then` is the page to go on to."""
-    return render(request, "login.html", error="", first="", next=_own(then))
+def login_page(
+    request: Request, then: Annotated[str, Query(alias="next")] = "", ended: Annotated[str, Query()] = ""
+) -> Response:
+    """The form; `then` is the page to go on to, `ended`: a form was sent after the session had ended."""
+    return render(request, "login.html", error="", first="", next=_own(then), ended=ended == "yes")
 
 
 @router.post("/login")

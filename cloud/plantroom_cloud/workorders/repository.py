@@ -178,6 +178,18 @@ def newest_alarm(session: Session, rule_id: int, source: str) -> Alarm | None:
     return session.exec(query).first()
 
 
+def requests_of(session: Session, user: str, limit: int) -> list[WorkOrder]:
+    """What somebody with a login asked for, newest first."""
+    query = (
+        select(WorkOrder)
+        .join(WorkOrderEntry, col(WorkOrderEntry.work_order_id) == col(WorkOrder.id))
+        .where(WorkOrderEntry.action == "request", WorkOrderEntry.actor == user)
+        .order_by(col(WorkOrder.id).desc())
+        .limit(limit)
+    )
+    return list(session.exec(query))
+
+
 def trail(session: Session, order_id: int) -> list[WorkOrderEntry]:
     """Oldest first."""
     query = select(WorkOrderEntry).where(WorkOrderEntry.work_order_id == order_id).order_by(col(WorkOrderEntry.id))

@@ -286,6 +286,10 @@ class WorkOrderService:
         """As it is now; whoever else changes it waits until we are through. Raises NotFoundError."""
         return self._take(session, order_id)
 
+    def requests_of(self, session: Session, user: str, limit: int = 50) -> list[WorkOrder]:
+        """What somebody with a login asked for, newest first."""
+        return repository.requests_of(session, user, limit)
+
     def trail(self, session: Session, order_id: int) -> list[WorkOrderEntry]:
         """Its story, oldest first."""
         return repository.trail(session, order_id)

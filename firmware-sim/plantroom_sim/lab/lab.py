@@ -202,7 +202,7 @@ class Lab:
         self, tasks: asyncio.TaskGroup, name: str, command: list[str], environment: Mapping[str, str] | None = None
     ) -> asyncio.Task[None]:
         log = self._folder / "logs" / f"{name}.log"
-        child = Child(name, command, log, self._write_info, environment or {})
+        child = Child(name, command, log, self._write_info, environment or {}, click.echo)
         self._children[name] = child
         return tasks.create_task(child.run(), name=name)
 

@@ -5,12 +5,16 @@ import ctypes
 import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from plantroom_sim.errors import SimError
 
 _PR_SET_PDEATHSIG = 1
+#: Waits before a program that ended is started again; they grow while it ends soon after each start.
 RESTART_AFTER_S = 0.5
+LONGEST_WAIT_S = 10.0
+SOON_S = 10.0
 GRACE_S = 15.0
 
 
@@ -28,23 +32,30 @@ class Child:
         log: Path,
         on_start: Callable[[], None],
         environment: Mapping[str, str],
+        tell: Callable[[str], None],
     ) -> None:
         self.name = name
         self._environment = environment
         self._command = command
         self._log = log
         self._on_start = on_start
+        self._tell = tell
         self.pid: int | None = None
 
     async def run(self) -> None:
+        loop, wait = asyncio.get_running_loop(), RESTART_AFTER_S
         while True:
+            began = loop.time()
             process = await self._start()
             try:
-                await process.wait()
+                code = await process.wait()
             except asyncio.CancelledError:
                 await self._end(process)
                 raise
-            await asyncio.sleep(RESTART_AFTER_S)
+            wait = min(2 * wait, LONGEST_WAIT_S) if loop.time() - began < SOON_S else RESTART_AFTER_S
+            at = datetime.now(UTC).astimezone()
+            self._tell(f"{at:%H:%M:%S} {self.name} {ending(code)}; it is started again (see {self._log})")
+            await asyncio.sleep(wait)
 
     async def _start(self) -> asyncio.subprocess.Process:
         self._log.parent.mkdir(parents=True, exist_ok=True)
@@ -72,6 +83,16 @@ class Child:
                 process.kill()
                 await process.wait()
         self.pid = None
+
+
+def ending(code: int) -> str:
+    """How a program ended, by its return code as `subprocess` tells it."""
+    if code >= 0:
+        return f"ended with code {code}"
+    try:
+        return f"was killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was killed by signal {-code}"
 
 
 async def run_once(command: Sequence[str], **environment: str) -> str:

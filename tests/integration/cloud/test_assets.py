@@ -19,7 +19,7 @@ from plantroom_cloud.gateways.models import Gateway
 from plantroom_cloud.photos.service import PhotoService
 from plantroom_cloud.sites.models import Site
 from plantroom_cloud.sites.service import SiteService
-from plantroom_cloud.users.models import Team
+from plantroom_cloud.users.models import Role, Team, User
 from plantroom_cloud.users.service import UserService
 from plantroom_cloud.workorders.models import WorkOrderState
 from plantroom_cloud.workorders.service import WorkOrderService
@@ -185,6 +185,37 @@ def test_a_request_by_label_goes_its_way_and_is_evaluated(house: _House) -> None
         house.orders.complete(session, order.id, "new seal", "ann", NOW)
         house.orders.evaluate(session, order.id, 4, "quick", NOW)
         assert (order.state, order.rating, order.rating_note) == (WorkOrderState.CLOSED, 4, "quick")
+
+
+def test_a_request_of_somebody_with_a_login_is_found_again(house: _House) -> None:
+    house.take_in(TABLE)
+    rob = User(
+        name="rob",
+        display_name="Rob",
+        email="rob@x.example",
+        password_hash="",
+        role=Role.REQUESTER,
+        created_at=NOW,
+    )
+    with house.database.write() as session:
+        with pytest.raises(InvalidError, match="say what is wrong"):
+            house.assets.request_of(session, rob, "main", None, " ", b"", NOW)
+        first = house.assets.request_of(session, rob, "main", None, "It is dark\nin the yard", b"", NOW)
+        second = house.assets.request_of(session, rob, "main", house.asset(session, "P1"), "It drips", b"", NOW)
+        house.assets.request(session, house.asset(session, "P1"), "It smells", "rob", b"", "10.0.0.1", NOW)
+        assert [order.id for order in house.orders.requests_of(session, "rob")] == [second.id, first.id]
+        assert (first.title, first.state) == ("It is dark", WorkOrderState.REQUESTED)
+        assert first.requester == "Rob, rob@x.example"
+        assert (second.team_id, second.asset_id) == ("hvac", house.asset(session, "P1").id)
+        assert house.assets.followed(session, house.assets.follow_link(session, second)).id == second.id
+
+
+def test_texts_of_an_asset_have_an_end(house: _House) -> None:
+    [told] = house.take_in(f"code,name,kind,site\nA,{'x' * 201},equipment,main\n")
+    assert (told[0], str(told[1])) == (2, "name: at most 200 characters")
+    asset = Asset(code="A", name="A", kind=AssetKind.ROOM, site_id="main", notes="x" * 5001, created_at=NOW)
+    with house.database.write() as session, pytest.raises(InvalidError, match="notes: at most 5000 characters"):
+        house.assets.save(session, asset, NOW)
 
 
 def test_labels_cannot_be_guessed_and_nobody_floods_the_pool(house: _House) -> None:

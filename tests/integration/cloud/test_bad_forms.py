@@ -109,3 +109,30 @@ def test_a_login_that_failed_keeps_the_name(client: TestClient) -> None:
     answer = client.post("/login", data={"name": "anna", "password": "wrong"})
     assert answer.status_code == 401
     assert 'value="anna"' in answer.text
+
+
+def test_who_may_only_ask_for_work_has_a_page_for_it(client: TestClient) -> None:
+    rob = TestClient(client.app, follow_redirects=False)
+    body = {"name": "rob", "password": PASSWORD, "role": "requester"}
+    assert client.post("/api/v1/users", json=body, headers={"X-CSRF-Token": _csrf(client)}).status_code == 201
+    rob.post("/login", data={"name": "rob", "password": PASSWORD})
+    assert rob.get("/").headers["location"] == "/requests"
+    fields = {"csrf_token": _csrf(rob), "where": "site:main", "what": ""}
+    assert "say what is wrong" in rob.post("/requests", data=fields).text
+    for where in ("site:gone", "asset:99", "asset:", "", "99"):
+        assert rob.post("/requests", data=fields | {"where": where, "what": "dark"}).status_code in (404, 422)
+    wrong = rob.post("/requests", data=fields | {"what": "dark"}, files={"photo": ("x.jpg", b"no picture")})
+    assert wrong.status_code == 422
+    assert "dark" in wrong.text
+    assert rob.post("/requests", data=fields | {"what": "It is dark"}).status_code == 303
+    assert "It is dark" in rob.get("/requests").text
+    assert "It is dark" not in client.get("/requests").text  # somebody else's
+
+
+def test_a_form_that_was_open_for_too_long_says_so_and_leads_back(client: TestClient) -> None:
+    stranger = TestClient(client.app, follow_redirects=False)
+    answer = stranger.post("/work-orders/new", data=ORDER, headers={"Referer": "http://testserver/work-orders/new"})
+    assert answer.headers["location"] == "/login?next=%2Fwork-orders%2Fnew&ended=yes"
+    assert "was not kept" in stranger.get(answer.headers["location"]).text
+    foreign = stranger.post("/work-orders/new", data=ORDER, headers={"Referer": "http://evil.example/x"})
+    assert foreign.headers["location"] == "/login?next=&ended=yes"
