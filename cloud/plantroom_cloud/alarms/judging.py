@@ -3,7 +3,7 @@
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlmodel import Session
 
@@ -23,6 +23,14 @@ from plantroom_shared.batch import Batch, DeviceRows
 RELOAD_S = 1.0
 #: A watermark that jumps by more (it comes every 5 s) means that the gateway was away in between.
 RESUMED_MS = 15_000
+
+
+class Mark(NamedTuple):
+    """By which a process knows whether it was the last to judge a gateway's batches."""
+
+    until: datetime | None  #: the watermark
+    heard_at: datetime | None  #: when batches of it were taken last
+
 
 _Pair = tuple[Rule, Standing]
 
@@ -60,7 +68,7 @@ class Judging:
         self._devices_of: dict[str, list[str]] = {}  # gateway → device ids
         self._watches: dict[str, _Watch] = {}  # gateway →
         self._until: dict[str, int] = {}  # gateway → watermark, kept when rules change
-        self._left: dict[str, int] = {}  # gateway → watermark that the database has by us
+        self._left: dict[str, Mark] = {}  # gateway → what the database has of it by us
         self._loaded_at: datetime | None = None
         self._fingerprint: tuple[Any, ...] = ()
 
@@ -102,17 +110,17 @@ class Judging:
         """Whether a rule is judged on a device: not when a nearer one stands in for it there."""
         return any(rule.id == rule_id for rule in self._rules.get(device_id, ()))
 
-    def seen(self, gateway_id: str, until: int) -> None:
-        """All up to `until` (ms) was judged, be it by another process: what comes next is no return from a gap. Where
-        it was another, what is in memory may not be so."""
-        if gateway_id in self._watches and self._left.get(gateway_id) != until:
+    def seen(self, gateway_id: str, mark: Mark) -> None:
+        """All up to its watermark was judged, be it by another process: what comes next is no return from a gap. Where
+        it was another, what is in memory may not be so, whether that moved the watermark or not."""
+        if gateway_id in self._watches and self._left.get(gateway_id) != mark:
             del self._watches[gateway_id]
-        if gateway_id not in self._watches:
-            self._until[gateway_id] = max(until, self._until.get(gateway_id, 0))
+        if gateway_id not in self._watches and mark.until is not None:
+            self._until[gateway_id] = max(ms_from_utc(mark.until), self._until.get(gateway_id, 0))
 
-    def leave(self, gateway_id: str, until: int) -> None:
-        """The watermark (ms) that the database has when this process is done with a group."""
-        self._left[gateway_id] = until
+    def leave(self, gateway_id: str, mark: Mark) -> None:
+        """What the database has of it when this process is done with a group."""
+        self._left[gateway_id] = mark
 
     def look_again(self) -> None:
         """Rules changed: look at them with the next batch."""

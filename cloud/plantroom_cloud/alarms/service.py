@@ -11,6 +11,7 @@ from plantroom_cloud.alarms import levels, repository, rules
 from plantroom_cloud.alarms.definition import OWN_KINDS, RuleDefinition
 from plantroom_cloud.alarms.judgement import Crossing
 from plantroom_cloud.alarms.judging import Judging
+from plantroom_cloud.alarms.judging import Mark as Mark  # for those who have batches judged
 from plantroom_cloud.alarms.kpi import Activation, Figures, figures
 from plantroom_cloud.alarms.levels import LevelsDefinition
 from plantroom_cloud.alarms.models import (
@@ -130,12 +131,12 @@ class AlarmService:
         gateway_id: str,
         batches: Sequence[Batch],
         at: datetime,
-        seen_until: datetime | None = None,
+        before: Mark | None = None,
     ) -> None:
-        """Judge live batches of one gateway, in the order of their numbers; historical ones make history, not noise.
-        `seen_until`: its watermark before them, which a process that has just begun does not know."""
-        if seen_until is not None:
-            self._judging.seen(gateway_id, ms_from_utc(seen_until))
+        """Judge live batches of one gateway, in order; historical ones make history, not noise. `before`: how far it
+        had come before them, which a process that has just begun does not know."""
+        if before is not None:
+            self._judging.seen(gateway_id, before)
         self._reload(session, at)
         for batch in by_number(batches):
             for event in batch.events:
@@ -146,8 +147,8 @@ class AlarmService:
             if not batch.historical:
                 self._judging.judge_batch(session, gateway_id, batch, at)
         gateway = session.get(Gateway, gateway_id)
-        if gateway is not None and gateway.complete_until is not None:
-            self._judging.leave(gateway_id, ms_from_utc(gateway.complete_until))
+        if gateway is not None:
+            self._judging.leave(gateway_id, Mark(gateway.complete_until, gateway.last_batch_at))
 
     def process_direct(self, session: Session, gateway_id: str, rows: DeviceRows, at: datetime) -> None:
         """A device that speaks MQTT itself: our clock is its watermark."""

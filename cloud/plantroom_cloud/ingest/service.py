@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlmodel import Session
 
 from plantroom_cloud import metrics
-from plantroom_cloud.alarms.service import AlarmService
+from plantroom_cloud.alarms.service import AlarmService, Mark
 from plantroom_cloud.columns import utc_from_ms
 from plantroom_cloud.database import Database
 from plantroom_cloud.devices.models import device_key
@@ -181,7 +181,8 @@ class IngestService:
         """Batches of one gateway that wait: its events, its telemetry, its alarms."""
         fresh = [batch for batch in group.waiting.pop(gateway_id, []) if self._is_new(group, batch)]
         gateway = group.gateways[gateway_id]
-        gateway.last_batch_at, seen_until = group.at, gateway.complete_until
+        before = Mark(gateway.complete_until, gateway.last_batch_at)
+        gateway.last_batch_at = group.at
         for batch in fresh:
             for event in batch.events:
                 for consumer in self._consumers:
@@ -198,7 +199,7 @@ class IngestService:
             for rows in batch.telemetry:
                 if rows.times:
                     group.rows.setdefault(device_key(gateway_id, rows.device), []).append(rows)
-        self._alarms.process(group.session, gateway_id, fresh, group.at, seen_until)
+        self._alarms.process(group.session, gateway_id, fresh, group.at, before)
 
     def _is_new(self, group: _Group, batch: Batch) -> bool:
         """De-duplicates; a batch that is held is not acknowledged, and comes again."""

@@ -142,6 +142,27 @@ def test_one_alarm_one_order_one_notification(two: _Two) -> None:
     assert len(two.sent) == len(set(two.sent)) >= len(keys)
 
 
+def test_what_another_process_judged_is_known_though_the_watermark_stood_still(two: _Two) -> None:
+    """It comes late, or is a part of what was said before."""
+
+    def take(which: int, seq: int, seconds: float, value: float) -> None:
+        two.at += timedelta(seconds=1)
+        payload = encode(batch(seq, (seconds, value), until=100 if seq == 1 else seconds))
+        two.processes[which].ingest.process([Received("plantroom/v1/gw-a/data", payload, 1)], two.at)
+
+    for which, seq, seconds, value in (
+        (0, 1, 1, 20.0),
+        (1, 2, 2, 90.0),
+        (0, 3, 3, 20.0),
+        (1, 4, 4, 91.0),
+        (0, 5, 5, 20.0),
+    ):
+        take(which, seq, seconds, value)
+    with two.database.read() as session:
+        alarms = [alarm for alarm in session.exec(select(Alarm).order_by(col(Alarm.id))) if alarm.device_id]
+        assert [(alarm.value, alarm.active) for alarm in alarms] == [(90.0, False), (91.0, False)]
+
+
 def _do(process: _Process, database: Database, step: str, *args: object) -> None:
     with database.write() as session:
         at = args[-1]
