@@ -221,6 +221,10 @@ def _worded(language: str, text: str) -> str:
     return _parted(language, text)
 
 
+#: What happened to the points of a round, before their names.
+_OF_A_ROUND = {"early", "late", "skipped", "missed", "out-of-order", "implausible"}
+
+
 def _parted(language: str, text: str) -> str:
     """What we put together of several: "complete: 9 of 9 points visited; late: P1", "Pump bearing hot: gw-1.pump-1"."""
     parts = [_worded(language, part) for part in text.split("; ")] if "; " in text else []
@@ -229,7 +233,7 @@ def _parted(language: str, text: str) -> str:
     head, colon, tail = text.partition(": ")
     if colon and head in catalogue(language) and not PLACEHOLDER.search(head):
         told = _worded(language, tail)
-        if told != tail or " " not in tail:
+        if told != tail or (" " in head and " " not in tail) or head in _OF_A_ROUND:
             return f"{catalogue(language)[head]}：{told}"
     return text
 

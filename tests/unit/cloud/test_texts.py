@@ -152,7 +152,16 @@ def test_states_and_what_was_put_together_are_translated_and_words_of_people_sta
         assert worded("in-progress") == "处理中"
         assert worded("name or password is wrong") == "用户名或密码错误"
         assert worded("there is no site 'x'") == "没有站点 'x'"
-        for own in ("Pump 3, Haus B", "Worn bearing or lack of grease.", "2 of 3 at the gate"):
+        assert worded("Pump bearing hot: gw-1.pump-1") == "水泵轴承过热：gw-1.pump-1"
+        assert (
+            worded("complete: 9 of 9 points visited; late: Roof, Yard")
+            == "完成：9 个巡检点中已到达 9 个；逾期：Roof, Yard"
+        )
+        assert worded("it is locked down; lift the lock-down first") == "已封锁；请先解除封锁"
+        for own in (
+            *("Pump 3, Haus B", "Worn bearing or lack of grease.", "2 of 3 at the gate", "parts: ordered"),
+            *("Door 3 is not connected to anything", "note: ask Eva first; she knows"),
+        ):
             assert worded(own) == own
     assert worded("in-progress") == "in-progress"
 
