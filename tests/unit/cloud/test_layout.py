@@ -16,6 +16,7 @@ MOST_LINES = 330
 #: Longer than MOST_LINES, and why.
 LONG = {
     "users/pages.py": "login, people, teams and one's own account: many forms, each a few lines",
+    "assets/service.py": "the front door of the domain: tree, ledger, measuring, tables, labels and requests",
     "assets/pages.py": "tree, ledger, labels, import and what anybody reports: many forms, each a few lines",
     "alarms/pages.py": "alarms, their rules and their figures: many forms, each a few lines",
     "alarms/api.py": "alarms, their rules, events and figures: what goes in and out of each stands beside it",
