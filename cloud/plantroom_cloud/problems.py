@@ -80,12 +80,12 @@ def _refused(request: Request, error: Exception) -> Response:
         return _to_login(request)
     headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, TooManyRequestsError) else {}
     kind = error.type if isinstance(error, CloudError) else CloudError.type
-    return _answer(request, status, title, str(error), headers, kind)
+    return answer(request, status, title, str(error), headers, kind)
 
 
 def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return _answer(request, 422, "Invalid request", reasons(list(error.errors())))
+    return answer(request, 422, "Invalid request", reasons(list(error.errors())))
 
 
 def _http_error(request: Request, error: Exception) -> Response:
@@ -97,33 +97,35 @@ def _http_error(request: Request, error: Exception) -> Response:
         if found is not None:
             request.state.user, request.state.csrf_token = found[0], found[1].csrf_token
     detail = "There is nothing at this address." if error.status_code == HTTPStatus.NOT_FOUND else ""
-    return _answer(request, error.status_code, str(error.detail), detail)
+    return answer(request, error.status_code, str(error.detail), detail)
 
 
 def _out_of_range(request: Request, _error: Exception) -> Response:
     """What neither database can hold: an id beyond 64 bits, a text with a zero byte."""
-    return _answer(request, 422, "Invalid request", "a number is out of range, or a text holds what cannot be stored")
+    return answer(request, 422, "Invalid request", "a number is out of range, or a text holds what cannot be stored")
 
 
 def _contradicted(request: Request, error: Exception) -> Response:
     """A reference to what is not there, mostly removed meanwhile, or a second one of what may be once."""
     _log.warning("%s %s contradicts what is kept", request.method, request.url.path, exc_info=error)
     detail = "It names something that is not there any more, or something that is there already; load the page again."
-    return _answer(request, 409, "Conflict", detail)
+    return answer(request, 409, "Conflict", detail)
 
 
 def _failed(request: Request, _error: Exception) -> Response:
     """Starlette logs it with its trace."""
     detail = "Something went wrong on our side; it is in the log. Nothing of what you sent was kept."
-    return _answer(request, 500, "Internal error", detail)
+    return answer(request, 500, "Internal error", detail)
 
 
-def _answer(
+def answer(
     request: Request, status: int, title: str, detail: str, headers: dict[str, str] | None = None,
     kind: str = CloudError.type,
 ) -> Response:  # fmt: skip
+    """A page for people, with the way back to the form that was sent; problem details for programs."""
     if _is_page(request):
-        page = render(request, "error.html", status_code=status, title=title, detail=detail)
+        back = _page_before(request) if request.method == "POST" else ""
+        page = render(request, "error.html", status_code=status, title=title, detail=detail, back=back)
         page.headers.update(headers or {})
         return page
     by_page = hasattr(request.state, "csrf_token")  # a script of a page asks; a program's token says not who reads
@@ -142,10 +144,14 @@ def _to_login(request: Request) -> Response:
     if "hx-request" in request.headers:
         return Response(status_code=401, headers={"HX-Redirect": f"/login{back}"})
     if request.method != "GET":  # a form that was open for longer than the session
-        form = urlsplit(request.headers.get("referer", ""))
-        own = form.path if form.netloc == request.url.netloc else ""
-        back = f"?{urlencode({'next': own, 'ended': 'yes'})}"
+        back = f"?{urlencode({'next': _page_before(request), 'ended': 'yes'})}"
     return RedirectResponse(f"/login{back}", 303)
+
+
+def _page_before(request: Request) -> str:
+    """The path of the page of ours that a form was sent from; empty when it is not known."""
+    before = urlsplit(request.headers.get("referer", ""))
+    return before.path if before.netloc == request.url.netloc else ""
 
 
 def _is_page(request: Request) -> bool:

@@ -2,9 +2,10 @@
 
 import re
 
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from plantroom_cloud.problems import problem
+from plantroom_cloud.problems import answer
 from plantroom_shared.said import said
 
 MOST_BODY_BYTES = 2_000_000
@@ -40,7 +41,7 @@ class BodyLimit:
                     return {"type": "http.disconnect"}
             return message
 
-        async def answer(message: Message) -> None:
+        async def passed_on(message: Message) -> None:
             nonlocal begun
             if exceeded and not begun:
                 return  # whatever the endpoint made of a body that ends early
@@ -48,12 +49,12 @@ class BodyLimit:
             await send(message)
 
         try:
-            await self._app(scope, bounded, answer)
+            await self._app(scope, bounded, passed_on)
         finally:
             if exceeded and not begun:
                 await _too_large(most, scope, receive, send)
 
 
 async def _too_large(most: int, scope: Scope, receive: Receive, send: Send) -> None:
-    answer = problem(413, "Request too large", said("at most %(most)s bytes are taken", most=most))
-    await answer(scope, receive, send)
+    told = said("at most %(most)s MB are taken at once; send less, or smaller pictures", most=most / 1e6)
+    await answer(Request(scope, receive), 413, "Request too large", told)(scope, receive, send)

@@ -125,7 +125,11 @@ def test_who_may_only_ask_for_work_has_a_page_for_it(client: TestClient) -> None
     assert wrong.status_code == 422
     assert "dark" in wrong.text
     assert rob.post("/requests", data=fields | {"what": "It is dark"}).status_code == 303
-    assert "It is dark" in rob.get("/requests").text
+    page = rob.get("/requests").text
+    assert "It is dark" in page
+    assert "data-live" not in page  # the stream is not for them: no banner that it is lost
+    assert 'id="bell"' not in page
+    assert rob.get("/account").status_code == 200
     assert "It is dark" not in client.get("/requests").text  # somebody else's
 
 
@@ -136,3 +140,18 @@ def test_a_form_that_was_open_for_too_long_says_so_and_leads_back(client: TestCl
     assert "was not kept" in stranger.get(answer.headers["location"]).text
     foreign = stranger.post("/work-orders/new", data=ORDER, headers={"Referer": "http://evil.example/x"})
     assert foreign.headers["location"] == "/login?next=&ended=yes"
+
+
+def test_a_refusal_leads_back_to_the_form_and_a_large_request_is_told_on_a_page(client: TestClient) -> None:
+    order = client.post("/work-orders/new", data=ORDER | {"csrf_token": _csrf(client)}).headers["location"]
+    before = {"Referer": f"http://testserver{order}"}
+    fields = {"csrf_token": _csrf(client)}
+    wrong = client.post(f"{order}/files", data=fields, files={"files": ("a.exe", b"MZ\x00\x01")}, headers=before)
+    assert wrong.status_code == 422
+    assert f'href="{order}"' in wrong.text
+    large = client.post(f"{order}/files", data=fields, files={"files": ("a.txt", b"a" * 10_300_000)}, headers=before)
+    assert large.status_code == 413
+    assert "at most 10.2 MB are taken" in large.text
+    assert f'href="{order}"' in large.text
+    program = client.post(f"/api/v1{order}/files", content=b"a" * 10_300_000)
+    assert program.headers["content-type"] == "application/problem+json"
