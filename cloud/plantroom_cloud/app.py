@@ -7,6 +7,8 @@ from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware.gzip import GZipMiddleware
 
+from plantroom_cloud.absences import api as absences_api
+from plantroom_cloud.absences import pages as absences_pages
 from plantroom_cloud.access import api as access_api
 from plantroom_cloud.access import pages as access_pages
 from plantroom_cloud.alarms import api as alarms_api
@@ -59,6 +61,7 @@ from plantroom_cloud.walks import pages as walks_pages
 from plantroom_cloud.waste import api as waste_api
 from plantroom_cloud.waste import pages as waste_pages
 from plantroom_cloud.web.body import BodyLimit
+from plantroom_cloud.web.here import Here
 from plantroom_cloud.web.measured import Measured
 from plantroom_cloud.weighings import api as weighings_api
 from plantroom_cloud.weighings import pages as weighings_pages
@@ -88,6 +91,7 @@ _API = (
     calendars_api,
     sla_api,
     dispatch_api,
+    absences_api,
     weighings_api,
     waste_api,
     assets_api,
@@ -116,6 +120,7 @@ PAGES = (
     calendars_pages,
     sla_pages,
     dispatch_pages,
+    absences_pages,
     weighings_pages,
     waste_pages,
     access_pages,
@@ -136,6 +141,7 @@ def create_app(services: Services) -> FastAPI:
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(GZipMiddleware, minimum_size=2000)
 
+    app.add_middleware(Here)
     app.add_middleware(BodyLimit)
     app.add_middleware(Measured)
 

@@ -110,6 +110,13 @@ class Costs(_Strict):
     currency: str = Field(default="EUR", pattern="^[A-Z]{3}$")  #: of all amounts: a code of ISO 4217
 
 
+class WorkOrders(_Strict):
+    """How work ends."""
+
+    #: an alarm that comes back so soon after its order was closed opens that order again instead of another; 0: never
+    recurrence_min: int = Field(default=60, ge=0, le=30 * 24 * 60)
+
+
 class CloudConfig(_Strict):
     """cloud.yaml."""
 
@@ -121,6 +128,7 @@ class CloudConfig(_Strict):
     notifications: Notifications = Notifications()
     access: Access = Access()
     costs: Costs = Costs()
+    work_orders: WorkOrders = WorkOrders()
     alarms: Matrix = Matrix()  #: severity by consequence and time to respond
     broker_dir: Path = Path("broker")  #: password file, access list and certificates of the broker
 

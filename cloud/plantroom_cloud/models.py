@@ -2,6 +2,7 @@
 
 from sqlmodel import SQLModel
 
+import plantroom_cloud.absences.models
 import plantroom_cloud.access.models
 import plantroom_cloud.alarms.models
 import plantroom_cloud.assets.models

@@ -1,6 +1,7 @@
 """Errors as answers: RFC 9457 problem details for programs, pages for people, the login for who is not logged in."""
 
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -12,9 +13,10 @@ from sqlalchemy.exc import DataError, IntegrityError
 from starlette.exceptions import HTTPException
 
 from plantroom_cloud.dependencies import COOKIE
-from plantroom_cloud.errors import CloudError, TooManyRequestsError, UnauthenticatedError
+from plantroom_cloud.errors import CloudError, InvalidFieldsError, TooManyRequestsError, UnauthenticatedError
 from plantroom_cloud.language import Reader, worded, written_for
 from plantroom_cloud.validation import reasons
+from plantroom_cloud.web import here
 from plantroom_cloud.web.render import language_of, render
 from plantroom_shared.errors import PlantroomError
 
@@ -79,6 +81,9 @@ def _refused(request: Request, error: Exception) -> Response:
     if _is_page(request) and isinstance(error, UnauthenticatedError):
         return _to_login(request)
     headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, TooManyRequestsError) else {}
+    if here.ASKED in request.headers:
+        fields = error.fields if isinstance(error, InvalidFieldsError) else None
+        return _here(request, status, title, str(error), headers, fields)
     kind = error.type if isinstance(error, CloudError) else CloudError.type
     return answer(request, status, title, str(error), headers, kind)
 
@@ -123,6 +128,8 @@ def answer(
     kind: str = CloudError.type,
 ) -> Response:  # fmt: skip
     """A page for people, with the way back to the form that was sent; problem details for programs."""
+    if here.ASKED in request.headers:
+        return _here(request, status, title, detail, headers)
     if _is_page(request):
         back = _page_before(request) if request.method == "POST" else ""
         page = render(request, "error.html", status_code=status, title=title, detail=detail, back=back)
@@ -134,6 +141,30 @@ def answer(
         told = problem(status, worded(title), worded(detail), headers, kind)
     told.headers["Content-Language"] = who.language
     return told
+
+
+def _here(
+    request: Request,
+    status: int,
+    title: str,
+    detail: str,
+    headers: dict[str, str] | None = None,
+    fields: Mapping[str, str] | None = None,
+) -> Response:
+    """A problem for the form that a person filled in: in the person's language, by field where it is known."""
+    with written_for(Reader(language_of(request, getattr(request.state, "user", None)))):
+        body: dict[str, Any] = {
+            "type": "about:blank",
+            "title": worded(title),
+            "status": status,
+            "detail": worded(detail),
+        }
+        body["fields"] = (
+            here.named(detail, worded(detail))
+            if fields is None
+            else {name: worded(text) for name, text in fields.items()}
+        )
+    return JSONResponse(body, status, headers, media_type="application/problem+json")
 
 
 def _to_login(request: Request) -> Response:

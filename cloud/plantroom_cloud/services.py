@@ -7,6 +7,7 @@ from typing import Protocol
 
 from sqlmodel import Session
 
+from plantroom_cloud.absences.service import AbsenceService
 from plantroom_cloud.access.service import AccessService
 from plantroom_cloud.alarms.preview import Previewing
 from plantroom_cloud.alarms.service import AlarmService
@@ -81,6 +82,7 @@ class Services:
     ingest: IngestService
     previews: Previewing
     assets: AssetService
+    absences: AbsenceService
     notifications: NotificationService
     dispatcher: Dispatcher
     files: FileService
@@ -116,11 +118,13 @@ def build(config: CloudConfig, clock: Clock) -> Services:
     def is_unanswered(session: Session, alarm_id: int) -> bool:  # the alarms come after what tells of them
         return alarms.is_unanswered(session, alarm_id)
 
-    notifications = NotificationService(users, config.notifications.base_url, is_unanswered)
-    gateways, devices, work_orders = GatewayService(), DeviceService(), WorkOrderService(notifications)
+    absences = AbsenceService(users)
+    notifications = NotificationService(users, absences, config.notifications.base_url, is_unanswered)
+    gateways, devices = GatewayService(), DeviceService()
+    work_orders = WorkOrderService(notifications, timedelta(minutes=config.work_orders.recurrence_min))
     alarms = AlarmService(work_orders, notifications, config.alarms)
     work_orders.listen(alarms.follow_work_order)
-    parts = PartService(work_orders)
+    parts = PartService(work_orders, notifications)
     costs = CostService(work_orders, parts, config.costs.currency)
     work_orders.listen(costs.labour.follow)
     dispatcher = Dispatcher(notifications, senders(config.notifications), database, clock)
@@ -132,14 +136,14 @@ def build(config: CloudConfig, clock: Clock) -> Services:
     assets = AssetService(sites, users, work_orders, photos)
     checklists = ChecklistService(work_orders, devices, assets, photos, telemetry.near)
     work_orders.guard(checklists.guard)
-    patrols = PatrolService(alarms, work_orders, gateways, devices, users, photos)
+    patrols = PatrolService(alarms, work_orders, gateways, devices, users, photos, absences)
     weighings = WeighingService(read_scan)
     departments, calendars = DepartmentService(sites), CalendarService(sites)
     plans = PlanService(work_orders, devices, sites, calendars, alarms, checklists.attach)
     work_orders.listen(plans.follow_work_order)
-    sla = SlaService(work_orders, calendars, sites, Escalation(users, notifications))
+    sla = SlaService(work_orders, calendars, sites, Escalation(users, notifications, absences))
     work_orders.follow(sla.follow)
-    dispatch = DispatchService(work_orders, users, calendars, notifications)
+    dispatch = DispatchService(work_orders, users, calendars, notifications, absences)
     calendars.ask(sla.calendar_uses)
     calendars.ask(dispatch.calendar_uses)
     waste = WasteService(sites, users, alarms, weighings, departments, devices)
@@ -163,6 +167,7 @@ def build(config: CloudConfig, clock: Clock) -> Services:
         ingest=ingest,
         previews=Previewing(telemetry),
         assets=assets,
+        absences=absences,
         notifications=notifications,
         dispatcher=dispatcher,
         files=files,

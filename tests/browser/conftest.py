@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
-from tests.browser.building import PASSWORD
+from tests.browser.building import PASSWORD, wait_for
 
 PHONE, DESK = 360, 1920
 
@@ -19,6 +20,19 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
         yield chromium
         chromium.close()
+
+
+def settle(page: Page) -> None:
+    """Until no short form is under way and the page that followed it is there."""
+    waits = "document.readyState !== 'complete' || document.querySelector('form[data-here][data-sent]') !== null"
+
+    def settled() -> bool:
+        try:
+            return not page.evaluate(waits)
+        except PlaywrightError:  # the page is just being left
+            return False
+
+    wait_for(settled, f"{page.url} comes to rest")
 
 
 @dataclass
@@ -38,8 +52,12 @@ class Visitor:
         self.page.click("button.btn-primary")
         self.page.wait_for_url(lambda url: "/login" not in url)
 
+    def settle(self) -> None:
+        settle(self.page)
+
     def open(self, path: str) -> int:
         """The status; what went wrong on earlier pages is forgotten."""
+        self.settle()
         self.errors.clear()
         self.foreign.clear()
         answer = self.page.goto(self.url + path)
@@ -49,6 +67,7 @@ class Visitor:
 
     def check(self) -> None:
         """Nothing went wrong so far, and the page fits its screen."""
+        self.settle()
         assert self.errors == []
         assert self.foreign == []
         width = self.page.evaluate("document.documentElement.scrollWidth")

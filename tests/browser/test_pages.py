@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.test_lab import until
+from tests.browser.conftest import settle
 from tests.servers.process import die_with_parent, free_port
 
 PLANT = Path(__file__).parents[2] / "configs" / "scenarios" / "plant.yaml"
@@ -65,12 +66,15 @@ def test_from_the_alarm_to_the_finished_work_order(lab: dict[str, Any], browser:
     page.goto(lab["web"] + "/alarms/1")
     if width == 360:
         page.click("#acknowledge")
+        settle(page)
         expect(page.get_by_text("acknowledged").first).to_be_visible()
         page.goto(lab["web"] + "/work-orders/1")
-        page.click("#step-claim")
-        page.click("#step-start")
+        for step in ("claim", "start"):
+            page.click(f"#step-{step}")
+            settle(page)
         page.fill("#note", "greased the bearing")
         page.click("#step-complete")
+        settle(page)
     page.goto(lab["web"] + "/work-orders/1")
     expect(page.get_by_text("done, being verified").first).to_be_visible()
     assert errors == []

@@ -1,5 +1,7 @@
 """/api/v1/dispatch: candidates for an order, skills, what teams do with new work."""
 
+from datetime import datetime
+
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
@@ -50,6 +52,7 @@ class PersonOut(PersonIn):
 
     user: str
     load: int
+    away_until: datetime | None  #: null: there
 
 
 class NeedOut(Skills):
@@ -97,12 +100,18 @@ def set_needed(
 
 
 @router.get("/people")
-def people(_user: Dispatcher, session: ReadSession, services: ServicesDep) -> Page[PersonOut]:
+def people(_user: Dispatcher, session: ReadSession, services: ServicesDep, at: At) -> Page[PersonOut]:
     """Those who may be given work."""
-    loads = services.dispatch.loads(session)
+    loads, away = services.dispatch.loads(session), services.absences.now(session, at)
     return Page(
         items=[
-            PersonOut(user=each.name, skills=each.skills, shift=each.shift, load=loads.get(each.name, 0))
+            PersonOut(
+                user=each.name,
+                skills=each.skills,
+                shift=each.shift,
+                load=loads.get(each.name, 0),
+                away_until=away[each.name].ends_at if each.name in away else None,
+            )
             for each in services.dispatch.workers(session)
         ]
     )

@@ -1,11 +1,13 @@
 """Dispatch: what nobody has taken, with who should; people, skills and what teams do with new work."""
 
+from datetime import timedelta
+
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from plantroom_cloud.dependencies import At, Dispatcher, Manager, ReadSession, ServicesDep, WriteSession, may_see
 from plantroom_cloud.dispatch.models import NeedOf
-from plantroom_cloud.errors import InvalidError, NotFoundError
+from plantroom_cloud.errors import InvalidFieldsError, NotFoundError
 from plantroom_cloud.users.models import Role
 from plantroom_cloud.web.forms import Form
 from plantroom_cloud.web.nav import NavEntry
@@ -17,6 +19,8 @@ router = APIRouter(include_in_schema=False)
 
 #: Orders of the pool on the page.
 SHOWN = 12
+#: Absences that begin within this time are shown.
+AHEAD = timedelta(days=14)
 
 
 @router.get("/dispatch")
@@ -37,6 +41,9 @@ def dispatch_page(request: Request, user: Dispatcher, session: ReadSession, serv
         page="dispatch",
         pool=pool,
         people=people,
+        away=services.absences.now(session, at),
+        absences=sorted(services.absences.between(session, at, at + AHEAD), key=lambda absence: absence.starts_at),
+        names={person.name: person.display_name or person.name for person in services.users.list(session)},
         loads=dispatch.loads(session),
         calendars=services.calendars.list(session),
         teams=[(team, dispatch.is_automatic(session, team.id)) for team in teams],
@@ -63,7 +70,7 @@ def set_need(form: Form, user: Manager, session: WriteSession, services: Service
     """Skills that some origin of work needs; none takes it away."""
     of, _, ref = form.text("origin").partition(":")
     if of not in list(NeedOf) or not ref:
-        raise InvalidError("origin: choose what needs the skills")
+        raise InvalidFieldsError({"origin": "choose what needs the skills"})
     skills = form.listed("skills")
     services.dispatch.set_need(session, NeedOf(of), ref, skills)
     services.users.audit(session, user.name, "dispatch.need", f"{of}/{ref}", {"skills": skills}, at)

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlmodel import Session
 
+from plantroom_cloud.absences.service import AbsenceService
 from plantroom_cloud.calendars.business import BusinessCalendar
 from plantroom_cloud.calendars.service import CalendarService
 from plantroom_cloud.dispatch import repository
@@ -34,23 +35,27 @@ class DispatchService:
         users: UserService,
         calendars: CalendarService,
         notifications: NotificationService,
+        absences: AbsenceService,
     ) -> None:
         self._work_orders = work_orders
         self._users = users
         self._calendars = calendars
         self._notifications = notifications
+        self._absences = absences
 
     def needed(self, session: Session, order: WorkOrder) -> Sequence[str]:
         """Skills that an order needs: its own, and those of the rule, asset class and plan it comes from."""
         return sorted({*order.skills, *repository.needed(session, order)})
 
     def candidates(self, session: Session, order: WorkOrder, at: datetime) -> Sequence[Candidate]:
-        """Who may do it, best first; only those who may see its site."""
+        """Who may do it, best first; only those who may see its site and are not away."""
         assert order.id is not None
         loads = repository.loads(session)
         gave_back = repository.gave_back(session, order.id)
         on_call = self._on_call(session, order.team_id, at)
-        able = [user for user in self.workers(session) if not user.sites or order.site_id in user.sites]
+        away = self._absences.away(session, at)
+        workers = (user for user in self.workers(session) if user.name not in away)
+        able = [user for user in workers if not user.sites or order.site_id in user.sites]
         shifts = {name: self._shift(session, name, order.site_id).is_working(at) for name in {u.shift for u in able}}
         people = [
             Person(

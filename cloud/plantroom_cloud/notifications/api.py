@@ -25,7 +25,7 @@ class NotificationOut(BaseModel):
     subject: str
     body: str
     link: str
-    site_id: str
+    site_id: str | None
     at: datetime
     step: int
     read_at: datetime | None
@@ -86,6 +86,12 @@ class OverrideIO(BaseModel):
     ends_at: AwareDatetime
 
 
+class StandInOut(OverrideIO):
+    """One of now or to come."""
+
+    id: int
+
+
 class StepIO(BaseModel):
     """Whom to tell when nobody has acknowledged after so long: on-call, team, managers, or user:NAME."""
 
@@ -98,6 +104,7 @@ class TeamCall(BaseModel):
 
     on_call: list[str]
     rota: RotaIO | None
+    stand_ins: list[StandInOut]
     escalation: list[StepIO]
 
 
@@ -188,6 +195,9 @@ def get_on_call(team_id: str, _user: Viewer, session: ReadSession, services: Ser
     return TeamCall(
         on_call=list(services.notifications.on_call.now(session, team_id, at)),
         rota=RotaIO.model_validate(rota) if rota is not None else None,
+        stand_ins=[
+            StandInOut.model_validate(each) for each in services.notifications.on_call.stand_ins(session, team_id, at)
+        ],
         escalation=[StepIO.model_validate(step) for step in services.notifications.on_call.steps(session, team_id)],
     )
 
@@ -205,12 +215,20 @@ def put_rota(team_id: str, body: RotaIO, _user: Manager, session: WriteSession, 
 @router.post("/teams/{team_id}/stand-ins", status_code=201)
 def post_stand_in(
     team_id: str, body: OverrideIO, _user: Manager, session: WriteSession, services: ServicesDep
-) -> OverrideIO:
+) -> StandInOut:
     """Somebody stands in for a while."""
     if session.get(Team, team_id) is None:
         raise NotFoundError(said("there is no team %(team_id)r", team_id=team_id))
     override = RotaOverride(team_id=team_id, **body.model_dump())
-    return OverrideIO.model_validate(services.notifications.on_call.stand_in(session, override))
+    return StandInOut.model_validate(services.notifications.on_call.stand_in(session, override))
+
+
+@router.delete("/teams/{team_id}/stand-ins/{stand_in_id}", status_code=204)
+def delete_stand_in(
+    team_id: str, stand_in_id: int, _user: Manager, session: WriteSession, services: ServicesDep
+) -> None:
+    """Nobody stands in then after all."""
+    services.notifications.on_call.end_stand_in(session, team_id, stand_in_id)
 
 
 @router.put("/teams/{team_id}/escalation")

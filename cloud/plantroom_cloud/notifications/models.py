@@ -17,6 +17,7 @@ class NoticeKind(StrEnum):
     ALARM = "alarm"
     WORK_ORDER = "work-order"
     PATROL = "patrol"
+    STOCK = "stock"
     SYSTEM = "system"
 
 
@@ -45,8 +46,10 @@ class Notice(SQLModel, table=True):
     key: str = Field(unique=True)  #: "alarm/12/raised", "work-order/7/assigned/3"
     kind: NoticeKind = Field(sa_type=word(NoticeKind))
     severity: str  #: "critical", "high", "medium", "low"
-    site_id: str = Field(foreign_key="site.id")
+    site_id: str | None = Field(default=None, foreign_key="site.id")  #: null: of no site, all may know it
     team_id: str | None = Field(default=None, foreign_key="team.id")
+    #: whom it concerns first: "team" or "managers"; empty: who is on call, else the team, else managers
+    audience: str = ""
     addressee: str | None = None  #: login name: it concerns this person alone
     subject: str  #: in English, as `body`
     body: str = ""

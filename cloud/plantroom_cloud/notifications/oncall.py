@@ -5,7 +5,8 @@ from datetime import date, datetime, time
 
 from sqlmodel import Session
 
-from plantroom_cloud.errors import InvalidError
+from plantroom_cloud.absences.service import AbsenceService
+from plantroom_cloud.errors import InvalidError, InvalidFieldsError, NotFoundError
 from plantroom_cloud.notifications import repository
 from plantroom_cloud.notifications.models import Escalation, Rota, RotaOverride
 from plantroom_cloud.notifications.preference import time_zone
@@ -19,12 +20,14 @@ TO = ("on-call", "team", "managers")
 class OnCall:
     """Works in the session it is given."""
 
-    def __init__(self, users: UserService) -> None:
+    def __init__(self, users: UserService, absences: AbsenceService) -> None:
         self._users = users
+        self._absences = absences
 
     def now(self, session: Session, team_id: str, at: datetime) -> Sequence[str]:
-        """Login names of who is on call now."""
-        return on_call(repository.rota_of(session, team_id), repository.overrides_of(session, team_id, at), at)
+        """Login names of who is on call now, and there."""
+        rota, overrides = repository.rota_of(session, team_id), repository.overrides_of(session, team_id, at)
+        return on_call(rota, overrides, self._absences.away(session, at), at)
 
     def rota(self, session: Session, team_id: str) -> Rota | None:
         """How the team takes turns."""
@@ -32,30 +35,46 @@ class OnCall:
 
     def set_rota(self, session: Session, rota: Rota) -> Rota:
         """Raises InvalidError naming what is wrong."""
+        wrong: dict[str, str] = {}
         known = {user.name for user in self._users.list(session) if user.active}
         if unknown := [name for name in rota.users if name not in known]:
-            raise InvalidError(said("users: there is no active person %(unknown)s", unknown=list(unknown)))
+            wrong["users"] = said("there is no active person %(unknown)s", unknown=list(unknown))
         time_zone(rota.timezone)
-        try:
-            date.fromisoformat(rota.first_day)
-            time.fromisoformat(rota.handover)
-        except ValueError as error:
-            raise InvalidError(
-                said("%(error)s; write days like 2026-03-02 and hours like 08:00", error=error)
-            ) from error
+        for name, read, wanted in (
+            ("first_day", date.fromisoformat, "write a day like 2026-03-10"),
+            ("handover", time.fromisoformat, "write an hour like 13:30"),
+        ):
+            try:
+                read(getattr(rota, name))
+            except ValueError:
+                wrong[name] = wanted
         if not 1 <= rota.days <= 92:
-            raise InvalidError("days: each turn takes 1 to 92 days")
+            wrong["days"] = "each turn takes 1 to 92 days"
+        if wrong:
+            raise InvalidFieldsError(wrong)
         return session.merge(rota)
 
     def stand_in(self, session: Session, override: RotaOverride) -> RotaOverride:
         """Somebody stands in; raises InvalidError."""
         if override.ends_at <= override.starts_at:
-            raise InvalidError("ends_at: the end lies before the beginning")
+            raise InvalidFieldsError({"ends_at": "the end lies before the beginning"})
         if all(user.name != override.user for user in self._users.list(session) if user.active):
-            raise InvalidError(said("user: there is no active person %(user)r", user=override.user))
+            told = said("there is no active person %(user)r", user=override.user)
+            raise InvalidFieldsError({"user": told})
         session.add(override)
         session.flush()
         return override
+
+    def stand_ins(self, session: Session, team_id: str, at: datetime) -> Sequence[RotaOverride]:
+        """Those of now and to come."""
+        return repository.overrides_of(session, team_id, at)
+
+    def end_stand_in(self, session: Session, team_id: str, override_id: int) -> None:
+        """Nobody stands in then after all; raises NotFoundError."""
+        override = session.get(RotaOverride, override_id)
+        if override is None or override.team_id != team_id:
+            raise NotFoundError(said("team %(team)r has no stand-in %(number)s", team=team_id, number=override_id))
+        session.delete(override)
 
     def steps(self, session: Session, team_id: str) -> list[dict[str, object]]:
         """The team's escalation."""

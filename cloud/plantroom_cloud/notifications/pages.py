@@ -1,27 +1,38 @@
 """What a person was told, and by which ways."""
 
 import base64
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import FileResponse, RedirectResponse, Response
 
-from plantroom_cloud.dependencies import At, ReadSession, ServicesDep, Viewer, WriteSession
-from plantroom_cloud.errors import InvalidError
+from plantroom_cloud.absences.pages import zone_of
+from plantroom_cloud.dependencies import At, Manager, ReadSession, ServicesDep, Viewer, WriteSession
+from plantroom_cloud.errors import InvalidError, InvalidFieldsError, NotFoundError
 from plantroom_cloud.notifications.choice import NONE, SEVERITIES
-from plantroom_cloud.notifications.models import ChannelKind, NoticeKind, Preference
+from plantroom_cloud.notifications.models import ChannelKind, NoticeKind, Preference, Rota, RotaOverride
+from plantroom_cloud.notifications.rota import turns
 from plantroom_cloud.notifications.senders import SendError, public_key, vapid_key
 from plantroom_cloud.notifications.sending import trial
 from plantroom_cloud.users.models import Role
+from plantroom_cloud.web.forms import Form as FormDep
+from plantroom_cloud.web.forms import Submitted
 from plantroom_cloud.web.nav import NavEntry
 from plantroom_cloud.web.render import language_of, render
 from plantroom_shared.said import said
 
-NAV = (NavEntry("notifications", "/notifications", "Notifications", order=70, group="Settings"),)
+NAV = (
+    NavEntry("notifications", "/notifications", "Notifications", order=70, group="Settings"),
+    NavEntry("on-call", "/on-call", "On call", order=51, group="Work"),
+)
 router = APIRouter(include_in_schema=False)
 
+#: Turns of a rota on the page, and steps that a form of the escalation has.
+TURNS, STEPS = 6, 5
 WORKER = Path(__file__).parents[1] / "web" / "static" / "js" / "push-worker.js"
 
 
@@ -139,16 +150,103 @@ async def choose(request: Request, user: Viewer, session: WriteSession, services
         quiet_from=text("quiet_from"),
         quiet_to=text("quiet_to"),
         timezone=text("timezone", "UTC"),
-        group_s=_whole(text("group_s", "60"), "group"),
-        repeat_s=_whole(text("repeat_s", "0"), "repeat"),
+        group_s=_whole(text("group_s", "60"), "group_s"),
+        repeat_s=_whole(text("repeat_s", "0"), "repeat_s"),
     )
     services.notifications.choose(session, user, preference)
     return _told("Saved.")
 
 
+@router.get("/on-call")
+def on_call_page(request: Request, user: Viewer, session: ReadSession, services: ServicesDep, at: At) -> Response:
+    """Each team: who is called now, whose turns come, who stands in, and what follows when nobody acknowledges."""
+    book = services.notifications.on_call
+    people = [person for person in services.users.list(session) if person.active]
+    zone, _site = zone_of(session, services, user)
+    found = []
+    for team in services.users.teams(session):
+        rota = book.rota(session, team.id)
+        steps = [(int(str(step["after_s"])) // 60, str(step["to"])) for step in book.steps(session, team.id)]
+        found.append(
+            {
+                "team": team,
+                "now": list(book.now(session, team.id, at)),
+                "rota": rota
+                or Rota(team_id=team.id, first_day=at.astimezone(zone).date().isoformat(), timezone=zone.key),
+                "turns": turns(rota, at, TURNS) if rota is not None else [],
+                "stand_ins": book.stand_ins(session, team.id, at),
+                "steps": [*steps, *[("", "")] * (STEPS - len(steps))],
+                "members": [person.name for person in people if person.team_id == team.id],
+            }
+        )
+    return render(
+        request,
+        "on_call.html",
+        user=user,
+        page="on-call",
+        teams=found,
+        people=people,
+        names={person.name: person.display_name or person.name for person in people},
+        away=services.absences.now(session, at),
+    )
+
+
+@router.post("/on-call/{team_id}/{what}")
+def set_on_call(
+    team_id: str, what: str, form: FormDep, user: Manager, session: WriteSession, services: ServicesDep, at: At
+) -> Response:
+    """The turns, who stands in, what follows."""
+    services.accounts.team(session, team_id)
+    book = services.notifications.on_call
+    match what:
+        case "rota":
+            book.set_rota(session, _rota(team_id, form))
+        case "stand-in":
+            rota = book.rota(session, team_id)
+            zone = ZoneInfo(rota.timezone) if rota is not None else zone_of(session, services, user)[0]
+            starts_at, ends_at = _moment(form, "starts_at", zone), _moment(form, "ends_at", zone)
+            book.stand_in(
+                session, RotaOverride(team_id=team_id, user=form.text("user"), starts_at=starts_at, ends_at=ends_at)
+            )
+        case "end-stand-in":
+            book.end_stand_in(session, team_id, _whole(form.text("stand_in"), "stand_in"))
+        case "escalation":
+            rows = zip(form.fields.get("minutes", []), form.fields.get("to", []), strict=True)
+            book.set_steps(session, team_id, [(_minutes(minutes) * 60, to) for minutes, to in rows if minutes and to])
+        case _:
+            raise NotFoundError(said("there is no step %(what)r", what=what))
+    services.users.audit(session, user.name, f"on-call.{what}", f"team/{team_id}", {}, at)
+    return RedirectResponse(f"/on-call#team-{team_id}", 303)
+
+
+def _rota(team_id: str, form: Submitted) -> Rota:
+    days = form.text("days")
+    return Rota(
+        team_id=team_id,
+        users=form.listed("users"),
+        first_day=form.text("first_day"),
+        days=int(days) if days.isdecimal() else 0,
+        handover=form.text("handover"),
+        timezone=form.text("timezone"),
+    )
+
+
+def _moment(form: Submitted, name: str, zone: ZoneInfo) -> datetime:
+    try:
+        return datetime.fromisoformat(form.text(name)).replace(tzinfo=zone).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InvalidFieldsError({name: "write a time like 2026-03-10T14:30"}) from None
+
+
+def _minutes(text: str) -> int:
+    if not text.strip().isdecimal():
+        raise InvalidFieldsError({"minutes": said("%(text)r is no whole number of minutes", text=text)})
+    return int(text)
+
+
 def _whole(text: str, name: str) -> int:
     if not text.isdecimal():
-        raise InvalidError(said("%(name)s: %(text)r is no whole number of seconds", name=name, text=text))
+        raise InvalidFieldsError({name: said("%(text)r is no whole number of seconds", text=text)})
     return int(text)
 
 

@@ -3,7 +3,7 @@
 from datetime import time
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from plantroom_cloud.errors import InvalidError
+from plantroom_cloud.errors import InvalidError, InvalidFieldsError
 from plantroom_cloud.notifications import choice
 from plantroom_cloud.notifications.models import NoticeKind, Preference
 from plantroom_shared.said import said
@@ -22,9 +22,12 @@ def check_preference(preference: Preference) -> None:
                 )
             )
     if bool(preference.quiet_from) != bool(preference.quiet_to):
-        raise InvalidError("quiet hours need a beginning and an end, like 22:00 and 06:00")
-    if not 0 <= preference.group_s <= 3600 or not (preference.repeat_s == 0 or 60 <= preference.repeat_s <= 86_400):
-        raise InvalidError("group within 0 to 3600 s; repeat never (0) or each 60 to 86400 s")
+        missing = "quiet_to" if preference.quiet_from else "quiet_from"
+        raise InvalidFieldsError({missing: "quiet hours need a beginning and an end, like 22:00 and 06:00"})
+    if not 0 <= preference.group_s <= 3600:
+        raise InvalidFieldsError({"group_s": "together within 0 to 3600 s"})
+    if not (preference.repeat_s == 0 or 60 <= preference.repeat_s <= 86_400):
+        raise InvalidFieldsError({"repeat_s": "never (0), or each 60 to 86400 s"})
     quiet_hours(preference)
 
 
@@ -33,7 +36,8 @@ def time_zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise InvalidError(said("time zone %(name)r is not known; use one like Europe/Berlin", name=name)) from error
+        told = said("time zone %(name)r is not known; use one like Europe/Berlin", name=name)
+        raise InvalidFieldsError({"timezone": told}) from error
 
 
 def quiet_hours(preference: Preference) -> choice.Quiet | None:
@@ -44,5 +48,6 @@ def quiet_hours(preference: Preference) -> choice.Quiet | None:
     try:
         begins, ends = time.fromisoformat(preference.quiet_from), time.fromisoformat(preference.quiet_to)
     except ValueError as error:
-        raise InvalidError(said("quiet hours: %(error)s; write them like 22:00", error=error)) from error
+        told = said("quiet hours: %(error)s; write them like 22:00", error=error)
+        raise InvalidFieldsError({"quiet_from": told}) from error
     return choice.Quiet(begins, ends, zone)

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from py_vapid import Vapid02
 
 from plantroom_cloud.config import Notifications
-from plantroom_cloud.errors import CloudError, InvalidError
+from plantroom_cloud.errors import CloudError, InvalidFieldsError
 from plantroom_cloud.notifications.message import Message
 from plantroom_cloud.notifications.models import ChannelKind
 from plantroom_shared.said import said
@@ -64,18 +64,17 @@ def senders(config: Notifications) -> Mapping[ChannelKind, Sender]:
 def check_address(kind: ChannelKind, address: str) -> None:
     """Raises InvalidError saying what would be right."""
     if kind is ChannelKind.EMAIL and ("@" not in address or any(c.isspace() for c in address)):
-        raise InvalidError(said("%(address)r is no e-mail address; write it like name@example.org", address=address))
+        told = said("%(address)r is no e-mail address; write it like name@example.org", address=address)
+        raise InvalidFieldsError({"address": told})
     if kind in (ChannelKind.WEBHOOK, ChannelKind.WEB_PUSH) and not address.startswith(("https://", "http://")):
-        raise InvalidError(said("%(address)r is no URL; it begins with https://", address=address))
+        raise InvalidFieldsError({"address": said("%(address)r is no URL; it begins with https://", address=address)})
     if kind is ChannelKind.APPRISE:
         scheme = address.partition("://")[0].lower()
         if scheme in LOCAL_SCHEMES or apprise.Apprise.instantiate(address) is None:
-            raise InvalidError(
-                said(
-                    "%(scheme)r is no service that can be used here; see Apprise's list of URLs",
-                    scheme=scheme or address,
-                )
+            told = said(
+                "%(scheme)r is no service that can be used here; see Apprise's list of URLs", scheme=scheme or address
             )
+            raise InvalidFieldsError({"address": told})
 
 
 def send_email(config: Notifications, target: Target, message: Message) -> None:

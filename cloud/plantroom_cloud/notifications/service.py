@@ -2,11 +2,14 @@
 
 import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
+from plantroom_cloud.absences.service import AbsenceService
+from plantroom_cloud.absences.standing import Away, present
 from plantroom_cloud.errors import InvalidError, NotFoundError
 from plantroom_cloud.notifications import choice, repository
 from plantroom_cloud.notifications.models import (
@@ -30,14 +33,31 @@ from plantroom_shared.said import document, said
 #: Notices taken in one tick.
 AT_ONCE = 200
 MOST_CHANNELS = 10
+#: Whom a notice concerns first, by its audience: the first of these that means anybody.
+_FIRST = {"": ("on-call", "team", "managers"), "team": ("team", "managers"), "managers": ("managers",)}
+
+
+@dataclass(frozen=True)
+class _House:
+    """Those who may log in, who of them is away, and who stands in."""
+
+    people: Sequence[User]
+    away: Away
 
 
 class NotificationService:
     """Works in the session it is given; sends nothing itself (`Dispatcher` does)."""
 
-    def __init__(self, users: UserService, base_url: str, is_unanswered: Callable[[Session, int], bool]) -> None:
+    def __init__(
+        self,
+        users: UserService,
+        absences: AbsenceService,
+        base_url: str,
+        is_unanswered: Callable[[Session, int], bool],
+    ) -> None:
         self._users = users
-        self.on_call = OnCall(users)
+        self._absences = absences
+        self.on_call = OnCall(users, absences)
         self.sending = Sending(base_url, is_unanswered)
         self._is_unanswered = is_unanswered
 
@@ -47,17 +67,18 @@ class NotificationService:
         key: str,
         kind: NoticeKind,
         severity: str,
-        site_id: str,
+        site_id: str | None,
         subject: str,
         at: datetime,
         *,
         body: str = "",
         link: str = "",
         team_id: str | None = None,
+        audience: str = "",
         addressee: str | None = None,
         alarm_id: int | None = None,
     ) -> None:
-        """Something happened that concerns people; the same key again changes nothing."""
+        """Something happened that concerns people (`audience`: see Notice); the same key again changes nothing."""
         if repository.notice_by_key(session, key) is not None:
             return
         notice = Notice(
@@ -66,6 +87,7 @@ class NotificationService:
             severity=severity,
             site_id=site_id,
             team_id=team_id,
+            audience=audience,
             addressee=addressee,
             subject=subject,
             body=body,
@@ -84,9 +106,13 @@ class NotificationService:
 
     def tick(self, session: Session, at: datetime) -> None:
         """Bring new notices to people, and take the steps of escalations that are due."""
+        due = repository.notices_due(session, at, AT_ONCE)
+        if not due:
+            return
         people = [user for user in self._users.list(session) if user.active]
-        for notice in repository.notices_due(session, at, AT_ONCE):
-            self._step(session, notice, people, at)
+        house = _House(people, self._absences.away(session, at))
+        for notice in due:
+            self._step(session, notice, house, at)
 
     def inbox(
         self, session: Session, user: User, *, unread_only: bool = False, before_id: int | None = None, limit: int = 50
@@ -169,41 +195,55 @@ class NotificationService:
         preference.user_id = user.id
         return session.merge(preference)
 
-    def _step(self, session: Session, notice: Notice, people: Sequence[User], at: datetime) -> None:
+    def _step(self, session: Session, notice: Notice, house: _House, at: datetime) -> None:
         steps = repository.steps_of(session, notice.team_id) if notice.alarm_id is not None else []
         answered = notice.alarm_id is not None and not self._is_unanswered(session, notice.alarm_id)
         if notice.step == 0:
-            self._tell(session, notice, self._concerned(session, notice, people, at), at)
+            self._tell(session, notice, self._concerned(session, notice, house, at), at)
         elif not answered:
-            to = str(steps[notice.step - 1]["to"]) if notice.step <= len(steps) else ""
-            self._tell(session, notice, self._called(session, notice, to, people, at), at)
+            self._tell(session, notice, self._escalated(session, notice, steps, house, at), at)
         notice.step += 1
         notice.next_step_at = None
         if not answered and notice.step <= len(steps):
             notice.next_step_at = notice.at + timedelta(seconds=int(str(steps[notice.step - 1]["after_s"])))
         session.add(notice)
 
-    def _concerned(self, session: Session, notice: Notice, people: Sequence[User], at: datetime) -> list[User]:
-        """Whom it concerns first; never nobody while there is an administrator."""
-        if notice.addressee is not None:
-            return [user for user in people if user.name == notice.addressee]
-        for to in ("on-call", "team", "managers"):
-            if found := self._called(session, notice, to, people, at):
+    def _escalated(
+        self, session: Session, notice: Notice, steps: Sequence[dict[str, object]], house: _House, at: datetime
+    ) -> list[User]:
+        """Those of the step that is due; where it means nobody who is there, those of the next one, in the end managers
+        and administrators."""
+        while notice.step <= len(steps):
+            if found := self._called(session, notice, str(steps[notice.step - 1]["to"]), house, at):
                 return found
-        return [user for user in people if user.role is Role.ADMIN]
+            notice.step += 1
+        return self._called(session, notice, "managers", house, at) or _administrators(house)
 
-    def _called(self, session: Session, notice: Notice, to: str, people: Sequence[User], at: datetime) -> list[User]:
-        may_see = [user for user in people if not user.sites or notice.site_id in user.sites]
+    def _concerned(self, session: Session, notice: Notice, house: _House, at: datetime) -> list[User]:
+        """Whom it concerns first; never nobody while there is an administrator. What is said to one person waits for
+        that person, and is told to who stands in."""
+        if notice.addressee is not None:
+            names = {notice.addressee, *present([notice.addressee], house.away)}
+            return [user for user in house.people if user.name in names]
+        for to in _FIRST[notice.audience]:
+            if found := self._called(session, notice, to, house, at):
+                return found
+        return _administrators(house)
+
+    def _called(self, session: Session, notice: Notice, to: str, house: _House, at: datetime) -> list[User]:
+        may_see = [user for user in house.people if not user.sites or notice.site_id in (None, *user.sites)]
         if to.startswith("user:"):
-            return [user for user in may_see if user.name == to.removeprefix("user:")]
-        if to == "managers":
-            return [user for user in may_see if user.role in (Role.MANAGER, Role.DISPATCHER)]
-        if notice.team_id is None:
-            return []
-        if to == "on-call":
-            names = self.on_call.now(session, notice.team_id, at)
-            return [user for user in may_see if user.name in names]
-        return [user for user in may_see if user.team_id == notice.team_id]
+            called = [to.removeprefix("user:")]
+        elif to == "managers":
+            called = [user.name for user in may_see if user.role in (Role.MANAGER, Role.DISPATCHER)]
+        elif notice.team_id is None:
+            called = []
+        elif to == "on-call":
+            called = list(self.on_call.now(session, notice.team_id, at))
+        else:
+            called = [user.name for user in may_see if user.team_id == notice.team_id]
+        names = present(called, house.away)
+        return [user for user in may_see if user.name in names]
 
     def _tell(self, session: Session, notice: Notice, people: Sequence[User], at: datetime) -> None:
         for user in people:
@@ -211,7 +251,7 @@ class NotificationService:
             assert user.id is not None
             preference = repository.preference_of(session, user.id)
             chosen = choice.wants(preference.least, str(notice.kind.value), notice.severity)
-            if not chosen or (preference.sites and notice.site_id not in preference.sites):
+            if not chosen or (preference.sites and notice.site_id not in (None, *preference.sites)):
                 continue
             if repository.notification_of(session, notice.id, user.id) is not None:
                 continue
@@ -240,3 +280,9 @@ class NotificationService:
             if last is not None and notice.severity != "critical":
                 due = max(due, last + timedelta(seconds=preference.group_s))
             session.add(Delivery(notification_id=notification.id, channel_id=channel.id, due_at=due))
+
+
+def _administrators(house: _House) -> list[User]:
+    """Those who are there; all of them where none is."""
+    all_of_them = [user for user in house.people if user.role is Role.ADMIN]
+    return [user for user in all_of_them if user.name not in house.away] or all_of_them

@@ -23,6 +23,11 @@ class Part(SQLModel, table=True):
     place: str = ""  #: shelf, bin
     active: bool = True
 
+    @property
+    def is_low(self) -> bool:
+        """Kept, and fewer than there should be."""
+        return self.active and self.stock < self.minimum
+
 
 class MovementKind(StrEnum):
     """Why stock changes."""

@@ -6,6 +6,12 @@ from sqlmodel import Session, col, select
 from plantroom_cloud.parts.models import Movement, Part
 
 
+def is_low(session: Session, part_id: int) -> bool:
+    """As it stands in the database."""
+    query = select(Part.id).where(Part.id == part_id, col(Part.active), col(Part.stock) < col(Part.minimum))
+    return session.exec(query).first() is not None
+
+
 def lock_part(session: Session, part_id: int) -> Part | None:
     """One writer at a time for a part's stock."""
     return session.exec(select(Part).where(Part.id == part_id).with_for_update()).first()

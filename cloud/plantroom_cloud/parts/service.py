@@ -6,13 +6,15 @@ from decimal import Decimal
 
 from sqlmodel import Session
 
-from plantroom_cloud.errors import ConflictError, InvalidError, NotFoundError
+from plantroom_cloud.errors import ConflictError, InvalidError, InvalidFieldsError, NotFoundError
+from plantroom_cloud.notifications.models import NoticeKind
+from plantroom_cloud.notifications.service import NotificationService
 from plantroom_cloud.parts import repository
 from plantroom_cloud.parts.models import Movement, MovementKind, Part
 from plantroom_cloud.stream.service import record_change
 from plantroom_cloud.workorders.models import WorkOrder
 from plantroom_cloud.workorders.service import WorkOrderService
-from plantroom_shared.said import said
+from plantroom_shared.said import lines, said
 
 #: Beyond it a column of the database would overflow.
 MOST = Decimal(10_000_000)
@@ -21,8 +23,9 @@ MOST = Decimal(10_000_000)
 class PartService:
     """Works in the session it is given."""
 
-    def __init__(self, work_orders: WorkOrderService) -> None:
+    def __init__(self, work_orders: WorkOrderService, notifications: NotificationService) -> None:
         self._work_orders = work_orders
+        self._notifications = notifications
 
     def get(self, session: Session, part_id: int) -> Part:
         """Raises NotFoundError."""
@@ -56,17 +59,19 @@ class PartService:
     def save(self, session: Session, part: Part, at: datetime) -> Part:
         """A new or changed one; raises InvalidError, ConflictError."""
         part.code, part.name, part.unit = part.code.strip(), part.name.strip(), part.unit.strip()
-        if not part.code or not part.name or not part.unit:
-            raise InvalidError("code, name and unit: say all three, for example BRG-6204, Ball bearing 6204, pcs")
-        if not 0 <= part.unit_cost <= MOST or not 0 <= part.minimum <= MOST:
-            raise InvalidError(said("unit cost and minimum: 0 to %(most)s", most=MOST))
+        _check(part)
         with session.no_autoflush:
             known = repository.part_by_code(session, part.code)
+            was_low = part.id is not None and repository.is_low(session, part.id)
         if known is not None and known.id != part.id:
-            raise ConflictError(said("code %(code)r is %(known)s's already", code=part.code, known=known.name))
+            told = said("%(code)r is %(known)s's already", code=part.code, known=known.name)
+            raise ConflictError(said("code: %(told)s", told=told))
         session.add(part)
         session.flush()
         record_change(session, "part", str(part.id), at)
+        if part.is_low and part.stock != 0 and not was_low:
+            newest = repository.movements(session, part.id or 0, None, 1)
+            self._tell_low(session, part, f"{newest[0].id if newest else 0}/{part.minimum}", at)
         return part
 
     def receive(
@@ -191,6 +196,7 @@ class PartService:
         reverses: Movement | None = None,
     ) -> Movement:
         assert part.id is not None
+        was_low, was_there = part.is_low, part.stock > 0
         part.stock += quantity
         session.add(part)
         movement = Movement(
@@ -208,12 +214,61 @@ class PartService:
         session.add(movement)
         session.flush()
         record_change(session, "part", str(part.id), at)
+        if part.is_low and (not was_low or (was_there and part.stock <= 0)):
+            self._tell_low(session, part, str(movement.id), at, movement.work_order_id)
         return movement
+
+    def _tell_low(self, session: Session, part: Part, what: str, at: datetime, order_id: int | None = None) -> None:
+        """Managers order it: once for each time that it falls below the minimum, and once more when nothing is left."""
+        body = [
+            said(
+                "%(code)s: %(stock)s %(unit)s left; the minimum is %(minimum)s %(unit)s.",
+                code=part.code,
+                stock=plain(part.stock),
+                minimum=plain(part.minimum),
+                unit=part.unit,
+            )
+        ]
+        body += [said("Kept at %(place)s.", place=part.place)] if part.place else []
+        body += [said("Taken last for work order %(order)s.", order=order_id)] if order_id is not None else []
+        subject = (
+            said("Low in the store: %(name)s", name=part.name)
+            if part.stock > 0
+            else said("None left in the store: %(name)s", name=part.name)
+        )
+        self._notifications.announce(
+            session,
+            f"part/{part.id}/low/{what}",
+            NoticeKind.STOCK,
+            "medium" if part.stock > 0 else "high",
+            None,
+            subject,
+            at,
+            body=lines(body),
+            link=f"/parts/{part.id}",
+            audience="managers",
+        )
 
 
 def plain(quantity: Decimal) -> str:
     """Without zeros that say nothing: 2, 3.5."""
     return f"{quantity.normalize():f}"
+
+
+def _check(part: Part) -> None:
+    examples = {"code": "BRG-6204", "name": "Ball bearing 6204", "unit": "pcs"}
+    wrong = {
+        name: said("say it, for example %(like)s", like=like)
+        for name, like in examples.items()
+        if not getattr(part, name)
+    }
+    wrong |= {
+        name: said("0 to %(most)s", most=MOST)
+        for name in ("unit_cost", "minimum")
+        if not 0 <= getattr(part, name) <= MOST
+    }
+    if wrong:
+        raise InvalidFieldsError(wrong)
 
 
 def _positive(quantity: Decimal) -> Decimal:

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
+from plantroom_cloud.absences.service import AbsenceService
+from plantroom_cloud.absences.standing import present
 from plantroom_cloud.errors import InvalidError, NotFoundError
 from plantroom_cloud.patrols import repository
 from plantroom_cloud.patrols.models import PatrolRound, PatrolRoundStop, PatrolRoute, PatrolStop, RoundState
@@ -62,10 +64,13 @@ class RoutePlan:
 class RouteBook:
     """Works in the session it is given."""
 
-    def __init__(self, work_orders: WorkOrderService, users: UserService, rounds: RoundBook) -> None:
+    def __init__(
+        self, work_orders: WorkOrderService, users: UserService, rounds: RoundBook, absences: AbsenceService
+    ) -> None:
         self._work_orders = work_orders
         self._users = users
         self._rounds = rounds
+        self._absences = absences
 
     def get(self, session: Session, route_id: int) -> PatrolRoute:
         """Raises NotFoundError."""
@@ -221,8 +226,11 @@ class RouteBook:
             kind="patrol",
         )
         assert order.id is not None
-        if route.assignee:
-            self._work_orders.assign(session, order.id, route.assignee, actor, at)
+        walker = next(iter(present([route.assignee], self._absences.away(session, at))), "") if route.assignee else ""
+        if walker:
+            self._work_orders.assign(session, order.id, walker, actor, at)
+        else:  # nobody's own, or away and nobody stands in: the team walks it
+            self._work_orders.tell_opened(session, order, at)
         made.work_order_id = order.id
         self._rounds.begin(session, made, actor, at)
         return made

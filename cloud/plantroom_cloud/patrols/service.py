@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlmodel import Session
 
+from plantroom_cloud.absences.service import AbsenceService
 from plantroom_cloud.alarms.service import AlarmService
 from plantroom_cloud.columns import utc_from_ms
 from plantroom_cloud.devices.models import device_key
@@ -38,10 +39,11 @@ class PatrolService:
         devices: DeviceService,
         users: UserService,
         photos: PhotoService,
+        absences: AbsenceService,
     ) -> None:
         self.points = PointBook(gateways, devices)
         self.rounds = RoundBook(alarms, work_orders)
-        self.routes = RouteBook(work_orders, users, self.rounds)
+        self.routes = RouteBook(work_orders, users, self.rounds, absences)
         self.visits = VisitBook(self.points, self.rounds)
         self.findings = FindingBook(self.points, self.rounds, work_orders, photos)
         self._told_at: datetime | None = None

@@ -4,6 +4,8 @@ from datetime import datetime
 
 from sqlmodel import Session
 
+from plantroom_cloud.absences.service import AbsenceService
+from plantroom_cloud.absences.standing import present
 from plantroom_cloud.notifications.models import NoticeKind
 from plantroom_cloud.notifications.service import NotificationService
 from plantroom_cloud.sla.clock import Course
@@ -18,9 +20,10 @@ from plantroom_shared.said import said
 class Escalation:
     """Works in the session it is given."""
 
-    def __init__(self, users: UserService, notifications: NotificationService) -> None:
+    def __init__(self, users: UserService, notifications: NotificationService, absences: AbsenceService) -> None:
         self._users = users
         self._notifications = notifications
+        self._absences = absences
 
     def tell(
         self, session: Session, order: WorkOrder, key: str, subject: str, body: str, to: str, at: datetime
@@ -44,13 +47,14 @@ class Escalation:
         return people
 
     def meant(self, session: Session, order: WorkOrder, to: str, at: datetime) -> list[str]:
-        """`to`: "assignee", "on-call", "team", "managers", "user:NAME", "team:ID" or "on-call:TEAM"."""
+        """`to`: "assignee", "on-call", "team", "managers", "user:NAME", "team:ID" or "on-call:TEAM"; for who is away
+        who stands in, if anybody does."""
         able = [user for user in self._users.list(session) if _may_know(user, order)]
         word, _, who = to.partition(":")
         team = who or order.team_id
         match word:
             case "assignee":
-                chosen = {order.assignee}
+                chosen = {order.assignee} if order.assignee else set()
             case "user":
                 chosen = {who}
             case "on-call":
@@ -59,7 +63,8 @@ class Escalation:
                 chosen = {user.name for user in able if team and user.team_id == team}
             case _:
                 chosen = {user.name for user in able if user.role in (Role.MANAGER, Role.DISPATCHER)}
-        return [user.name for user in able if user.name in chosen]
+        there = present(sorted(chosen), self._absences.away(session, at))
+        return [user.name for user in able if user.name in there]
 
     def unknown(self, session: Session, to: str) -> str:
         """Why `to` can mean nobody; empty when it can."""

@@ -318,6 +318,16 @@ def cancel(
     )
 
 
+@router.post("/{order_id}/reopen")
+def reopen(
+    order_id: int, body: Reason, user: Dispatcher, session: WriteSession, services: ServicesDep, at: At
+) -> WorkOrderOut:
+    """It is not finished after all."""
+    return _out(
+        services.work_orders.reopen(session, _visible(session, services, user, order_id), body.reason, user.name, at)
+    )
+
+
 def _visible(session: Session, services: Services, user: User, order_id: int) -> int:
     """The id, if the person may know of the work order; raises NotFoundError."""
     if not may_see(user, services.work_orders.get(session, order_id).site_id):

@@ -91,5 +91,6 @@ _USUAL: tuple[tuple[Step, str, str, Asks, _Who], ...] = (
     (Step.DECLINE, "decline", "Give it back to the pool", Asks.REASON, _Who.ASSIGNEE),
     (Step.VERIFY, "verify", "Close it without proof by the telemetry", Asks.REASON, _Who.MANAGER),
     (Step.REJECT, "reject", "Reject it; the requester reads why", Asks.REASON, _Who.DISPATCHER),
+    (Step.REOPEN, "reopen", "It is not done after all: open it again", Asks.REASON, _Who.DISPATCHER),
     (Step.CANCEL, "cancel", "Cancel it: nothing is to be done", Asks.REASON, _Who.DISPATCHER),
 )

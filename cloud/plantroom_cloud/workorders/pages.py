@@ -4,11 +4,12 @@ from dataclasses import replace
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlmodel import Session
 
 from plantroom_cloud.checklists.shown import shown
+from plantroom_cloud.costs.api import visible
 from plantroom_cloud.dependencies import (
     At,
     Dispatcher,
@@ -119,12 +120,11 @@ def moves_part(
     user: Technician,
     session: ReadSession,
     services: ServicesDep,
+    at: At,
     to: WorkOrderState | None = None,
 ) -> Response:
     """What the person may do with it, or how to bring it to one column: what the board's dialog holds."""
-    order = services.work_orders.get(session, order_id)
-    if not may_see(user, order.site_id):
-        raise NotFoundError(said("there is no work order %(order_id)s", order_id=order_id))
+    order = visible(session, services, user, order_id)
     helps = user.name in services.work_orders.helpers(session, order_id)
     found = [move for move in moves(order, user, helps=helps) if to in (None, move.to)]
     people = workers(services.users.list(session), order) if any(move.step == "assign" for move in found) else []
@@ -136,6 +136,7 @@ def moves_part(
         order=order,
         moves=found,
         people=people,
+        away=services.absences.now(session, at),
         reasons=HOLD_REASONS,
     )
 
@@ -190,9 +191,7 @@ def order_page(
     request: Request, order_id: int, user: Viewer, session: ReadSession, services: ServicesDep, at: At
 ) -> Response:
     """One work order, its story and its buttons."""
-    order = services.work_orders.get(session, order_id)
-    if not may_see(user, order.site_id):
-        raise NotFoundError(said("there is no work order %(order_id)s", order_id=order_id))
+    order = visible(session, services, user, order_id)
     teams = services.users.teams(session)
     return render(
         request,
@@ -207,6 +206,7 @@ def order_page(
         hold_reasons=HOLD_REASONS,
         possible=[str(s) for s in steps(order.state)],
         people=workers(services.users.list(session), order),
+        away=services.absences.now(session, at),
         helpers=services.work_orders.helpers(session, order_id),
         needed=services.dispatch.needed(session, order),
         candidates=services.dispatch.candidates(session, order, at) if RANK[user.role] >= RANK[Role.DISPATCHER] else [],
@@ -232,9 +232,7 @@ def assign(
     order_id: int, form: Fields, user: Dispatcher, session: WriteSession, services: ServicesDep, at: At
 ) -> Response:
     """To a person, to a team, or to both."""
-    order = services.work_orders.get(session, order_id)
-    if not may_see(user, order.site_id):
-        raise NotFoundError(said("there is no work order %(order_id)s", order_id=order_id))
+    order = visible(session, services, user, order_id)
     team, person = form.optional("team_id"), form.optional("person")
     if team is not None:
         services.accounts.team(session, team)
@@ -250,8 +248,7 @@ def verify(
     order_id: int, form: Fields, user: Manager, session: WriteSession, services: ServicesDep, at: At
 ) -> Response:
     """Closed without waiting for the telemetry, with a reason."""
-    if not may_see(user, services.work_orders.get(session, order_id).site_id):
-        raise NotFoundError(said("there is no work order %(order_id)s", order_id=order_id))
+    visible(session, services, user, order_id)
     services.work_orders.verify(session, order_id, form.text("reason"), user.name, at)
     return RedirectResponse(f"/work-orders/{order_id}", 303)
 
@@ -261,8 +258,7 @@ def cancel(
     order_id: int, form: Fields, user: Dispatcher, session: WriteSession, services: ServicesDep, at: At
 ) -> Response:
     """Nothing is to be done, with a reason."""
-    if not may_see(user, services.work_orders.get(session, order_id).site_id):
-        raise NotFoundError(said("there is no work order %(order_id)s", order_id=order_id))
+    visible(session, services, user, order_id)
     services.work_orders.cancel(session, order_id, form.text("reason"), user.name, at)
     return RedirectResponse(f"/work-orders/{order_id}", 303)
 
@@ -271,33 +267,31 @@ def cancel(
 def order_step(
     order_id: int,
     step: str,
+    form: Fields,
     user: Technician,
     session: WriteSession,
     services: ServicesDep,
     at: At,
-    note: Annotated[str, Form()] = "",
-    reason: Annotated[str, Form()] = "",
-    to: Annotated[str, Form()] = "",
-    out_of_service: Annotated[str, Form()] = "",
 ) -> Response:
     """A thumb's step."""
     orders = services.work_orders
-    if not may_see(user, orders.get(session, order_id).site_id):
-        raise NotFoundError(said("there is no work order %(order_id)s", order_id=order_id))
+    note, reason, to = form.text("note"), form.text("reason"), form.text("to")
+    visible(session, services, user, order_id)
     match step:
         case "claim":
             orders.claim(session, order_id, user.name, at)
         case "start":
-            orders.start(session, order_id, user.name, at, out_of_service=out_of_service == "yes")
+            orders.start(session, order_id, user.name, at, out_of_service=form.text("out_of_service") == "yes")
         case "hold":
             orders.hold(session, order_id, reason, note, user.name, at)
-        case "approve" | "reject":
-            if RANK[user.role] < RANK[Role.DISPATCHER]:
-                raise ForbiddenError(said("this needs the role dispatcher; yours is %(role)s", role=user.role))
-            if step == "approve":
-                orders.approve(session, order_id, user.name, at)
-            else:
-                orders.reject(session, order_id, reason, user.name, at)
+        case "approve" | "reject" | "reopen" if RANK[user.role] < RANK[Role.DISPATCHER]:
+            raise ForbiddenError(said("this needs the role dispatcher; yours is %(role)s", role=user.role))
+        case "approve":
+            orders.approve(session, order_id, user.name, at)
+        case "reject":
+            orders.reject(session, order_id, reason, user.name, at)
+        case "reopen":
+            orders.reopen(session, order_id, reason, user.name, at)
         case "accept":
             orders.accept(session, order_id, user.name, at)
         case "decline":

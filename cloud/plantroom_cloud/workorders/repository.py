@@ -156,6 +156,14 @@ def by_ids(session: Session, order_ids: Collection[int]) -> dict[int, WorkOrder]
     return {order.id: order for order in found if order.id is not None}
 
 
+def closed_on(session: Session, rule_id: int, source: str, since: datetime) -> WorkOrder | None:
+    """The newest on the same trouble, if it was closed since then."""
+    found = newest_on(session, rule_id, source)
+    if found is None or found.state is not WorkOrderState.CLOSED or found.closed_at is None or found.closed_at < since:
+        return None
+    return found
+
+
 def newest_on(session: Session, rule_id: int, source: str) -> WorkOrder | None:
     """The newest on a rule and source, finished or not."""
     query = select(WorkOrder).where(WorkOrder.rule_id == rule_id, WorkOrder.source == source)

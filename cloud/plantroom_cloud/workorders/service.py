@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
@@ -12,6 +13,7 @@ from plantroom_cloud.errors import ConflictError, InvalidError, NotFoundError
 from plantroom_cloud.gateways.models import Gateway
 from plantroom_cloud.notifications.models import NoticeKind
 from plantroom_cloud.notifications.service import NotificationService
+from plantroom_cloud.sites.models import Site
 from plantroom_cloud.stream.service import record_change
 from plantroom_cloud.workorders import repository
 from plantroom_cloud.workorders.alarm_order import order_for
@@ -43,8 +45,9 @@ Follower = Callable[[Session, WorkOrder, WorkOrderEntry], None]
 class WorkOrderService:
     """Works in the session it is given; each step leaves a line in the audit trail."""
 
-    def __init__(self, notifications: NotificationService | None = None) -> None:
+    def __init__(self, notifications: NotificationService | None = None, recurrence: timedelta = timedelta(0)) -> None:
         self._notifications = notifications
+        self._recurrence = recurrence
         self._listeners: list[Listener] = []
         self._guards: list[Guard] = []
         self._followers: list[Follower] = []
@@ -62,14 +65,13 @@ class WorkOrderService:
         self._followers.append(follower)
 
     def open_for_alarm(self, session: Session, alarm: Alarm, proving_s: float, at: datetime) -> WorkOrder | None:
-        """One work order per alarm, by unique index; an unfinished one on the same trouble takes the alarm in."""
-        recurring = self._unfinished_on(session, alarm)
+        """One work order per alarm, by unique index; an unfinished one on the same trouble takes the alarm in, and so
+        does one that was closed within the recurrence window: its repair did not last."""
+        recurring = self._unfinished_on(session, alarm) or self._closed_on(session, alarm)
         if recurring is not None:
             note = said("alarm %(alarm_id)s was raised again", alarm_id=alarm.id)
-            if recurring.state is WorkOrderState.DONE:
-                self._step(session, recurring, Step.REOPEN, "telemetry", note, at)
-                recurring.reopened += 1
-                recurring.done_at = None
+            if recurring.state in (WorkOrderState.DONE, WorkOrderState.CLOSED):
+                self._reopen(session, recurring, note, "telemetry", at)
             else:
                 self._entry(session, recurring, "note", recurring.state, recurring.state, "telemetry", note, at)
             return recurring
@@ -125,6 +127,8 @@ class WorkOrderService:
         session.add(order)
         session.flush()
         self._entry(session, order, "request" if requester else "open", "", order.state, actor, requester, at)
+        if kind != "patrol":  # its route says who walks it
+            self.tell_opened(session, order, at)
         return order
 
     def approve(self, session: Session, order_id: int, actor: str, at: datetime) -> WorkOrder:
@@ -155,6 +159,8 @@ class WorkOrderService:
         order = self._own(session, order_id, actor)
         self._step(session, order, Step.DECLINE, actor, reason.strip(), at)
         order.assignee = order.assigned_at = order.offered_to = None
+        subject = said("%(actor)s gave back: %(title)s", actor=actor, title=order.title)
+        self._announce(session, order, subject, f"declined/{at.isoformat()}", at, body=reason.strip(), to="managers")
         return order
 
     def offer(self, session: Session, order_id: int, to: str, actor: str, at: datetime) -> WorkOrder:
@@ -365,6 +371,9 @@ class WorkOrderService:
         order.team_id = team_id
         session.add(order)
         self._entry(session, order, "dispatch", order.state, order.state, actor, f"to {team_id or 'no team'}", at)
+        if team_id is not None and order.assignee is None:
+            subject = said("For your team: %(title)s", title=order.title)
+            self._announce(session, order, subject, f"team/{team_id}/{at.isoformat()}", at, to="team")
         return order
 
     def start(
@@ -440,6 +449,17 @@ class WorkOrderService:
         order = self._take(session, order_id)
         self._step(session, order, Step.CANCEL, actor, reason, at)
         order.closed_at = at
+        if order.assignee not in (None, actor):
+            subject = said("Cancelled: %(title)s", title=order.title)
+            self._announce(session, order, subject, "cancelled", at, body=reason, addressee=order.assignee)
+        return order
+
+    def reopen(self, session: Session, order_id: int, reason: str, actor: str, at: datetime) -> WorkOrder:
+        """What was done did not help: a dispatcher opens it again, with its history, for who had it."""
+        if not reason.strip():
+            raise InvalidError("reason: say why it is opened again")
+        order = self._take(session, order_id)
+        self._reopen(session, order, reason.strip(), actor, at)
         return order
 
     def note(self, session: Session, order_id: int, text: str, actor: str, at: datetime) -> WorkOrder:
@@ -472,6 +492,15 @@ class WorkOrderService:
         self._step(session, order, Step.VERIFY, actor, note, at)
         order.closed_at, order.verified_by = at, actor
 
+    def _reopen(self, session: Session, order: WorkOrder, why: str, actor: str, at: datetime) -> None:
+        self._step(session, order, Step.REOPEN, actor, why, at)
+        order.reopened += 1
+        order.done_at, order.closed_at, order.verified_by = None, None, ""
+        if order.assignee not in (None, actor):
+            subject = said("Opened again: %(title)s", title=order.title)
+            what = f"reopened/{order.reopened}"
+            self._announce(session, order, subject, what, at, body=why, addressee=order.assignee)
+
     def _assign(self, session: Session, order_id: int, step: Step, user: str, actor: str, at: datetime) -> WorkOrder:
         order = self._take(session, order_id)
         if step is Step.CLAIM and order.assignee not in (None, actor):
@@ -493,6 +522,17 @@ class WorkOrderService:
         order = self._take(session, found.id)
         return None if order.state in FINISHED else order
 
+    def _closed_on(self, session: Session, alarm: Alarm) -> WorkOrder | None:
+        """Held; closed within the recurrence window before the alarm."""
+        if not self._recurrence:
+            return None
+        since = alarm.raised_at - self._recurrence
+        found = repository.closed_on(session, alarm.rule_id, alarm.source, since)
+        if found is None or found.id is None:
+            return None
+        order = self._take(session, found.id)
+        return order if order.state is WorkOrderState.CLOSED else None
+
     def _take(self, session: Session, order_id: int) -> WorkOrder:
         """As it is now, and held until the transaction ends: of two who take one step, the second sees the first's."""
         order = repository.held(session, order_id)
@@ -513,20 +553,51 @@ class WorkOrderService:
             )
         return order
 
+    def tell_opened(self, session: Session, order: WorkOrder, at: datetime) -> None:
+        """Of an alarm's order the alarm tells. A request is a dispatcher's to look at, other work its team's."""
+        audience, subject = "team", said("New work: %(title)s", title=order.title)
+        if order.requester:
+            audience, subject = "managers", said("Asked for: %(title)s", title=order.title)
+        elif order.kind == "patrol":
+            subject = said("A round to walk: %(title)s", title=order.title)
+        elif order.due_at is not None:
+            site = session.get(Site, order.site_id)
+            day = order.due_at.astimezone(ZoneInfo(site.timezone if site is not None else "UTC")).date()
+            subject = said("Planned work, due %(day)s: %(title)s", day=str(day), title=order.title)
+        self._announce(session, order, subject, "opened", at, to=audience)
+
     def _tell(self, session: Session, order: WorkOrder, user: str, subject: str, what: str, at: datetime) -> None:
-        if self._notifications is not None:
-            self._notifications.announce(
-                session,
-                f"work-order/{order.id}/{what}/{at.isoformat()}",
-                NoticeKind.WORK_ORDER,
-                order.priority,
-                order.site_id,
-                subject,
-                at,
-                body=order.description,
-                link=f"/work-orders/{order.id}",
-                addressee=user,
-            )
+        self._announce(session, order, subject, f"{what}/{at.isoformat()}", at, addressee=user)
+
+    def _announce(
+        self,
+        session: Session,
+        order: WorkOrder,
+        subject: str,
+        what: str,
+        at: datetime,
+        *,
+        body: str = "",
+        to: str = "",
+        addressee: str | None = None,
+    ) -> None:
+        """Once for each `what` of an order."""
+        if self._notifications is None:
+            return
+        self._notifications.announce(
+            session,
+            f"work-order/{order.id}/{what}",
+            NoticeKind.PATROL if order.kind == "patrol" else NoticeKind.WORK_ORDER,
+            order.priority,
+            order.site_id,
+            subject,
+            at,
+            body=body or order.description,
+            link=f"/work-orders/{order.id}",
+            team_id=order.team_id,
+            audience=to,
+            addressee=addressee,
+        )
 
     def _step(self, session: Session, order: WorkOrder, step: Step, actor: str, note: str, at: datetime) -> None:
         before, order.state = order.state, next_state(order.state, step)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
+from plantroom_cloud.absences.service import AbsenceService
 from plantroom_cloud.alarms.definition import RuleDefinition
 from plantroom_cloud.alarms.levels import LevelsDefinition
 from plantroom_cloud.alarms.models import Alarm, AlarmState, Suppression
@@ -27,7 +28,7 @@ GRAVE = {"impact": "grave", "respond_within_s": 600}
 def cloud(database: Database, tmp_path: Path) -> Cloud:
     cloud = Cloud(database, tmp_path)
     change(cloud, suggested(cloud), 0, enabled=False)
-    told = NotificationService(UserService(), "", lambda _session, _alarm: True)
+    told = NotificationService(UserService(), AbsenceService(UserService()), "", lambda _session, _alarm: True)
     cloud.alarms = cloud.ingest._alarms = AlarmService(cloud.orders, told)
     return cloud
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import Session, col, select
 
+from plantroom_cloud.absences.service import AbsenceService
 from plantroom_cloud.alarms.definition import RuleDefinition
 from plantroom_cloud.alarms.models import Alarm, AlarmTransition, RuleEvent, Suppression
 from plantroom_cloud.alarms.service import AlarmService
@@ -97,7 +98,7 @@ class _Process:
         def is_unanswered(session: Session, alarm_id: int) -> bool:
             return self.alarms.is_unanswered(session, alarm_id)
 
-        self.told = NotificationService(UserService(), "", is_unanswered)
+        self.told = NotificationService(UserService(), AbsenceService(UserService()), "", is_unanswered)
         self.orders = WorkOrderService(self.told)
         self.alarms = AlarmService(self.orders, self.told)
         self.orders.listen(self.alarms.follow_work_order)

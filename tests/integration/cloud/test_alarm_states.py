@@ -380,3 +380,40 @@ def test_whatever_happens_the_records_add_up(
                 )
                 assert session.exec(why).first() is not None
     database.close()
+
+
+def test_trouble_that_is_back_soon_after_its_order_was_closed_opens_it_again(plant: _Plant) -> None:
+    plant.orders = WorkOrderService(recurrence=timedelta(hours=1))
+    plant.alarms = AlarmService(plant.orders)
+    plant.orders.listen(plant.alarms.follow_work_order)
+    for rule in (HOT, TRIP):
+        plant.alarms.declare(rule)
+
+    def orders() -> list[WorkOrder]:
+        with plant.database.read() as session:
+            return list(session.exec(select(WorkOrder).order_by(WorkOrder.id)))  # type: ignore[arg-type]
+
+    plant.set("hot", True)
+    [order] = orders()
+    assert order.id is not None
+
+    def repair() -> None:
+        with plant.database.write() as session:
+            assert order.id is not None
+            plant.orders.complete(session, order.id, "greased", "tom", plant.at)
+        plant.set("hot", False)
+        with plant.database.write() as session:
+            assert order.id is not None
+            plant.orders.verify(session, order.id, "heard it run", "mia", plant.at)
+
+    repair()
+    plant.at += timedelta(minutes=50)
+    plant.set("hot", True)  # the repair did not last
+    [again] = orders()
+    assert (again.state, again.reopened, again.closed_at, again.verified_by) == (WorkOrderState.OPEN, 1, None, "")
+    with plant.database.read() as session:
+        assert plant.orders.trail(session, order.id)[-1].note.endswith("was raised again")
+    repair()
+    plant.at += timedelta(minutes=61)
+    plant.set("hot", True)  # another trouble
+    assert [row.state for row in orders()] == [WorkOrderState.CLOSED, WorkOrderState.OPEN]

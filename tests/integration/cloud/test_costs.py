@@ -8,8 +8,9 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlmodel import Session
+from sqlmodel import Session, select
 
+from plantroom_cloud.absences.service import AbsenceService
 from plantroom_cloud.alarms.models import Alarm, AlarmRule, AlarmState, RuleKind, Severity
 from plantroom_cloud.assets.models import Asset, AssetDevice, AssetKind
 from plantroom_cloud.costs.models import Activity, DowntimeReason, ExtraCost, Labour
@@ -19,10 +20,12 @@ from plantroom_cloud.database import Database
 from plantroom_cloud.devices.models import Device
 from plantroom_cloud.errors import ConflictError, InvalidError, NotFoundError
 from plantroom_cloud.gateways.models import Gateway
+from plantroom_cloud.notifications.service import NotificationService
 from plantroom_cloud.parts.models import Movement, MovementKind, Part
 from plantroom_cloud.parts.service import PartService
 from plantroom_cloud.sites.models import Site
 from plantroom_cloud.users.models import Role, Team, User
+from plantroom_cloud.users.service import UserService
 from plantroom_cloud.workorders.models import WorkOrder
 from plantroom_cloud.workorders.service import WorkOrderService
 
@@ -34,7 +37,9 @@ class _Shop:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.orders = WorkOrderService()
-        self.parts = PartService(self.orders)
+        users = UserService()
+        self.notifications = NotificationService(users, AbsenceService(users), "", lambda _session, _alarm: False)
+        self.parts = PartService(self.orders, self.notifications)
         self.costs = CostService(self.orders, self.parts, "EUR")
         self.orders.listen(self.costs.labour.follow)
         with database.write() as session:
@@ -56,6 +61,9 @@ class _Shop:
 
     def get(self, session: Session, order_id: int) -> WorkOrder:
         return self.orders.get(session, order_id)
+
+    def user(self, session: Session, name: str) -> User:
+        return session.exec(select(User).where(User.name == name)).one()
 
     def part(self, stock: str = "0") -> int:
         with self.database.write() as session:
@@ -335,3 +343,51 @@ def test_the_lines_add_up_to_the_total(
     assert found.total == found.total.quantize(Decimal("0.01"))
     for (rate, seconds, _), row in zip(labour, times, strict=True):
         assert abs(labour_amount(row, NOW) - rate * seconds / 3600) <= Decimal("0.005")
+
+
+def test_managers_are_told_once_each_time_a_part_runs_low(shop: _Shop) -> None:
+    with shop.database.write() as session:
+        session.add(User(name="mia", password_hash="", role=Role.MANAGER, sites=["other"], created_at=NOW))
+    part = shop.part("3")
+
+    def told() -> list[tuple[str, str]]:
+        with shop.database.write() as session:
+            shop.notifications.tick(session, NOW)
+            mia = shop.user(session, "mia")
+            found = shop.notifications.inbox(session, mia)
+            return [(notice.subject, notice.severity) for _one, notice in reversed(found) if notice.kind == "stock"]
+
+    def use(quantity: str) -> None:
+        with shop.database.write() as session:
+            shop.parts.use(session, shop.get(session, shop.first), part, Decimal(quantity), "", "tom", NOW)
+
+    use("1")
+    assert told() == []  # as many as there should be
+    use("0.5")
+    low = ("Low in the store: Bearing", "medium")
+    assert told() == [low]
+    use("0.5")
+    assert told() == [low]  # no news
+    use("1")
+    none = ("None left in the store: Bearing", "high")
+    assert told() == [low, none]
+    with shop.database.write() as session:
+        shop.parts.receive(session, part, Decimal(5), "", "dan", NOW)
+        shop.parts.count(session, part, Decimal(1), "", "dan", NOW)
+    assert told() == [low, none, low]  # it fell again
+    with shop.database.write() as session:
+        found = shop.parts.get(session, part)
+        found.place = "shelf 4"
+        shop.parts.save(session, found, NOW)
+    assert told() == [low, none, low]
+    with shop.database.write() as session:
+        shop.parts.receive(session, part, Decimal(5), "", "dan", NOW)
+        found = shop.parts.get(session, part)
+        found.minimum = Decimal(10)
+        shop.parts.save(session, found, NOW)
+        shop.parts.save(session, found, NOW)
+    assert told() == [low, none, low, low]  # the minimum was raised above what is there
+    with shop.database.read() as session:
+        [(_one, notice)] = shop.notifications.inbox(session, shop.user(session, "mia"), limit=1)
+        assert notice.body == "BRG: 6 pcs left; the minimum is 10 pcs.\nKept at shelf 4."
+        assert (notice.site_id, notice.link) == (None, f"/parts/{part}")

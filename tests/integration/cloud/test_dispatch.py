@@ -10,6 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlmodel import Session
 
+from plantroom_cloud.absences.service import AbsenceService
 from plantroom_cloud.alarms.models import AlarmRule, RuleKind, Severity
 from plantroom_cloud.app import create_app
 from plantroom_cloud.assets.models import Asset, AssetKind
@@ -42,10 +43,12 @@ class _House:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.notifications = NotificationService(USERS, "http://x", lambda _session, _alarm: False)
+        self.notifications = NotificationService(
+            USERS, AbsenceService(USERS), "http://x", lambda _session, _alarm: False
+        )
         self.orders = WorkOrderService(self.notifications)
         self.calendars = CalendarService(SiteService())
-        self.dispatch = DispatchService(self.orders, USERS, self.calendars, self.notifications)
+        self.dispatch = DispatchService(self.orders, USERS, self.calendars, self.notifications, AbsenceService(USERS))
 
     def furnish(self, session: Session) -> None:
         session.add(Site(id="main", name="Main"))

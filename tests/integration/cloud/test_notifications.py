@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from sqlmodel import Session, select
 
+from plantroom_cloud.absences.service import AbsenceService
 from plantroom_cloud.alarms.models import Alarm, AlarmRule, AlarmState, RuleKind, Severity
 from plantroom_cloud.config import Notifications
 from plantroom_cloud.database import Database
@@ -101,7 +102,10 @@ class _House:
         self.unanswered: set[int] = set()
         users = UserService()
         self.service = NotificationService(
-            users, "https://plant.example", lambda _session, alarm_id: alarm_id in self.unanswered
+            users,
+            AbsenceService(users),
+            "https://plant.example",
+            lambda _session, alarm_id: alarm_id in self.unanswered,
         )
         self.dispatcher = Dispatcher(self.service, senders(config), database, self.clock)
         with database.write() as session:

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from sqlmodel import Session, select
 
+from plantroom_cloud.absences.service import AbsenceService
 from plantroom_cloud.alarms.models import Alarm
 from plantroom_cloud.alarms.service import AlarmService
 from plantroom_cloud.database import Database
@@ -51,6 +52,7 @@ class Cloud:
         self.database = database
         self.gateways, self.devices, self.orders = GatewayService(), DeviceService(), WorkOrderService()
         self.alarms, self.photos, self.users = AlarmService(self.orders), PhotoService(), UserService()
+        self.absences = AbsenceService(self.users)
         self.patrols = self.another()
         with database.write() as session:
             session.add(Site(id="main", name="Main", timezone="Europe/Berlin"))
@@ -74,7 +76,9 @@ class Cloud:
 
     def another(self) -> PatrolService:
         """A second process's service over the same database."""
-        return PatrolService(self.alarms, self.orders, self.gateways, self.devices, self.users, self.photos)
+        return PatrolService(
+            self.alarms, self.orders, self.gateways, self.devices, self.users, self.photos, self.absences
+        )
 
     def plan(self, **more: Any) -> RoutePlan:
         stops = [StopPlan("roof"), StopPlan("boiler-room"), StopPlan("store")]

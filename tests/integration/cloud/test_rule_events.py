@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
+from plantroom_cloud.absences.service import AbsenceService
 from plantroom_cloud.alarms.definition import RuleDefinition
 from plantroom_cloud.alarms.models import Alarm, AlarmRule, Impact, RuleEvent, Severity
 from plantroom_cloud.alarms.rationalisation import Matrix
@@ -45,7 +46,7 @@ def found(cloud: Cloud) -> tuple[list[tuple[str, bool]], list[tuple[str, bool]]]
 
 def test_a_rule_that_says_too_little_makes_an_event_with_its_times(database: Database, tmp_path: Path) -> None:
     cloud = Cloud(database, tmp_path)
-    told = NotificationService(UserService(), "", lambda _session, _alarm: True)
+    told = NotificationService(UserService(), AbsenceService(UserService()), "", lambda _session, _alarm: True)
     cloud.alarms = AlarmService(cloud.orders, told)
     cloud.ingest._alarms = cloud.alarms
     rule = make(cloud, device_id=PUMP, severity="critical", cause="c")

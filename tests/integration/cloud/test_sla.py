@@ -8,6 +8,7 @@ from threading import Barrier
 import pytest
 from sqlmodel import Session, col, select
 
+from plantroom_cloud.absences.service import AbsenceService
 from plantroom_cloud.alarms.models import Alarm, AlarmRule, AlarmState, RuleKind, Severity
 from plantroom_cloud.calendars.definition import CalendarIn
 from plantroom_cloud.calendars.service import CalendarService
@@ -42,11 +43,13 @@ class _Process:
 
     def __init__(self, database: Database) -> None:
         users, sites = USERS, SiteService()
-        notifications = NotificationService(users, "http://x", lambda _session, _alarm: False)
+        notifications = NotificationService(users, AbsenceService(users), "http://x", lambda _session, _alarm: False)
         self.database = database
         self.orders = WorkOrderService(notifications)
         self.calendars = CalendarService(sites)
-        self.sla = SlaService(self.orders, self.calendars, sites, Escalation(users, notifications))
+        self.sla = SlaService(
+            self.orders, self.calendars, sites, Escalation(users, notifications, AbsenceService(users))
+        )
         self.orders.follow(self.sla.follow)
 
     def tick(self, minutes: float) -> None:

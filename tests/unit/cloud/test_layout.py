@@ -22,6 +22,7 @@ LONG = {
     "alarms/api.py": "alarms, their rules, events and figures: what goes in and out of each stands beside it",
     "alarms/service.py": "the front door of the domain: a short method for each thing that others may ask",
     "workorders/pages.py": "board, list, the page of an order and its moves: many forms, each a few lines",
+    "workorders/api.py": "an endpoint for each step that people take: what goes in and out stands beside it",
     "workorders/service.py": "the front door of the domain: a short method for each step that people take",
     "checklists/service.py": "the front door of the domain: a method a step, a sentence a refusal",
     "waste/custody.py": "each step of a bag's life, and a sentence for each thing that is wrong with it",

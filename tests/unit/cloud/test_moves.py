@@ -51,8 +51,8 @@ def test_every_move_is_one_that_the_state_machine_knows(state: S, role: Role, as
         (S.IN_PROGRESS, "tom", TOM, ["complete", "hold"]),
         (S.IN_PROGRESS, "eva", person("dan", Role.DISPATCHER), ["complete", "hold", "cancel"]),
         (S.REQUESTED, None, person("dan", Role.DISPATCHER), ["approve", "reject"]),
-        (S.DONE, "tom", person("dan", Role.DISPATCHER), []),
-        (S.DONE, "tom", person("mia", Role.MANAGER), ["verify"]),
+        (S.DONE, "tom", person("dan", Role.DISPATCHER), ["reopen"]),
+        (S.DONE, "tom", person("mia", Role.MANAGER), ["verify", "reopen"]),
     ],
 )
 def test_who_may_do_what(state: S, assignee: str | None, user: User, steps: list[str]) -> None:

@@ -63,7 +63,7 @@ def test_each_takes_a_turn_and_hands_over_at_the_local_hour() -> None:
     rota = Rota(team_id="t", users=["ann", "bob"], first_day="2026-03-02", days=7, handover="08:00", timezone="UTC")
 
     def who(text: str) -> list[str]:
-        return list(on_call(rota, overrides, datetime.fromisoformat(text).replace(tzinfo=UTC)))
+        return list(on_call(rota, overrides, {}, datetime.fromisoformat(text).replace(tzinfo=UTC)))
 
     overrides: list[RotaOverride] = []
     assert who("2026-03-02T08:00") == ["ann"]
@@ -74,7 +74,7 @@ def test_each_takes_a_turn_and_hands_over_at_the_local_hour() -> None:
     overrides.append(RotaOverride(team_id="t", user="cid", starts_at=begins, ends_at=ends))
     assert who("2026-03-03T12:00") == ["cid"]
     assert who("2026-03-04T00:00") == ["ann"]
-    assert on_call(None, [], begins) == ()
+    assert on_call(None, [], {}, begins) == ()
 
 
 def test_a_flood_is_one_message_that_counts_what_it_does_not_name() -> None:

@@ -34,14 +34,20 @@ function ask(text) { // the page's own dialog: readable, by keyboard, and the st
   return new Promise((done) => dialog.addEventListener("close", () => done(dialog.returnValue === "yes"), {once: true}));
 }
 
+function current(form) { // a live part may have been fetched again meanwhile: the same form, as it stands there now
+  return form.isConnected ? form : [...document.forms].find((one) => one.getAttribute("action") === form.getAttribute("action") && one.dataset.ask === form.dataset.ask);
+}
+
 document.addEventListener("submit", async (event) => {
   const form = event.target;
   if (form.method === "dialog" || form.matches(".command")) return;
   if (form.dataset.ask && form.dataset.sure !== "1") {
     event.preventDefault();
     if (!await ask(form.dataset.ask)) return;
-    form.dataset.sure = "1";
-    form.requestSubmit(event.submitter);
+    const now = current(form);
+    if (!now) return;
+    now.dataset.sure = "1";
+    now.requestSubmit(now === form ? event.submitter : null);
     return;
   }
   if (form.dataset.sent) { event.preventDefault(); return; }
