@@ -237,7 +237,7 @@ def test_the_story_has_every_clock(without: dict[str, list[object]]) -> None:
     alarms, steps = without["Alarm"], without["AlarmTransition"]
     assert {alarm["name"] for alarm in alarms} == {str(rule["name"]) for rule in RULES} - {"event"}  # type: ignore[index]
     told = {str(step["note"]) for step in steps}  # type: ignore[index]
-    assert {"still active", "its time is over", "returned to normal", "the first alarm of its group is over"} <= told
+    assert {"still active", "its time is over", "returned to normal", "the alarm that told of it is over"} <= told
     assert any("work order" in note for note in told)
     assert len(without["RuleEvent"]) > 1
     assert without["refused"]

@@ -83,7 +83,8 @@ def _ask(house: Furnished, operation: Any, examples: int, number: int | None) ->
 
 def _ask_all(house: Furnished, examples: int, number: int | None = None) -> None:
     """`number`: the seed; the same examples at each run without one."""
-    schema = schemathesis.openapi.from_asgi("/api/v1/openapi.json", house.app, headers=house.headers)
+    # made at the first question, which takes a busy machine its time
+    schema = schemathesis.openapi.from_asgi("/api/v1/openapi.json", house.app, headers=house.headers, timeout=300)
     operations: list[Any] = [found.ok() for found in schema.get_all_operations()]  # type: ignore[union-attr]
     failures: list[str] = []
     answers: dict[str, set[int]] = {}
