@@ -31,6 +31,8 @@ LEFT_OUT = ["GET /api/v1/stream", "DELETE /api/v1/session"]
 #: What is there is looked at, then changed, then removed.
 ORDER = ["GET", "PUT", "PATCH", "POST", "DELETE"]
 EXAMPLES, MANY = 3, 60
+#: For one answer: this is no test of speed, and the machine may have other things to do.
+PATIENCE_S = 60.0
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -72,7 +74,7 @@ def _ask(house: Furnished, operation: Any, examples: int, number: int | None) ->
     def try_it(case: Any, real: bool) -> None:
         if real:
             _with_known(house, case)
-        seen.add(case.call_and_validate(checks=CHECKS, headers=house.headers).status_code)
+        seen.add(case.call_and_validate(checks=CHECKS, headers=house.headers, timeout=PATIENCE_S).status_code)
 
     try:
         (try_it if number is None else seed(number)(try_it))()
