@@ -40,6 +40,7 @@ def test_time_parts_and_downtime_by_thumb(browser: Browser, building: Building, 
     page.fill("#amount", "48")
     page.fill("#weekly_hours", "38.5")
     page.click("#set-rate")
+    staff.settle()
     expect(page.get_by_role("cell", name="48.00")).to_be_visible()
     staff.check()
     staff.open("/parts")
@@ -49,6 +50,7 @@ def test_time_parts_and_downtime_by_thumb(browser: Browser, building: Building, 
     page.fill("#minimum", "2")
     page.fill("#stock", "2")
     page.click("#add-part")
+    staff.settle()
     expect(page.get_by_role("cell", name=code)).to_be_visible()
     staff.check()
 
@@ -57,19 +59,24 @@ def test_time_parts_and_downtime_by_thumb(browser: Browser, building: Building, 
     order = page.url.split("#")[0]
     if page.locator("#timer-start").count() == 0 or page.locator("#step-claim").count():
         page.click("#step-claim")
+        staff.settle()
     page.locator("#costs select[name=activity]").first.select_option("diagnose")
     page.click("#timer-start")
+    staff.settle()
     expect(page.locator("#costs")).to_contain_text("Your time runs: diagnose")
     page.click("#timer-stop")
+    staff.settle()
     expect(page.locator("#timer-stop")).to_have_count(0)
     _unfold(page, "Parts")
     page.locator("#costs select[name=code]").select_option(code)
     page.click("#use-part")
+    staff.settle()
     expect(page.locator("#costs").get_by_role("link", name="Ball bearing 6204").last).to_be_visible()
     _unfold(page, "Extra costs")
     page.locator("#costs input[name=text]").fill("Crane")
     page.locator("#costs input[name=amount]").fill("99.90")
     page.click("#add-cost")
+    staff.settle()
     expect(page.locator("#total")).to_contain_text("EUR")
     if page.get_by_role("button", name="It was down then").count():
         page.get_by_role("button", name="It was down then").first.click()
@@ -93,6 +100,7 @@ def test_time_parts_and_downtime_by_thumb(browser: Browser, building: Building, 
     page.locator("#costs input[name=minutes]").fill("90")
     page.locator("#costs select[name=person]").select_option("tom")
     page.click("#add-labour")
+    staff.settle()
     if width == DESK:  # the phone was first: tom is said to have worked at the same moment
         expect(page.get_by_text("a person does one thing at a time")).to_be_visible()
     else:
