@@ -141,6 +141,7 @@ _WORDS = {
             "group",
             "repeat",
         ),
+        *("starts_at", "ends_at", "origin", "timezone", "code", "write a time like 2026-03-10T14:30"),
         *("rules", "draft", "create", "update", "delete"),
         *("month", "site", "priority", "team", "response", "restoration", "E-mail"),
         *("gateway", "meter", "away", "contradictory", "5 minutes", "4 hours", "1 week", "login", "pin", "further"),
