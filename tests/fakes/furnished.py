@@ -52,6 +52,7 @@ class Furnished:
             "department": "ward", "calendar_id": "office", "calendar": "office", "policy_id": 1, "weighing_id": 1,
             "manifest_id": 1, "message_id": 1, "channel_id": 1, "token_id": 1, "movement_id": 1, "record_id": 1,
             "cost_id": 1, "downtime_id": 1, "day": "2026-12-25", "metric": "t",
+            "site": "main", "team": "hvac", "device": "gw-a.pump",
         }  # fmt: skip
         self._messages()
         self._people()
@@ -95,6 +96,8 @@ class Furnished:
         self.hear("data", b"nonsense")  # to the quarantine
         self.post("teams", {"id": "hvac", "name": "HVAC"})
         self.post("notifications/channels", {"kind": "webhook", "address": "http://127.0.0.1:9/hook"})
+        levels = {"name": "Bearing", "device_id": "gw-a.pump", "metric": "t", "levels": {"high": {"limit": 95}}}
+        self.known["levels_id"] = self.post("alarm-levels", levels)["id"]
         self.post("alarm-rules", {
             "name": "Hot", "kind": "limit", "device_id": "gw-a.pump", "metric": "t", "operator": ">", "limit": 80,
             "cause": "c", "consequence": "c", "response": "r", "impact": "serious", "respond_within_s": 600,

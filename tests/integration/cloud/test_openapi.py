@@ -62,7 +62,7 @@ def _ask(house: Furnished, operation: Any, examples: int, number: int | None) ->
     """What one endpoint answered, and what was wrong with it."""
     seen: set[int] = set()
 
-    @given(case=operation.as_strategy(), real=st.booleans())
+    @given(case=operation.as_strategy(), real=st.sampled_from([True, False]))  # the first is tried first
     @settings(
         max_examples=examples,
         derandomize=number is None,
