@@ -28,6 +28,8 @@ from plantroom_cloud.devices import api as devices_api
 from plantroom_cloud.devices import pages as devices_pages
 from plantroom_cloud.dispatch import api as dispatch_api
 from plantroom_cloud.dispatch import pages as dispatch_pages
+from plantroom_cloud.documents import api as documents_api
+from plantroom_cloud.documents import pages as documents_pages
 from plantroom_cloud.files import api as files_api
 from plantroom_cloud.files import pages as files_pages
 from plantroom_cloud.gateways import api as gateways_api
@@ -95,6 +97,7 @@ _API = (
     weighings_api,
     waste_api,
     assets_api,
+    documents_api,
     plans_api,
     notifications_api,
     quarantine_api,
@@ -125,6 +128,7 @@ PAGES = (
     waste_pages,
     access_pages,
     assets_pages,
+    documents_pages,
     plans_pages,
     notifications_pages,
     quarantine_pages,

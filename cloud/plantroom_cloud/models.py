@@ -12,6 +12,7 @@ import plantroom_cloud.costs.models
 import plantroom_cloud.departments.models
 import plantroom_cloud.devices.models
 import plantroom_cloud.dispatch.models
+import plantroom_cloud.documents.models
 import plantroom_cloud.files.models
 import plantroom_cloud.gateways.models
 import plantroom_cloud.jobs.models

@@ -20,6 +20,7 @@ from plantroom_cloud.database import Database
 from plantroom_cloud.departments.service import DepartmentService
 from plantroom_cloud.devices.service import DeviceService
 from plantroom_cloud.dispatch.service import DispatchService
+from plantroom_cloud.documents.service import DocumentService
 from plantroom_cloud.files.service import FileService
 from plantroom_cloud.gateways.service import GatewayService
 from plantroom_cloud.ingest.service import EventConsumer, IngestService
@@ -86,6 +87,7 @@ class Services:
     notifications: NotificationService
     dispatcher: Dispatcher
     files: FileService
+    documents: DocumentService
     photos: PhotoService
     checklists: ChecklistService
     patrols: PatrolService
@@ -171,6 +173,7 @@ def build(config: CloudConfig, clock: Clock) -> Services:
         notifications=notifications,
         dispatcher=dispatcher,
         files=files,
+        documents=DocumentService(files),
         photos=photos,
         checklists=checklists,
         patrols=patrols,

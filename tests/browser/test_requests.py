@@ -107,3 +107,37 @@ def test_a_wrong_table_is_told_line_by_line(browser: Browser, building: Building
     staff.page.click("#take-in")
     expect(staff.page.get_by_text("line 2: kind 'machine'")).to_be_visible()
     context.close()
+
+
+@pytest.mark.parametrize("width", [PHONE, DESK])
+def test_a_manual_is_kept_with_its_machine(browser: Browser, building: Building, width: int) -> None:
+    services = building.services
+    with services.database.write() as session:
+        site = services.sites.list(session)[0].id
+        table = TABLE.replace(b"main,", site.encode() + b",")
+        assert services.assets.take_in(session, read_table("t", table), [], building.now(), dry_run=False)[2] == []
+    with services.database.read() as session:
+        pump = next(asset for asset in services.assets.list(session) if asset.code == "P1").id
+    context, staff = visit(browser, building.url, width)
+    staff.log_in()
+    assert staff.open(f"/assets/{pump}") == 200
+    page, documents = staff.page, staff.page.locator("#documents")
+    expect(documents).to_contain_text("Manuals, drawings and certificates stand here.")
+    page.click("#add-document")
+    expect(documents).to_contain_text("choose a file, or say a link")
+    assert len(staff.errors) == 1  # the browser's own word about the 422
+    staff.errors.clear()
+    manual = {"name": "C200.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7" + b"x" * 3_000_000}
+    page.set_input_files("#document-file", [manual])
+    page.get_by_label("Title").fill("Manual of the pump")
+    page.click("#add-document")
+    expect(documents.get_by_role("link", name="Manual of the pump")).to_be_visible()
+    expect(documents).to_contain_text("PDF · 3001 kB")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Manual of the pump").click()
+    assert download.value.path().read_bytes() == manual["buffer"]
+    staff.check()
+    page.get_by_role("button", name="Remove Manual of the pump").click()
+    page.get_by_role("dialog").get_by_role("button", name="Yes").click()
+    expect(documents).to_contain_text("Manuals, drawings and certificates stand here.")
+    context.close()

@@ -125,6 +125,9 @@ class Furnished:
         self.post("assets", asset)
         self.known["label"] = self.post("assets/1", method="GET")["label"].rpartition("/")[2]
         self.post("assets/1/devices", {"device_id": "gw-a.pump"})
+        document = self.post("assets/1/documents/file", content=picture.getvalue(), params={"name": "plate.jpg"},
+                             headers={"content-type": "application/octet-stream"})  # fmt: skip
+        self.known["document_id"] = document["id"]
         steps = [{"kind": "check", "label": "Dry"}, {"kind": "number", "label": "Pressure", "unit": "bar", "high": 6}]
         self.post("checklist-templates", {"name": "Pump", "steps": steps})
         self.post("work-orders", {"title": "Leak", "site_id": "main", "device_id": "gw-a.pump", "team_id": "hvac"})

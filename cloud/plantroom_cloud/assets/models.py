@@ -60,19 +60,6 @@ class AssetDevice(SQLModel, table=True):
     by: str
 
 
-class AssetDocument(SQLModel, table=True):
-    """A manual, a drawing, a certificate: a link to where it stands."""
-
-    __tablename__ = "asset_document"
-
-    id: int | None = Field(default=None, primary_key=True)
-    asset_id: int = Field(foreign_key="asset.id", index=True)
-    title: str
-    url: str
-    added_at: datetime = Field(sa_type=UtcDateTime)
-    added_by: str
-
-
 class AssetKey(SQLModel, table=True):
     """What the labels of this installation are signed with; made once."""
 

@@ -21,6 +21,7 @@ from plantroom_cloud.dependencies import (
     WriteSession,
     may_see,
 )
+from plantroom_cloud.documents.api import shown as documents
 from plantroom_cloud.errors import InvalidError, NotFoundError
 from plantroom_cloud.labels import SHEETS, Label, sheet_pdf
 from plantroom_cloud.language import Reader, gettext, written_for
@@ -134,7 +135,7 @@ def asset_page(
         children=[child for depth, child in services.assets.tree(session, user.sites) if child.parent_id == asset_id],
         bindings=bindings,
         devices=[device for device in services.devices.list(session, user.sites) if device.id not in now],
-        documents=services.assets.documents(session, asset_id),
+        documents=documents(session, services, services.documents.of_asset(session, asset_id)),
         alarms=[
             alarm
             for device in now
@@ -186,21 +187,6 @@ def bind(
     else:
         services.devices.get(session, device)
         services.assets.bind(session, asset, device, user.name, at)
-    return RedirectResponse(f"/assets/{asset_id}", 303)
-
-
-@router.post("/assets/{asset_id}/documents")
-def add_document(
-    asset_id: int,
-    user: Manager,
-    session: WriteSession,
-    services: ServicesDep,
-    at: At,
-    title: Annotated[str, Form()] = "",
-    url: Annotated[str, Form()] = "",
-) -> Response:
-    """A manual, a drawing, a certificate."""
-    services.assets.add_document(session, _visible(session, services, user, asset_id), title, url, user.name, at)
     return RedirectResponse(f"/assets/{asset_id}", 303)
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, delete, select
 
-from plantroom_cloud.assets.models import Asset, AssetDevice, AssetDocument, RequestCount
+from plantroom_cloud.assets.models import Asset, AssetDevice, RequestCount
 
 
 def by_code(session: Session, code: str) -> Asset | None:
@@ -44,12 +44,6 @@ def bound(session: Session, device_id: str) -> AssetDevice | None:
     """What the device measures now."""
     query = select(AssetDevice).where(AssetDevice.device_id == device_id, col(AssetDevice.until).is_(None))
     return session.exec(query).first()
-
-
-def documents(session: Session, asset_id: int) -> list[AssetDocument]:
-    """In the order they were added."""
-    query = select(AssetDocument).where(AssetDocument.asset_id == asset_id).order_by(col(AssetDocument.id))
-    return list(session.exec(query))
 
 
 def forget_counts(session: Session, before: datetime) -> None:

@@ -11,7 +11,6 @@ from plantroom_cloud.assets.models import (
     MOST_CHARACTERS,
     Asset,
     AssetDevice,
-    AssetDocument,
     AssetKey,
     AssetKind,
     RequestCount,
@@ -177,22 +176,6 @@ class AssetService:
         """What the device measures now."""
         binding = repository.bound(session, device_id)
         return session.get(Asset, binding.asset_id) if binding is not None else None
-
-    def documents(self, session: Session, asset_id: int) -> Sequence[AssetDocument]:
-        """Manuals, drawings, certificates."""
-        return repository.documents(session, asset_id)
-
-    def add_document(
-        self, session: Session, asset: Asset, title: str, url: str, actor: str, at: datetime
-    ) -> AssetDocument:
-        """Raises InvalidError."""
-        assert asset.id is not None
-        if not title.strip() or not url.startswith(("https://", "http://")):
-            raise InvalidError("say a title, and a link that begins with https://")
-        document = AssetDocument(asset_id=asset.id, title=title.strip(), url=url, added_at=at, added_by=actor)
-        session.add(document)
-        session.flush()
-        return document
 
     def take_in(
         self, session: Session, rows: Sequence[Row], sites: Sequence[str], at: datetime, *, dry_run: bool

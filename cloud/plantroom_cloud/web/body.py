@@ -11,7 +11,9 @@ from plantroom_shared.said import said
 MOST_BODY_BYTES = 2_000_000
 #: A file (files/service.py) and what a browser's form says around it.
 MOST_FILE_BODY_BYTES = 10_200_000
-_FILES = re.compile(r"(/api/v1)?/work-orders/[0-9]+/files")
+_FILES = re.compile(
+    r"(/api/v1)?/work-orders/[0-9]+/files|/assets/[0-9]+/documents|/api/v1/assets/[0-9]+/documents/file"
+)
 
 
 class BodyLimit:

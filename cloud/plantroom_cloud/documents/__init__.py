@@ -1,0 +1,1 @@
+"""What is written about assets: files kept here, and links."""
