@@ -294,6 +294,7 @@ def test_it_speaks_chinese_with_and_without_a_network(house: _House, chromium: B
         "Pressure",
         "bar",
         "Grease it",
+        "Hand it over",
         "Clean it",
     )
     context = chromium.new_context(viewport=PHONE, color_scheme="dark", timezone_id="America/New_York")

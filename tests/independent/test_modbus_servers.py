@@ -3,12 +3,12 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
 
-from plantroom_edge.drivers.modbus.adapter import ModbusLink
+from plantroom_edge.drivers.modbus.adapter import ModbusLink, NoAnswerError
 from plantroom_edge.drivers.modbus.bus import ModbusBus
 from plantroom_edge.drivers.modbus.command import carry_out
 from plantroom_edge.drivers.modbus.config import ModbusDevice, RtuBus, TcpBus
@@ -24,7 +24,7 @@ from tests.servers.process import die_with_parent, free_port
 
 LIMIT_S = 20
 BAUD = 115_200
-PATIENT = {"timeout": "5s"}
+PATIENT = {"timeout": "2s"}
 WHERE = ["libmodbus-tcp", "libmodbus-rtu", "modbus-serial-tcp", "modbus-serial-rtu"]
 
 
@@ -69,6 +69,15 @@ async def opened(config: TcpBus | RtuBus) -> AsyncIterator[ModbusBus]:
         link.close()
 
 
+async def asked(reader: DeviceReader, bus: ModbusBus) -> tuple[list[Any], dict[int | None, Quality]]:
+    """As the bus does: what was not answered is asked for again. modbus-serial tells frames on a line by its own timer,
+    and on a busy machine it now and then lets one go by."""
+    for _ in range(3):
+        with suppress(NoAnswerError):
+            return await reader.read(bus)
+    return await reader.read(bus)
+
+
 def profile(*registers: Register, **more: Any) -> ModbusProfile:
     return ModbusProfile(maker="m", model="m", kind="k", verified="document", source="s", registers=registers, **more)
 
@@ -98,7 +107,7 @@ async def test_reads_what_another_serves(where: str) -> None:
     )
     async with serving(where) as config, opened(config) as bus:
         for _ in range(20):
-            values, marks = await reader.read(bus)
+            values, marks = await asked(reader, bus)
             assert values == [100, 10.7, (141 << 16) + 140, True, False, True, False]
             assert marks == {}
 
@@ -108,7 +117,7 @@ async def test_reads_floats_as_another_writes_them(where: str) -> None:
     registers = [register(f"value_{n}", 2 * n, DataType.FLOAT32, table=Table.INPUT) for n in range(20)]
     reader = DeviceReader(device(), profile(*registers))
     async with serving(where) as config, opened(config) as bus:
-        values, marks = await reader.read(bus)
+        values, marks = await asked(reader, bus)
     assert values == [float(n) for n in range(20)]
     assert marks == {}
 
@@ -118,7 +127,7 @@ async def test_keeps_the_legal_registers_of_a_refused_block(where: str) -> None:
     reader = DeviceReader(device(), profile(register("a", 98), register("b", 99), register("c", 100)))
     async with serving(where) as config, opened(config) as bus:
         for _ in range(2):
-            assert await reader.read(bus) == ([198, 199, None], {2: Quality.DEVICE_ERROR})
+            assert await asked(reader, bus) == ([198, 199, None], {2: Quality.DEVICE_ERROR})
 
 
 @pytest.mark.parametrize("where", WHERE)

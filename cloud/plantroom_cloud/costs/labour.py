@@ -30,7 +30,8 @@ class LabourBook:
         noted_at: datetime | None = None,
     ) -> Labour:  # fmt: skip
         """The timer runs from then; one that runs elsewhere ends, for nobody does two things at once. A start that
-        comes late, from a phone that had no network, runs until what the person began next. Raises ConflictError."""
+        comes late, from a phone that had no network, runs until what the person began next, and what came before it
+        until then. Raises ConflictError."""
         if order.state in (*FINISHED, WorkOrderState.REQUESTED, WorkOrderState.DONE):
             raise ConflictError(
                 said(
@@ -45,11 +46,16 @@ class LabourBook:
             if (before.work_order_id, before.activity) == (order.id, activity):
                 return before
             self._end(session, before, at)
+        following = repository.first_after(session, person, at)
         clash = repository.overlapping(session, person, at, at + timedelta(microseconds=1))
         if clash is not None:
-            raise ConflictError(_clash(clash))
+            if following is None or clash.ended_at != following.started_at or clash.started_at == at:
+                raise ConflictError(_clash(clash))
+            if (clash.work_order_id, clash.activity) == (order.id, activity):
+                return clash
+            clash.ended_at = at  # it ran on only because nobody knew yet what was begun before the next
+            session.add(clash)
         assert order.id is not None
-        following = repository.first_after(session, person, at)
         record = Labour(
             work_order_id=order.id,
             person=person,

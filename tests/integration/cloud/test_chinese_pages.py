@@ -35,11 +35,11 @@ SIGNS = re.compile(
 #: What people called things in this building, and what a field shows as an example of what is typed.
 OWN = re.compile(
     r"gw-a(\.[\w-]+)?|Main|main|HVAC|hvac|anna|tom|Tom|Hot|Leak|Office|office|Pump|pump|gate\b|Grease|seal|Seal|Roof|roof"
-    r"|Round|Yard|yard|Day|Crew|crew|Eva|eva|Ward|ward|Carrier|Crane|Dry|Pressure|scanner-1|scale-1|waste-store|P1|test\b"
-    r"|x/[\w-]+|[A-Z][A-Za-z]+(/[A-Z][A-Za-z]+)+|\bAll\b|w26[:\d]*|nonsense|a\.jpg|[0-9A-Z]{4} ?[0-9A-Z]{4}\b|bag:|pcs"
-    r"|A1-\w+|https?:\S*|\[Errno.*|name@example.org|day-shift|night-shift|boiler-room|mo-fr|sa, holidays|BRG-6204|BY\b"
-    r"|2026-\S+ to 2026-\S+|fault, bypass|(true|false)\b|state is|temperature >|run_state is running|RFC"
-    r"|JSON is malformed.*|body\.\w+|列名：.*|127\.0\.0\.1:9/hook"
+    r"|Round|Yard|yard|Day|Crew|crew|Eva|eva|Ward|ward|Carrier|Crane|Dry|Pressure|scanner-1|scale-1|P1|test\b"
+    r"|x/[\w-]+|[A-Z][A-Za-z]+(/[A-Z][A-Za-z]+)+|\bAll\b|w26[:\d]*|nonsense|(a|plate)\.jpg|[0-9A-Z]{4} ?[0-9A-Z]{4}\b"
+    r"|bag:|pcs|waste-store|A1-\w+|https?:\S*|\[Errno.*|name@example.org|day-shift|night-shift|boiler-room|mo-fr"
+    r"|sa, holidays|BRG-6204|BY\b|2026-\S+ to 2026-\S+|fault, bypass|(true|false)\b|state is|temperature >|RFC"
+    r"|run_state is running|Bearing( H)?\b|JSON is malformed.*|body\.\w+|列名：.*|127\.0\.0\.1:9/hook"
 )
 
 

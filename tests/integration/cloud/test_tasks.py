@@ -249,6 +249,14 @@ def test_a_late_start_ends_where_the_next_time_began(house: _House) -> None:
     assert not applied
     assert "a person does one thing at a time" in text
     assert len(house.times(first, second)) == 2
+    third = house.open()
+    for _ in range(2):  # what the phone began in between, twice on its way
+        assert house.time("aaaaaaaa-3", third, "timer-start", NOW + 1.5 * HOUR, late) == (True, "")
+    assert house.times(first, third, second) == [
+        (first, NOW + HOUR, NOW + 1.5 * HOUR),
+        (third, NOW + 1.5 * HOUR, NOW + 2 * HOUR),
+        (second, NOW + 2 * HOUR, None),
+    ]
 
 
 def test_time_on_a_task_that_was_cancelled_meanwhile_is_not_lost(house: _House) -> None:
