@@ -30,15 +30,18 @@ class Leased:
     async def run(self, work: Callable[[], Awaitable[None]]) -> None:
         """Until cancelled; then the next may have the lease at once."""
         waiting = False
-        while True:
-            if await asyncio.to_thread(self._take):
-                waiting = False
-                await self._hold(work)
-                _log.warning("lease %s: lost to another process", self._name)
-            elif not waiting:
-                waiting = True
-                _log.info("lease %s: held by another process; this one waits", self._name)
-            await asyncio.sleep(TRY_EVERY_S)
+        try:
+            while True:
+                if await self._taken():
+                    waiting = False
+                    await self._hold(work)
+                    _log.warning("lease %s: lost to another process", self._name)
+                elif not waiting:
+                    waiting = True
+                    _log.info("lease %s: held by another process; this one waits", self._name)
+                await asyncio.sleep(TRY_EVERY_S)
+        finally:
+            await asyncio.shield(asyncio.to_thread(self._give_back))
 
     async def _hold(self, work: Callable[[], Awaitable[None]]) -> None:
         figure = metrics.LEASES.labels(self._name)
@@ -47,13 +50,20 @@ class Leased:
         try:
             async with asyncio.TaskGroup() as tasks:
                 running = tasks.create_task(_as_task(work), name=self._name)
-                while await asyncio.to_thread(self._take):  # noqa: ASYNC110
+                while await self._taken():  # noqa: ASYNC110
                     await asyncio.sleep(RENEW_EVERY_S)
                 running.cancel()
         finally:
             figure.set(0)
             self._held = False
-            await asyncio.shield(asyncio.to_thread(self._give_back))
+
+    async def _taken(self) -> bool:
+        """Whether the lease is ours. A thread cannot be cancelled: it is waited for."""
+        taking = asyncio.create_task(asyncio.to_thread(self._take), name=f"lease {self._name}")
+        try:
+            return await asyncio.shield(taking)
+        finally:
+            await asyncio.wait([taking])
 
     def _take(self) -> bool:
         try:

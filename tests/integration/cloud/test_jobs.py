@@ -3,7 +3,12 @@
 import asyncio
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+
+from sqlmodel import Session
 
 from plantroom_cloud.database import Database
 from plantroom_cloud.errors import ConflictError
@@ -98,3 +103,41 @@ async def test_leased_work_ends_with_the_lease_and_is_taken_over(database: Datab
     tasks[1 - place].cancel()
     await asyncio.wait(tasks)
     assert running == []
+
+
+class Held(Database):
+    """Keeps one write waiting when it is told to."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.hold_next = threading.Event()
+        self.held = threading.Event()
+        self.go_on = threading.Event()
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        if self.hold_next.is_set():
+            self.hold_next.clear()
+            self.held.set()
+            self.go_on.wait()
+        with super().write() as session:
+            yield session
+
+
+async def test_a_lease_that_is_being_renewed_when_its_work_ends_is_given_back(database: Database) -> None:
+    first, second = ELSEWHERE
+    slow = Held(database.url)
+
+    async def work() -> None:
+        slow.hold_next.set()
+        await asyncio.Event().wait()
+
+    leased = asyncio.create_task(Leased("scheduler", JobService(first), slow, lambda: NOW).run(work))
+    await asyncio.to_thread(slow.held.wait)  # it asks for its renewal
+    leased.cancel()
+    await asyncio.wait([leased], timeout=0.5)  # time enough to give it back too soon
+    slow.go_on.set()
+    await asyncio.wait([leased])
+    await asyncio.get_running_loop().shutdown_default_executor()
+    slow.close()
+    assert take(database, second)
