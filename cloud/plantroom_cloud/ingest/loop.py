@@ -19,6 +19,7 @@ from plantroom_cloud.gateways.service import GatewayService
 from plantroom_cloud.ingest.connection import BrokerConnection, Received
 from plantroom_cloud.ingest.partition import Partition
 from plantroom_cloud.ingest.service import IngestService
+from plantroom_cloud.threads import in_full, own_thread
 from plantroom_shared.backoff import Backoff
 
 _log = logging.getLogger(__name__)
@@ -61,18 +62,16 @@ class IngestLoop:
         return self._broker.connected
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Until cancelled; what is being committed then is committed before it ends."""
         self._ingest.forget()  # another process may have had these gateways
-        thread = ThreadPoolExecutor(1, thread_name_prefix="ingest")
         self._broker.start()
         try:
-            async with asyncio.TaskGroup() as tasks:
+            async with own_thread("ingest") as thread, asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._take(thread), name="ingest")
                 tasks.create_task(self._tick(thread), name="ingest clock")
                 tasks.create_task(self._publish(), name="publisher")
         finally:
-            thread.shutdown(wait=False, cancel_futures=True)  # what it is committing now, it commits
-            await asyncio.to_thread(self._broker.stop)
+            await in_full(self._broker.stop)
 
     async def _take(self, thread: ThreadPoolExecutor) -> None:
         loop, backoff = asyncio.get_running_loop(), Backoff(first=0.2, longest=10)

@@ -10,6 +10,7 @@ from sqlalchemy.exc import OperationalError
 from plantroom_cloud import metrics
 from plantroom_cloud.database import Database
 from plantroom_cloud.jobs.service import JobService
+from plantroom_cloud.threads import in_full
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ class Leased:
         waiting = False
         try:
             while True:
-                if await self._taken():
+                if await in_full(self._take):
                     waiting = False
                     await self._hold(work)
                     _log.warning("lease %s: lost to another process", self._name)
@@ -41,7 +42,7 @@ class Leased:
                     _log.info("lease %s: held by another process; this one waits", self._name)
                 await asyncio.sleep(TRY_EVERY_S)
         finally:
-            await asyncio.shield(asyncio.to_thread(self._give_back))
+            await in_full(self._give_back)
 
     async def _hold(self, work: Callable[[], Awaitable[None]]) -> None:
         figure = metrics.LEASES.labels(self._name)
@@ -50,22 +51,15 @@ class Leased:
         try:
             async with asyncio.TaskGroup() as tasks:
                 running = tasks.create_task(_as_task(work), name=self._name)
-                while await self._taken():  # noqa: ASYNC110
+                while await in_full(self._take):  # noqa: ASYNC110
                     await asyncio.sleep(RENEW_EVERY_S)
                 running.cancel()
         finally:
             figure.set(0)
             self._held = False
 
-    async def _taken(self) -> bool:
-        """Whether the lease is ours. A thread cannot be cancelled: it is waited for."""
-        taking = asyncio.create_task(asyncio.to_thread(self._take), name=f"lease {self._name}")
-        try:
-            return await asyncio.shield(taking)
-        finally:
-            await asyncio.wait([taking])
-
     def _take(self) -> bool:
+        """Whether the lease is ours."""
         try:
             with self._database.write() as session:
                 return self._jobs.take(session, self._name, self._now())

@@ -63,6 +63,8 @@ class Timers:
                 await asyncio.to_thread(self._in_write, tick)
             except OperationalError as error:
                 _log.warning("database: %s", error.orig)
+            except Exception:  # noqa: BLE001  (one domain's mistake stops no other's clock)
+                _log.exception("%s failed; it is tried again in a second", tick)
 
     async def _look(self) -> None:
         for plan in self._plans:
@@ -83,6 +85,9 @@ class Timers:
         except CloudError as failed:
             error = str(failed)
             _log.info("%s: %s; it is tried again when it is due next", plan.name, failed)
+        except Exception as failed:  # noqa: BLE001  (whatever one plan gets wrong, the others are due as well)
+            error = f"{type(failed).__name__}: {failed}"
+            _log.exception("%s failed; it is tried again when it is due next", plan.name)
         with self._database.write() as session:
             self._jobs.finish(session, plan.name, due, self._now(), error)
         return True

@@ -72,6 +72,9 @@ class Dispatcher:
         except SendError as error:
             failure = error
             _log.warning("notification by %s not sent: %s", item.kind.value, error)
+        except Exception as error:  # noqa: BLE001  (a plugin may raise anything; the others' messages go out)
+            failure = SendError(said("%(address)s: %(error)s", address=item.kind.value, error=type(error).__name__))
+            _log.exception("notification by %s not sent", item.kind.value)
         with self._database.write() as session:
             self._service.sending.settle(session, item, failure, utc_now(self._clock))
         return failure is None

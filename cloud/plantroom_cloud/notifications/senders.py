@@ -66,7 +66,7 @@ def check_address(kind: ChannelKind, address: str) -> None:
     if kind is ChannelKind.EMAIL and ("@" not in address or any(c.isspace() for c in address)):
         told = said("%(address)r is no e-mail address; write it like name@example.org", address=address)
         raise InvalidFieldsError({"address": told})
-    if kind in (ChannelKind.WEBHOOK, ChannelKind.WEB_PUSH) and not address.startswith(("https://", "http://")):
+    if kind in (ChannelKind.WEBHOOK, ChannelKind.WEB_PUSH) and not _is_url(address):
         raise InvalidFieldsError({"address": said("%(address)r is no URL; it begins with https://", address=address)})
     if kind is ChannelKind.APPRISE:
         scheme = address.partition("://")[0].lower()
@@ -75,6 +75,14 @@ def check_address(kind: ChannelKind, address: str) -> None:
                 "%(scheme)r is no service that can be used here; see Apprise's list of URLs", scheme=scheme or address
             )
             raise InvalidFieldsError({"address": told})
+
+
+def _is_url(address: str) -> bool:
+    try:
+        url = httpx.URL(address)
+    except httpx.InvalidURL:
+        return False
+    return url.scheme in ("https", "http") and bool(url.host)
 
 
 def send_email(config: Notifications, target: Target, message: Message) -> None:
@@ -126,6 +134,7 @@ def send_webhook(target: Target, message: Message) -> None:
             ],
         }
     ).encode()
+    place = "/".join(target.address.split("/", 3)[:3])  # the path of many holds a secret, and errors are logged
     stamp = str(int(time.time()))
     headers = {
         "content-type": "application/json",
@@ -134,16 +143,12 @@ def send_webhook(target: Target, message: Message) -> None:
     }
     try:
         answer = httpx.post(target.address, content=body, headers=headers, timeout=TIMEOUT_S, follow_redirects=False)
-    except httpx.HTTPError as error:
-        raise SendError(
-            said("%(address)s: %(error)s", address=target.address, error=error or type(error).__name__)
-        ) from error
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise SendError(said("%(address)s: %(error)s", address=place, error=error or type(error).__name__)) from error
     if answer.status_code == 410:
-        raise SendError(said("%(address)s answers 410: it is gone", address=target.address), final=True)
+        raise SendError(said("%(address)s answers 410: it is gone", address=place), final=True)
     if not answer.is_success:
-        raise SendError(
-            said("%(address)s answers %(status_code)s", address=target.address, status_code=answer.status_code)
-        )
+        raise SendError(said("%(address)s answers %(status_code)s", address=place, status_code=answer.status_code))
 
 
 def sign(secret: str, stamp: str, body: bytes) -> str:

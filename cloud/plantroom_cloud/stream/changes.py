@@ -4,8 +4,8 @@ import asyncio
 import json
 import logging
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, suppress
 
 from sqlalchemy.exc import OperationalError
 
@@ -71,17 +71,18 @@ class Changes:
         TooManyRequestsError."""
         if len(self._followers) >= MOST_FOLLOWERS:
             raise TooManyRequestsError(f"{MOST_FOLLOWERS} pages and programs follow already; try again later", 30)
-        queue: asyncio.Queue[Change | None] = asyncio.Queue(MOST_WAITING)
-        self._followers.add(queue)
-        self._wanted.set()
-        metrics.STREAMS.set(len(self._followers))
-        missed = await asyncio.to_thread(self._missed, last) if last is not None else []
-        return self._events(queue, missed)
+        events = self._events(last)
+        return _begun(await anext(events), events)  # one that has begun gives its place back, however it ends
 
-    async def _events(self, queue: "asyncio.Queue[Change | None]", missed: list[Change]) -> AsyncIterator[str]:
+    async def _events(self, last: int | None) -> AsyncGenerator[str, None]:
+        queue: asyncio.Queue[Change | None] = asyncio.Queue(MOST_WAITING)
         clock = asyncio.get_running_loop().time
-        told, second, spoken = {number for number, _, _ in missed}, clock() + 1.0, clock()
         try:
+            self._followers.add(queue)
+            self._wanted.set()
+            metrics.STREAMS.set(len(self._followers))
+            missed = await asyncio.to_thread(self._missed, last) if last is not None else []
+            told, second, spoken = {number for number, _, _ in missed}, clock() + 1.0, clock()
             yield "retry: 2000\n\n"
             for known in missed:
                 yield _event(known)
@@ -134,6 +135,13 @@ class Changes:
     def _missed(self, last: int) -> list[Change]:
         with self._database.read() as session:
             return [(change.id or 0, change.kind, change.ref) for change in changes_after(session, last, MOST_WAITING)]
+
+
+async def _begun(first: str, events: AsyncGenerator[str, None]) -> AsyncIterator[str]:
+    async with aclosing(events):
+        yield first
+        async for event in events:
+            yield event
 
 
 def _event(change: Change) -> str:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import OperationalError
 from plantroom_cloud import metrics
 from plantroom_cloud.telemetry.store import StoreUnavailableError, TelemetryStore
 from plantroom_cloud.telemetry.writer import TelemetryWriter
+from plantroom_cloud.threads import own_thread
 from plantroom_shared.backoff import Backoff
 
 _log = logging.getLogger(__name__)
@@ -31,13 +32,10 @@ class WriterLoop:
         self._now = now
 
     async def run(self) -> None:
-        """Until cancelled."""
-        thread = ThreadPoolExecutor(1, thread_name_prefix="telemetry-writer")
+        """Until cancelled; what is being moved then has been moved, or has failed, before it ends."""
         self._writer.forget()  # another process may have been the writer
-        try:
+        async with own_thread("telemetry-writer") as thread:
             await self._move(thread)
-        finally:
-            thread.shutdown(wait=False, cancel_futures=True)
 
     async def _move(self, thread: ThreadPoolExecutor) -> None:
         loop, backoff, rolled_at = asyncio.get_running_loop(), Backoff(first=0.5, longest=15), 0.0

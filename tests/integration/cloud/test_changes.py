@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from plantroom_cloud.config import CloudConfig, Telemetry
 from plantroom_cloud.database import Database
@@ -90,6 +91,25 @@ async def test_more_followers_than_allowed_are_asked_to_come_back(
         await changes.follow(None)
     await first.aclose()  # type: ignore[attr-defined]
     await changes.follow(None)
+
+
+async def test_a_follower_that_never_begins_to_read_keeps_no_place(changes: Changes) -> None:
+    await changes.follow(None)  # its browser is gone before the first line
+    async with asyncio.timeout(30):
+        while changes._followers:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def test_a_follower_for_whom_the_database_does_not_answer_keeps_no_place(
+    changes: Changes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_last: int) -> None:
+        raise OperationalError("SELECT", {}, Exception("gone"))
+
+    monkeypatch.setattr(changes, "_missed", fail)
+    with pytest.raises(OperationalError):
+        await changes.follow(1)
+    assert not changes._followers
 
 
 @pytest.fixture

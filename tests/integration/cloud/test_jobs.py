@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from sqlmodel import Session
 
@@ -15,6 +16,10 @@ from plantroom_cloud.errors import ConflictError
 from plantroom_cloud.jobs.leased import Leased
 from plantroom_cloud.jobs.service import LEASE, JobService, is_gone, this_process
 from plantroom_cloud.jobs.timers import Plan, Timers
+from plantroom_cloud.telemetry.loop import WriterLoop
+from plantroom_cloud.telemetry.sqlite import SqliteTelemetryStore
+from plantroom_cloud.telemetry.store import Retention
+from plantroom_cloud.telemetry.writer import TelemetryWriter
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ELSEWHERE = ("far-away/1/1", "far-away/2/2")
@@ -75,6 +80,27 @@ def test_work_that_fails_is_told_and_due_again(database: Database) -> None:
     Timers([], [plan], JobService("me"), database, lambda: NOW).do_if_due(plan)
     with database.read() as session:
         assert [run.error for run in JobService("me").runs(session, "report")] == ["not now"]
+
+
+async def test_what_fails_stops_no_other_clock(database: Database) -> None:
+    done: list[str] = []
+
+    def fail(*_args: object) -> None:
+        raise ValueError("a mistake of one domain")
+
+    def work(_at: datetime) -> None:
+        done.append("plan")
+
+    def tick(_session: Session, _at: datetime) -> None:
+        done.append("tick")
+
+    plans = [Plan("wrong", timedelta(hours=1), fail), Plan("right", timedelta(hours=1), work)]
+    timers = Timers([fail, tick], plans, JobService("me"), database, lambda: NOW)
+    await timers._tick()
+    await timers._look()
+    assert done == ["tick", "plan"]
+    with database.read() as session:
+        assert [run.error for run in JobService("me").runs(session, "wrong")] == ["ValueError: a mistake of one domain"]
 
 
 async def test_leased_work_ends_with_the_lease_and_is_taken_over(database: Database) -> None:
@@ -138,6 +164,35 @@ async def test_a_lease_that_is_being_renewed_when_its_work_ends_is_given_back(da
     await asyncio.wait([leased], timeout=0.5)  # time enough to give it back too soon
     slow.go_on.set()
     await asyncio.wait([leased])
-    await asyncio.get_running_loop().shutdown_default_executor()
     slow.close()
+    assert take(database, second)
+
+
+class SlowWriter(TelemetryWriter):
+    """Moves nothing until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.begun, self.go_on = threading.Event(), threading.Event()
+
+    def forget(self) -> None:
+        """It knows nothing."""
+
+    def drain(self, at: datetime) -> int:
+        self.begun.set()
+        self.go_on.wait()
+        return 0
+
+
+async def test_nobody_takes_over_beside_a_writer_that_is_still_moving(database: Database, tmp_path: Path) -> None:
+    first, second = ELSEWHERE
+    writer, store = SlowWriter(), SqliteTelemetryStore(tmp_path / "telemetry.db", Retention(None, {}))
+    loop = WriterLoop(writer, store, lambda: NOW)
+    leased = asyncio.create_task(Leased("scheduler", JobService(first), database, lambda: NOW).run(loop.run))
+    await asyncio.to_thread(writer.begun.wait)
+    leased.cancel()
+    await asyncio.wait([leased], timeout=0.5)  # time enough to give it back too soon
+    assert not take(database, second)
+    writer.go_on.set()
+    await asyncio.wait([leased])
+    store.close()
     assert take(database, second)

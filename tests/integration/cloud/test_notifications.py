@@ -204,6 +204,32 @@ async def test_what_does_not_go_out_is_tried_again_later_and_given_up_after_a_da
     assert house.states() == [DeliveryState.SENT, DeliveryState.GIVEN_UP]
 
 
+async def test_a_way_out_that_stumbles_keeps_nobody_else_waiting(house: _House, receiver: _Receiver) -> None:
+    house.channel("mia", ChannelKind.APPRISE, "tgram://123456789:abcdefg_hijklmnop/12315544")
+    house.channel("mia", ChannelKind.WEBHOOK, receiver.url)
+
+    def stumble(*_args: object) -> None:
+        raise KeyError("a mistake of a plugin")
+
+    ways = {**senders(Notifications()), ChannelKind.APPRISE: stumble}
+    house.announce("a", team=None)
+    house.tick()
+    assert await Dispatcher(house.service, ways, house.database, house.clock).send_due() == 1
+    assert len(receiver.posts) == 1
+    assert sorted(house.states()) == [DeliveryState.QUEUED, DeliveryState.SENT]  # the other is tried again
+
+
+async def test_the_secret_in_an_address_is_in_no_error(house: _House, receiver: _Receiver) -> None:
+    house.channel("mia", ChannelKind.WEBHOOK, f"{receiver.url}/T0KEN?key=s3cret")
+    receiver.answer = 500
+    house.announce("a", team=None)
+    house.tick()
+    await house.dispatcher.send_due()
+    with house.database.read() as session:
+        [channel] = house.service.channels(session, house.user(session, "mia"))
+    assert channel.last_error == f"{receiver.url.removesuffix('/hook')} answers 500"
+
+
 async def test_a_process_that_died_while_sending_loses_nothing(house: _House, receiver: _Receiver) -> None:
     house.channel("mia", ChannelKind.WEBHOOK, receiver.url)
     house.announce("a", team=None)
@@ -440,6 +466,8 @@ async def test_each_is_told_in_the_own_language_and_by_the_time_of_the_site(data
     [
         (ChannelKind.EMAIL, "nobody"),
         (ChannelKind.WEBHOOK, "plant.example/hook"),
+        (ChannelKind.WEBHOOK, "https://plant.example:port/hook"),
+        (ChannelKind.WEBHOOK, "https:///hook"),
         (ChannelKind.APPRISE, "nonsense://x"),
         (ChannelKind.APPRISE, "json://127.0.0.1/internal"),
         (ChannelKind.APPRISE, "syslog://"),
