@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 async def in_full(work: Callable[[], T]) -> T:
     """Its result; however often we are cancelled meanwhile, it has ended before that is passed on."""
-    working = asyncio.create_task(asyncio.to_thread(work), name="work in a thread")
+    working = asyncio.create_task(asyncio.to_thread(work), name="in_full")
     cancelled: asyncio.CancelledError | None = None
     while not working.done():
         try:
