@@ -145,7 +145,7 @@ def build(config: CloudConfig, clock: Clock) -> Services:
     work_orders.listen(plans.follow_work_order)
     sla = SlaService(work_orders, calendars, sites, Escalation(users, notifications, absences))
     work_orders.follow(sla.follow)
-    dispatch = DispatchService(work_orders, users, calendars, notifications, absences)
+    dispatch = DispatchService(work_orders, users, calendars, notifications, absences, alarms)
     calendars.ask(sla.calendar_uses)
     calendars.ask(dispatch.calendar_uses)
     waste = WasteService(sites, users, alarms, weighings, departments, devices)

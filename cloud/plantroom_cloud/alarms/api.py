@@ -16,6 +16,14 @@ from plantroom_cloud.alarms.models import SET_ASIDE, AlarmRule, AlarmState, Leve
 from plantroom_cloud.alarms.period import bounded, common
 from plantroom_cloud.alarms.rationalisation import Matrix, lacking
 from plantroom_cloud.alarms.replay import Spell
+from plantroom_cloud.alarms.visible import (
+    check_reach,
+    held_levels,
+    held_rule,
+    visible_alarm,
+    visible_levels,
+    visible_rule,
+)
 from plantroom_cloud.columns import utc_from_ms
 from plantroom_cloud.dependencies import (
     At,
@@ -332,8 +340,7 @@ def acknowledge(
     alarm_id: int, body: Note, user: Technician, session: WriteSession, services: ServicesDep, at: At
 ) -> AlarmOut:
     """Somebody has seen it."""
-    if not may_see(user, services.alarms.get(session, alarm_id).site_id):
-        raise NotFoundError(said("there is no alarm %(alarm_id)s", alarm_id=alarm_id))
+    visible_alarm(session, services, user, alarm_id)
     return AlarmOut.model_validate(services.alarms.acknowledge(session, alarm_id, user.name, body.note, at))
 
 
@@ -342,8 +349,7 @@ def shelve(
     alarm_id: int, body: Shelve, user: Technician, session: WriteSession, services: ServicesDep, at: At
 ) -> AlarmOut:
     """Put it aside for a time; how long at most depends on its severity."""
-    if not may_see(user, services.alarms.get(session, alarm_id).site_id):
-        raise NotFoundError(said("there is no alarm %(alarm_id)s", alarm_id=alarm_id))
+    visible_alarm(session, services, user, alarm_id)
     alarm = services.alarms.shelve(session, alarm_id, body.reason, body.minutes, user.name, at, once=body.once)
     return AlarmOut.model_validate(alarm)
 
@@ -353,8 +359,7 @@ def unshelve(
     alarm_id: int, body: Note, user: Technician, session: WriteSession, services: ServicesDep, at: At
 ) -> AlarmOut:
     """Take it back; the process decides whether it is an alarm now."""
-    if not may_see(user, services.alarms.get(session, alarm_id).site_id):
-        raise NotFoundError(said("there is no alarm %(alarm_id)s", alarm_id=alarm_id))
+    visible_alarm(session, services, user, alarm_id)
     return AlarmOut.model_validate(services.alarms.unshelve(session, alarm_id, body.note, user.name, at))
 
 
@@ -363,20 +368,20 @@ def reset(
     alarm_id: int, body: Note, user: Technician, session: WriteSession, services: ServicesDep, at: At
 ) -> AlarmOut:
     """A latched alarm is over."""
-    if not may_see(user, services.alarms.get(session, alarm_id).site_id):
-        raise NotFoundError(said("there is no alarm %(alarm_id)s", alarm_id=alarm_id))
+    visible_alarm(session, services, user, alarm_id)
     return AlarmOut.model_validate(services.alarms.reset(session, alarm_id, user.name, body.note, at))
 
 
 @router.get("/alarm-rules", tags=["alarm rules"])
-def list_rules(_user: Viewer, session: ReadSession, services: ServicesDep) -> Page[RuleOut]:
-    """All rules, those of one profile together."""
-    return Page(items=[_out(rule) for rule in services.alarms.rules(session)])
+def list_rules(user: Viewer, session: ReadSession, services: ServicesDep) -> Page[RuleOut]:
+    """All rules that the person may know of, those of one profile together."""
+    return Page(items=[_out(rule) for rule in services.alarms.rules(session, user.sites)])
 
 
 @router.post("/alarm-rules", status_code=201, tags=["alarm rules"])
 def create_rule(body: RuleDefinition, user: Manager, session: WriteSession, services: ServicesDep, at: At) -> RuleOut:
-    """A new rule, on a device or on all devices of a profile."""
+    """A new rule, on a device or on all devices with a label, of a profile or of a site."""
+    check_reach(session, services, user, body)
     rule = services.alarms.create_rule(session, body, user.name, at)
     detail = body.model_dump(mode="json")
     services.users.audit(session, user.name, "alarm-rule.create", f"alarm-rule/{rule.id}", detail, at)
@@ -395,6 +400,7 @@ def preview_rule(
 ) -> PreviewOut:
     """When it would have raised in the stored history; nothing is saved. `rule_id`: the rule that it will change."""
     services.alarms.check_rule(session, body)
+    check_reach(session, services, user, body)
     instead_of = [rule_id] if rule_id is not None else []
     found = services.previews.preview(session, body, user.sites, days, at, instead_of=instead_of)
     return PreviewOut(
@@ -470,9 +476,9 @@ def alarm_figures_by_team(asked: Asked, session: ReadSession, services: Services
 
 
 @router.get("/alarm-rules/{rule_id}", tags=["alarm rules"])
-def get_rule(rule_id: int, _user: Viewer, session: ReadSession, services: ServicesDep) -> RuleOut:
+def get_rule(rule_id: int, user: Viewer, session: ReadSession, services: ServicesDep) -> RuleOut:
     """One."""
-    return _out(services.alarms.rule(session, rule_id))
+    return _out(visible_rule(session, services, user, rule_id))
 
 
 @router.put("/alarm-rules/{rule_id}", tags=["alarm rules"])
@@ -480,6 +486,8 @@ def update_rule(
     rule_id: int, body: RuleDefinition, user: Manager, session: WriteSession, services: ServicesDep, at: At
 ) -> RuleOut:
     """Change a rule; it takes effect within a second."""
+    held_rule(session, services, user, rule_id)
+    check_reach(session, services, user, body)
     changes = services.alarms.change_rule(session, rule_id, body, user.name, at)
     services.users.audit(session, user.name, "alarm-rule.update", f"alarm-rule/{rule_id}", changes, at)
     return _out(services.alarms.rule(session, rule_id))
@@ -488,21 +496,23 @@ def update_rule(
 @router.delete("/alarm-rules/{rule_id}", status_code=204, tags=["alarm rules"])
 def delete_rule(rule_id: int, user: Manager, session: WriteSession, services: ServicesDep, at: At) -> None:
     """Nothing is raised by it any more; the alarms it raised stay."""
+    held_rule(session, services, user, rule_id)
     services.alarms.delete_rule(session, rule_id, user.name, at)
     services.users.audit(session, user.name, "alarm-rule.delete", f"alarm-rule/{rule_id}", {}, at)
 
 
 @router.get("/alarm-rules/{rule_id}/history", tags=["alarm rules"])
-def rule_history(rule_id: int, _user: Manager, session: ReadSession, services: ServicesDep) -> Page[AuditOut]:
+def rule_history(rule_id: int, user: Manager, session: ReadSession, services: ServicesDep) -> Page[AuditOut]:
     """Who changed what, newest first."""
+    visible_rule(session, services, user, rule_id)
     entries = services.users.audited(session, f"alarm-rule/{rule_id}")
     return Page(items=[AuditOut.model_validate(entry) for entry in entries])
 
 
 @router.get("/alarm-levels", tags=["alarm rules"])
-def list_levels(_user: Viewer, session: ReadSession, services: ServicesDep) -> Page[LevelsOut]:
+def list_levels(user: Viewer, session: ReadSession, services: ServicesDep) -> Page[LevelsOut]:
     """Limits that are set together, metric by metric."""
-    sets = services.alarms.level_sets(session)
+    sets = services.alarms.level_sets(session, sites=user.sites)
     return Page(items=[_levels_out(levels_id, rules) for levels_id, rules in sets.items()])
 
 
@@ -511,6 +521,7 @@ def create_levels(
     body: LevelsDefinition, user: Manager, session: WriteSession, services: ServicesDep, at: At
 ) -> LevelsOut:
     """High-high, high, low and low-low of a metric; while the outer one is told, the inner one is suppressed."""
+    check_reach(session, services, user, body)
     levels_id = services.alarms.create_levels(session, body, user.name, at)
     detail = body.model_dump(mode="json")
     services.users.audit(session, user.name, "alarm-levels.create", f"alarm-levels/{levels_id}", detail, at)
@@ -529,6 +540,7 @@ def preview_levels(
 ) -> LevelsPreviewOut:
     """When each level would have raised in the stored history; nothing is saved. `levels_id`: those it will change."""
     services.alarms.check_levels(session, body)
+    check_reach(session, services, user, body)
     instead_of = services.alarms.rules_of_levels(session, levels_id)
     found = services.previews.preview_levels(session, body, user.sites, days, at, instead_of=instead_of)
     return LevelsPreviewOut(
@@ -546,8 +558,9 @@ def preview_levels(
 
 
 @router.get("/alarm-levels/{levels_id}", tags=["alarm rules"])
-def get_levels(levels_id: str, _user: Viewer, session: ReadSession, services: ServicesDep) -> LevelsOut:
+def get_levels(levels_id: str, user: Viewer, session: ReadSession, services: ServicesDep) -> LevelsOut:
     """One set."""
+    visible_levels(session, services, user, levels_id)
     return _one(services, session, levels_id)
 
 
@@ -556,6 +569,8 @@ def update_levels(
     levels_id: str, body: LevelsDefinition, user: Manager, session: WriteSession, services: ServicesDep, at: At
 ) -> LevelsOut:
     """All levels as they shall be: one that is not named is taken away, and its active alarms return."""
+    held_levels(session, services, user, levels_id)
+    check_reach(session, services, user, body)
     changes = services.alarms.change_levels(session, levels_id, body, user.name, at)
     services.users.audit(session, user.name, "alarm-levels.update", f"alarm-levels/{levels_id}", changes, at)
     return _one(services, session, levels_id)
@@ -564,6 +579,7 @@ def update_levels(
 @router.delete("/alarm-levels/{levels_id}", status_code=204, tags=["alarm rules"])
 def delete_levels(levels_id: str, user: Manager, session: WriteSession, services: ServicesDep, at: At) -> None:
     """All levels of it; the alarms they raised stay."""
+    held_levels(session, services, user, levels_id)
     services.alarms.delete_levels(session, levels_id, user.name, at)
     services.users.audit(session, user.name, "alarm-levels.delete", f"alarm-levels/{levels_id}", {}, at)
 

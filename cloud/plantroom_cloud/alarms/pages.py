@@ -21,12 +21,21 @@ from plantroom_cloud.alarms.form import (
     values_of_levels,
 )
 from plantroom_cloud.alarms.levels import LETTERS, LevelsDefinition
-from plantroom_cloud.alarms.models import SET_ASIDE, Alarm, AlarmRule, Impact, Severity
+from plantroom_cloud.alarms.models import SET_ASIDE, AlarmRule, Impact, Severity
 from plantroom_cloud.alarms.period import common, period
 from plantroom_cloud.alarms.rationalisation import lacking
 from plantroom_cloud.alarms.suppressing import shelf
 from plantroom_cloud.alarms.targets import target_rows
 from plantroom_cloud.alarms.transitions import events
+from plantroom_cloud.alarms.visible import (
+    check_reach,
+    held_levels,
+    held_rule,
+    visible_alarm,
+    visible_levels,
+    visible_rule,
+    wrong_reach,
+)
 from plantroom_cloud.dependencies import (
     At,
     Manager,
@@ -161,7 +170,7 @@ def alarm_page(
     request: Request, alarm_id: int, user: Viewer, session: ReadSession, services: ServicesDep, at: At
 ) -> Response:
     """The story of one alarm, with the readings around it."""
-    alarm = _visible_alarm(session, services, user, alarm_id)
+    alarm = visible_alarm(session, services, user, alarm_id)
     device = services.devices.get(session, alarm.device_id) if alarm.device_id else None
     metric = next((m for m in device.metrics if m["name"] == alarm.metric), None) if device else None
     return render(
@@ -194,7 +203,7 @@ def acknowledge(
     note: Annotated[str, FormField()] = "",
 ) -> Response:
     """By one tap."""
-    _visible_alarm(session, services, user, alarm_id)
+    visible_alarm(session, services, user, alarm_id)
     services.alarms.acknowledge(session, alarm_id, user.name, note, at)
     return RedirectResponse(f"/alarms/{alarm_id}", 303)
 
@@ -210,7 +219,7 @@ def shelve(
     minutes: Annotated[str, FormField()] = "",
 ) -> Response:
     """Put it aside for a time."""
-    _visible_alarm(session, services, user, alarm_id)
+    visible_alarm(session, services, user, alarm_id)
     once = minutes == "once"
     if not once and not minutes.isdecimal():
         raise InvalidError("minutes: say how long, in whole minutes")
@@ -221,7 +230,7 @@ def shelve(
 @router.post("/alarms/{alarm_id}/unshelve")
 def unshelve(alarm_id: int, user: Technician, session: WriteSession, services: ServicesDep, at: At) -> Response:
     """Take it back."""
-    _visible_alarm(session, services, user, alarm_id)
+    visible_alarm(session, services, user, alarm_id)
     services.alarms.unshelve(session, alarm_id, "", user.name, at)
     return RedirectResponse(f"/alarms/{alarm_id}", 303)
 
@@ -229,7 +238,7 @@ def unshelve(alarm_id: int, user: Technician, session: WriteSession, services: S
 @router.post("/alarms/{alarm_id}/reset")
 def reset(alarm_id: int, user: Technician, session: WriteSession, services: ServicesDep, at: At) -> Response:
     """A latched alarm is over."""
-    _visible_alarm(session, services, user, alarm_id)
+    visible_alarm(session, services, user, alarm_id)
     services.alarms.reset(session, alarm_id, user.name, "", at)
     return RedirectResponse(f"/alarms/{alarm_id}", 303)
 
@@ -246,7 +255,7 @@ def rules_page(
     """All alarm rules, those of one profile together."""
     rules = [
         rule
-        for rule in services.alarms.rules(session)
+        for rule in services.alarms.rules(session, user.sites)
         if q.lower() in f"{rule.name} {rule.profile} {rule.label} {rule.device_id} {rule.metric}".lower()
         and (show == "all" or rule.enabled == (show == "on"))
     ]
@@ -317,6 +326,7 @@ def preview(
     try:
         if definition is not None:
             services.alarms.check_rule(session, definition)
+            check_reach(session, services, user, definition)
             mine = form.text("rule_id")
             instead_of = [int(mine)] if mine.isdecimal() and len(mine) < 10 else []
             found = services.previews.preview(session, definition, user.sites, span, at, instead_of=instead_of)
@@ -344,7 +354,7 @@ def make_rule(
 ) -> Response:
     """Make it, or say what is wrong beside the field."""
     values = rule_values(form)
-    definition, errors = _definition(session, services, values)
+    definition, errors = _definition(session, services, user, values)
     if definition is not None:
         try:
             rule = services.alarms.create_rule(session, definition, user.name, at)
@@ -359,13 +369,13 @@ def make_rule(
 
 @router.get("/rules/metrics")
 def metrics_of_target(
-    request: Request, _user: Viewer, session: ReadSession, services: ServicesDep, target: str = "", metric: str = ""
+    request: Request, user: Viewer, session: ReadSession, services: ServicesDep, target: str = "", metric: str = ""
 ) -> Response:
     """The part of the form that depends on what the rule applies to."""
     return render(
         request,
         "rule_metrics.html",
-        metrics=metrics_of(session, services, target),
+        metrics=metrics_of(session, services, user, target),
         values={"metric": metric},
         errors={},
     )
@@ -382,7 +392,7 @@ def severity_of_form(
 @router.get("/rules/{rule_id}")
 def rule_page(request: Request, rule_id: int, user: Viewer, session: ReadSession, services: ServicesDep) -> Response:
     """One rule in its form, with who changed what."""
-    rule = services.alarms.rule(session, rule_id)
+    rule = visible_rule(session, services, user, rule_id)
     if rule.levels_id is not None:
         return RedirectResponse(f"/alarm-levels/{rule.levels_id}", 303)
     return _rule_form(request, session, services, user, values_of(rule), {}, rule)
@@ -393,7 +403,7 @@ def change_rule(
     request: Request, rule_id: int, form: Form, user: Manager, session: WriteSession, services: ServicesDep, at: At
 ) -> Response:
     """Change it, or say what is wrong beside the field."""
-    rule = services.alarms.rule(session, rule_id)
+    rule = held_rule(session, services, user, rule_id)
     values = rule_values(form)
     if rule.profile == "system":  # the form shows what may be changed
         values |= {"kind": rule.kind, "profile": rule.profile, "metric": rule.metric, "states": rule.states}
@@ -402,7 +412,7 @@ def change_rule(
         values["label"] = rule.label
     if rule.key is not None:
         values["target"] = values_of(rule)["target"]
-    definition, errors = _definition(session, services, values)
+    definition, errors = _definition(session, services, user, values)
     if definition is not None:
         try:
             changes = services.alarms.change_rule(session, rule_id, definition, user.name, at)
@@ -417,7 +427,7 @@ def change_rule(
 @router.post("/rules/{rule_id}/switch")
 def switch_rule(rule_id: int, user: Manager, session: WriteSession, services: ServicesDep, at: At) -> Response:
     """Enable what is disabled, disable what is enabled."""
-    rule = services.alarms.rule(session, rule_id)
+    rule = held_rule(session, services, user, rule_id)
     definition = RuleDefinition.model_validate(rule.model_dump() | {"enabled": not rule.enabled})
     changes = services.alarms.change_rule(session, rule_id, definition, user.name, at)
     services.users.audit(session, user.name, "alarm-rule.update", f"alarm-rule/{rule_id}", changes, at)
@@ -427,6 +437,7 @@ def switch_rule(rule_id: int, user: Manager, session: WriteSession, services: Se
 @router.post("/rules/{rule_id}/delete")
 def delete_rule(rule_id: int, user: Manager, session: WriteSession, services: ServicesDep, at: At) -> Response:
     """The alarms it raised stay in the history."""
+    held_rule(session, services, user, rule_id)
     rule = services.alarms.delete_rule(session, rule_id, user.name, at)
     services.users.audit(session, user.name, "alarm-rule.delete", f"alarm-rule/{rule_id}", {"name": rule.name}, at)
     return RedirectResponse("/rules", 303)
@@ -447,7 +458,7 @@ def make_levels(
 ) -> Response:
     """Make them, or say what is wrong beside each field."""
     values = level_values(form)
-    definition, errors = _levels(session, services, values)
+    definition, errors = _levels(session, services, user, values)
     if definition is None or errors:
         return _levels_form(request, session, services, user, values, errors)
     levels_id = services.alarms.create_levels(session, definition, user.name, at)
@@ -462,7 +473,7 @@ def preview_of_levels(
 ) -> Response:
     """What the levels in the form would have done; nothing is saved."""
     values = level_values(form) | {"name": form.text("name") or "new levels"}
-    definition, errors = _levels(session, services, values)
+    definition, errors = _levels(session, services, user, values)
     found = None
     if definition is not None and not errors:
         try:
@@ -487,7 +498,7 @@ def levels_page(
     request: Request, levels_id: str, user: Viewer, session: ReadSession, services: ServicesDep
 ) -> Response:
     """One set in its form, with who changed what."""
-    [rules] = services.alarms.level_sets(session, levels_id).values()
+    rules = visible_levels(session, services, user, levels_id)
     return _levels_form(request, session, services, user, values_of_levels(rules), {}, levels_id, rules)
 
 
@@ -496,9 +507,9 @@ def change_levels(
     request: Request, levels_id: str, form: Form, user: Manager, session: WriteSession, services: ServicesDep, at: At
 ) -> Response:
     """Change them, or say what is wrong beside each field."""
-    [rules] = services.alarms.level_sets(session, levels_id).values()
+    rules = held_levels(session, services, user, levels_id)
     values = level_values(form)
-    definition, errors = _levels(session, services, values)
+    definition, errors = _levels(session, services, user, values)
     if definition is None or errors:
         return _levels_form(request, session, services, user, values, errors, levels_id, rules)
     changes = services.alarms.change_levels(session, levels_id, definition, user.name, at)
@@ -509,13 +520,14 @@ def change_levels(
 @router.post("/alarm-levels/{levels_id}/delete")
 def delete_levels(levels_id: str, user: Manager, session: WriteSession, services: ServicesDep, at: At) -> Response:
     """The alarms they raised stay in the history."""
+    held_levels(session, services, user, levels_id)
     services.alarms.delete_levels(session, levels_id, user.name, at)
     services.users.audit(session, user.name, "alarm-levels.delete", f"alarm-levels/{levels_id}", {}, at)
     return RedirectResponse("/rules", 303)
 
 
 def _definition(
-    session: Session, services: Services, values: dict[str, Any]
+    session: Session, services: Services, user: User, values: dict[str, Any]
 ) -> tuple[RuleDefinition | None, dict[str, str]]:
     """The rule that the form says, or all that is wrong with it at once."""
     definition, errors = read(RuleDefinition, values)
@@ -527,6 +539,8 @@ def _definition(
                 services.alarms.check_rule(session, rest)
             except InvalidFieldsError as error:
                 errors = error.fields | errors
+    elif wrong := wrong_reach(session, services, user, definition):
+        return None, wrong
     return definition, errors
 
 
@@ -553,11 +567,11 @@ def _rule_form(
         rule=rule,
         values=values,
         errors=errors,
-        metrics=metrics_of(session, services, values.get("target", "")),
+        metrics=metrics_of(session, services, user, values.get("target", "")),
         devices=devices,
         profiles=sorted({device.profile for device in devices if device.profile}),
         teams=services.users.teams(session),
-        sites=[site for site in services.sites.list(session) if may_see(user, site.id)],
+        sites=services.sites.list(session, user.sites),
         parts="\n".join(comparison(part) for part in values.get("more", {}).get("parts", [])),
         guard=comparison(values["more"]["guard"]) if values.get("more", {}).get("guard") else "",
         days=list(enumerate(DAYS)),
@@ -588,14 +602,14 @@ def _graded(services: Services, impact: Any, respond_within_s: Any) -> dict[str,
     }
 
 
-def metrics_of(session: Session, services: Services, target: str) -> list[dict[str, Any]]:
-    """Of all devices that the form's target names."""
+def metrics_of(session: Session, services: Services, user: User, target: str) -> list[dict[str, Any]]:
+    """Of all devices that the form's target names and the person may see."""
     kind, _, name = target.partition(":")
     if kind == "label":
         return services.alarms.metrics_of_label(session, name)
     return [
         metric
-        for device in services.devices.list(session)
+        for device in services.devices.list(session, user.sites)
         if (kind == "device" and device.id == name)
         or (kind == "profile" and device.profile == name)
         or (kind == "site" and services.gateways.get(session, device.gateway_id).site_id == name)
@@ -603,15 +617,8 @@ def metrics_of(session: Session, services: Services, target: str) -> list[dict[s
     ]
 
 
-def _visible_alarm(session: Session, services: Services, user: User, alarm_id: int) -> Alarm:
-    alarm = services.alarms.get(session, alarm_id)
-    if not may_see(user, alarm.site_id):
-        raise NotFoundError(said("there is no alarm %(alarm_id)s", alarm_id=alarm_id))
-    return alarm
-
-
 def _levels(
-    session: Session, services: Services, values: dict[str, Any]
+    session: Session, services: Services, user: User, values: dict[str, Any]
 ) -> tuple[LevelsDefinition | None, dict[str, str]]:
     definition, errors = read_deep(LevelsDefinition, values)
     if "levels" in errors:
@@ -619,6 +626,7 @@ def _levels(
     if definition is not None:
         try:
             services.alarms.check_levels(session, definition)
+            check_reach(session, services, user, definition)
         except InvalidFieldsError as error:
             errors = error.fields
     return definition, errors
@@ -657,11 +665,11 @@ def _levels_form(
         values=values | {"more": {"guard": values.get("guard"), "schedule": values.get("schedule")}},
         errors=shown,
         letters={level.value: short for level, short in LETTERS.items()},
-        metrics=metrics_of(session, services, values.get("target", "")),
+        metrics=metrics_of(session, services, user, values.get("target", "")),
         devices=devices,
         profiles=sorted({device.profile for device in devices if device.profile}),
         teams=services.users.teams(session),
-        sites=[site for site in services.sites.list(session) if may_see(user, site.id)],
+        sites=services.sites.list(session, user.sites),
         labels=services.alarms.labels(session, user.sites),
         guard=comparison(values["guard"]) if values.get("guard") else "",
         days=list(enumerate(DAYS)),

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import ColumnElement
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, and_, case, col, delete, func, or_, select, type_coerce
 from sqlmodel.sql.expression import SelectOfScalar
@@ -186,9 +187,9 @@ def transitions(session: Session, alarm_id: int) -> list[AlarmTransition]:
     return list(session.exec(query))
 
 
-def rules(session: Session) -> list[AlarmRule]:
-    """All, those of one profile together."""
-    query = select(AlarmRule).where(col(AlarmRule.deleted_at).is_(None))
+def rules(session: Session, sites: Sequence[str] = ()) -> list[AlarmRule]:
+    """All, those of one profile together; for somebody of these sites."""
+    query = select(AlarmRule).where(col(AlarmRule.deleted_at).is_(None), _seen_from(sites))
     return list(session.exec(query.order_by(col(AlarmRule.profile), col(AlarmRule.id))))
 
 
@@ -207,9 +208,10 @@ def is_judged(session: Session, rule_id: int, source: str) -> bool:
     return not gone and session.exec(_judged().where(AlarmRule.id == rule_id)).first() is not None
 
 
-def rules_of_levels(session: Session, levels_id: str | None = None) -> list[AlarmRule]:
-    """Those of one set of levels, or of all sets together."""
+def rules_of_levels(session: Session, levels_id: str | None = None, sites: Sequence[str] = ()) -> list[AlarmRule]:
+    """Those of one set of levels, or of all sets together; for somebody of these sites."""
     query = select(AlarmRule).where(col(AlarmRule.levels_id).is_not(None), col(AlarmRule.deleted_at).is_(None))
+    query = query.where(_seen_from(sites))
     if levels_id is not None:
         query = query.where(AlarmRule.levels_id == levels_id)
     return list(session.exec(query.order_by(col(AlarmRule.id))))
@@ -321,6 +323,12 @@ def metrics_of_label(session: Session, label: str) -> list[dict[str, Any]] | Non
     found = [place.device_id for place, _ in places(session) if label in place.labels]
     metrics = [m for part in parts(found) for m in session.exec(select(Device.metrics).where(col(Device.id).in_(part)))]
     return [metric for of_device in metrics for metric in of_device] if found else None
+
+
+def site_of_device(session: Session, device_id: str) -> str | None:
+    """None for one that is not known."""
+    query = select(Gateway.site_id).join(Device, col(Device.gateway_id) == Gateway.id).where(Device.id == device_id)
+    return session.exec(query).first()
 
 
 def team_exists(session: Session, team_id: str) -> bool:
@@ -579,6 +587,19 @@ def activations(
         (team, Activation(f"{name}: {source}", str(severity.value), raised, returned, acknowledged))
         for team, name, source, severity, raised, returned, acknowledged in session.execute(query)
     ]
+
+
+def _seen_from(sites: Sequence[str]) -> ColumnElement[bool]:
+    """Rules of these sites, and those that hold everywhere: on a label, on a profile, what every installation has. No
+    sites: all rules."""
+    if not sites:
+        return col(AlarmRule.id).is_not(None)
+    elsewhere = select(Device.id).join(Gateway, col(Gateway.id) == Device.gateway_id)
+    elsewhere = elsewhere.where(col(Gateway.site_id).not_in(sites))
+    return and_(
+        or_(col(AlarmRule.site_id).is_(None), col(AlarmRule.site_id).in_(sites)),
+        or_(col(AlarmRule.device_id).is_(None), col(AlarmRule.device_id).not_in(elsewhere)),
+    )
 
 
 def _judged() -> SelectOfScalar[AlarmRule]:

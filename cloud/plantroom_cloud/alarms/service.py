@@ -25,7 +25,7 @@ from plantroom_cloud.alarms.models import (
     Suppression,
 )
 from plantroom_cloud.alarms.order import by_number
-from plantroom_cloud.alarms.precedence import Choice, Place, choose, reaches
+from plantroom_cloud.alarms.precedence import Choice, Place, Scoped, choose, reaches
 from plantroom_cloud.alarms.raising import Raising
 from plantroom_cloud.alarms.rationalisation import Matrix, lacking
 from plantroom_cloud.alarms.reported import ReportedRule
@@ -337,9 +337,15 @@ class AlarmService:
         """How many are active on each device that has any, without what was set aside."""
         return repository.active_by_device(session)
 
-    def rules(self, session: Session) -> list[AlarmRule]:
-        """All rules, those of one profile together."""
-        return repository.rules(session)
+    def rules(self, session: Session, sites: Sequence[str] = ()) -> list[AlarmRule]:
+        """All rules, those of one profile together; for somebody of these sites."""
+        return repository.rules(session, sites)
+
+    def site_of(self, session: Session, rule: Scoped) -> str | None:
+        """Where alone it holds; None: everywhere. Empty for a device that is not known."""
+        if rule.device_id is not None:
+            return repository.site_of_device(session, rule.device_id) or ""
+        return rule.site_id
 
     def rules_on(self, session: Session, device_id: str) -> Choice[AlarmRule]:
         """Those that are judged on a device, and those that a nearer one of the same name stands in for."""
@@ -441,11 +447,14 @@ class AlarmService:
         if found:
             raise InvalidFieldsError(found)
 
-    def level_sets(self, session: Session, levels_id: str | None = None) -> dict[str, list[AlarmRule]]:
-        """All sets of levels, or one, by their ids: the rules of each, the highest first. Raises NotFoundError."""
+    def level_sets(
+        self, session: Session, levels_id: str | None = None, sites: Sequence[str] = ()
+    ) -> dict[str, list[AlarmRule]]:
+        """All sets of levels, or one, by their ids: the rules of each, the highest first; for somebody of these sites.
+        Raises NotFoundError."""
         found: dict[str, list[AlarmRule]] = {}
         order = list(Level)
-        for rule in repository.rules_of_levels(session, levels_id):
+        for rule in repository.rules_of_levels(session, levels_id, sites):
             found.setdefault(rule.levels_id or "", []).append(rule)
         if levels_id is not None and not found:
             raise NotFoundError(said("there are no levels %(levels_id)r", levels_id=levels_id))

@@ -11,6 +11,7 @@ from sqlmodel import Session
 from plantroom_cloud.assets.models import Asset, AssetKind
 from plantroom_cloud.assets.table import read_table, write_csv, write_xlsx
 from plantroom_cloud.dependencies import At, Manager, ReadSession, ServicesDep, Viewer, WriteSession, may_see
+from plantroom_cloud.devices.api import visible as visible_device
 from plantroom_cloud.errors import NotFoundError
 from plantroom_cloud.listing import Page
 from plantroom_cloud.services import Services
@@ -171,7 +172,7 @@ def retire(asset_id: Id, user: Manager, session: WriteSession, services: Service
 def bind(asset_id: Id, body: Device, user: Manager, session: WriteSession, services: ServicesDep, at: At) -> Binding:
     """From now on the device measures it."""
     asset = _visible(session, services, user, asset_id)
-    services.devices.get(session, body.device_id)
+    visible_device(session, services, user, body.device_id)
     return Binding.model_validate(services.assets.bind(session, asset, body.device_id, user.name, at))
 
 

@@ -21,6 +21,7 @@ from plantroom_cloud.dependencies import (
     WriteSession,
     may_see,
 )
+from plantroom_cloud.devices.api import visible as visible_device
 from plantroom_cloud.documents.api import shown as documents
 from plantroom_cloud.errors import InvalidError, NotFoundError
 from plantroom_cloud.labels import SHEETS, Label, sheet_pdf
@@ -185,7 +186,7 @@ def bind(
     if end:
         services.assets.unbind(session, asset, device, at)
     else:
-        services.devices.get(session, device)
+        visible_device(session, services, user, device)
         services.assets.bind(session, asset, device, user.name, at)
     return RedirectResponse(f"/assets/{asset_id}", 303)
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
+from sqlmodel import Session
 
 from plantroom_cloud.calendars.definition import DAYS, CalendarIn, show_spans
 from plantroom_cloud.calendars.models import Calendar
@@ -13,6 +14,8 @@ from plantroom_cloud.calendars.service import business
 from plantroom_cloud.dependencies import At, Manager, ReadSession, ServicesDep, Viewer, WriteSession, may_see
 from plantroom_cloud.errors import NotFoundError
 from plantroom_cloud.listing import Page
+from plantroom_cloud.services import Services
+from plantroom_cloud.users.models import User
 from plantroom_shared.said import said
 
 router = APIRouter(prefix="/api/v1/calendars", tags=["calendars"])
@@ -46,9 +49,9 @@ class Day(BaseModel):
 
 
 @router.get("")
-def list_calendars(_user: Viewer, session: ReadSession, services: ServicesDep) -> Page[CalendarOut]:
+def list_calendars(user: Viewer, session: ReadSession, services: ServicesDep) -> Page[CalendarOut]:
     """By name."""
-    sites = services.calendars.by_site(session)
+    sites = _seen(session, services, user)
     return Page(items=[_out(row, sites) for row in services.calendars.list(session)])
 
 
@@ -61,9 +64,9 @@ def add(body: NewCalendar, user: Manager, session: WriteSession, services: Servi
 
 
 @router.get("/{calendar_id}")
-def get(calendar_id: str, _user: Viewer, session: ReadSession, services: ServicesDep) -> CalendarOut:
+def get(calendar_id: str, user: Viewer, session: ReadSession, services: ServicesDep) -> CalendarOut:
     """One."""
-    return _out(services.calendars.get(session, calendar_id), services.calendars.by_site(session))
+    return _out(services.calendars.get(session, calendar_id), _seen(session, services, user))
 
 
 @router.put("/{calendar_id}")
@@ -73,7 +76,7 @@ def change(
     """All of it."""
     row = services.calendars.change(session, calendar_id, body)
     services.users.audit(session, user.name, "calendar.set", f"calendar/{row.id}", body.model_dump(mode="json"), at)
-    return _out(row, services.calendars.by_site(session))
+    return _out(row, _seen(session, services, user))
 
 
 @router.delete("/{calendar_id}", status_code=204)
@@ -109,6 +112,11 @@ def set_site(site_id: str, body: OfSite, user: Manager, session: WriteSession, s
     services.calendars.set_site(session, site_id, body.calendar)
     services.users.audit(session, user.name, "calendar.site", f"site/{site_id}", body.model_dump(), at)
     return body
+
+
+def _seen(session: Session, services: Services, user: User) -> dict[str, str]:
+    """The calendar of each site that the person may see."""
+    return {site: calendar for site, calendar in services.calendars.by_site(session).items() if may_see(user, site)}
 
 
 def _out(row: Calendar, sites: Mapping[str, str]) -> CalendarOut:

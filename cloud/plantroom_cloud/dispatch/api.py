@@ -128,9 +128,9 @@ def set_person(
 
 
 @router.get("/needs")
-def needs(_user: Viewer, session: ReadSession, services: ServicesDep) -> Page[NeedOut]:
+def needs(user: Viewer, session: ReadSession, services: ServicesDep) -> Page[NeedOut]:
     """Skills by rule, asset class and plan."""
-    rows = services.dispatch.needs(session)
+    rows = services.dispatch.needs(session, user.sites)
     return Page(items=[NeedOut(of=row.of, ref=row.ref, skills=row.skills) for row in rows])
 
 
@@ -139,7 +139,7 @@ def set_need(
     of: NeedOf, ref: str, body: Skills, user: Manager, session: WriteSession, services: ServicesDep, at: At
 ) -> Page[NeedOut]:
     """All needs, after this one was set; no skill takes it away."""
-    services.dispatch.set_need(session, of, ref, body.skills)
+    services.dispatch.set_need(session, of, ref, body.skills, user.sites)
     services.users.audit(session, user.name, "dispatch.need", f"{of}/{ref}", body.model_dump(), at)
     return needs(user, session, services)
 

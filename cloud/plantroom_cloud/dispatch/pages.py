@@ -31,7 +31,7 @@ def dispatch_page(request: Request, user: Dispatcher, session: ReadSession, serv
         (order, dispatch.needed(session, order), dispatch.candidates(session, order, at)[:3])
         for order in dispatch.pool(session, user.sites, SHOWN)
     ]
-    needs, origins = dispatch.needs(session), dispatch.origins(session)
+    needs, origins = dispatch.needs(session, user.sites), dispatch.origins(session, user.sites)
     people = dispatch.workers(session)
     teams = services.users.teams(session)
     return render(
@@ -72,7 +72,7 @@ def set_need(form: Form, user: Manager, session: WriteSession, services: Service
     if of not in list(NeedOf) or not ref:
         raise InvalidFieldsError({"origin": "choose what needs the skills"})
     skills = form.listed("skills")
-    services.dispatch.set_need(session, NeedOf(of), ref, skills)
+    services.dispatch.set_need(session, NeedOf(of), ref, skills, user.sites)
     services.users.audit(session, user.name, "dispatch.need", f"{of}/{ref}", {"skills": skills}, at)
     return RedirectResponse("/dispatch#needs", 303)
 

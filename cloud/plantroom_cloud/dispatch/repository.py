@@ -5,12 +5,10 @@ from collections.abc import Sequence
 from sqlmodel import Session, and_, case, col, func, or_, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from plantroom_cloud.alarms.models import AlarmRule
 from plantroom_cloud.assets.models import Asset, AssetDevice
 from plantroom_cloud.dispatch.models import NeedOf, SkillNeed, TeamDispatch
 from plantroom_cloud.plans.models import MaintenancePlan, PlanOccurrence
 from plantroom_cloud.workorders.models import WorkOrder, WorkOrderEntry, WorkOrderState
-from plantroom_shared.said import said
 
 #: Orders that keep somebody busy now.
 _BUSY = (WorkOrderState.ASSIGNED, WorkOrderState.ACCEPTED, WorkOrderState.IN_PROGRESS)
@@ -106,16 +104,17 @@ def _pool() -> SelectOfScalar[WorkOrder]:
     )
 
 
-def origins(session: Session) -> dict[NeedOf, dict[str, str]]:
-    """What may ask for skills: names by reference."""
-    rules = session.exec(select(AlarmRule).where(col(AlarmRule.deleted_at).is_(None)).order_by(col(AlarmRule.name)))
-    classes = session.exec(select(Asset.equipment_class).distinct().where(Asset.equipment_class != ""))
-    plans = session.exec(select(MaintenancePlan).order_by(col(MaintenancePlan.title)))
-    return {
-        NeedOf.CLASS: {name: name for name in sorted(classes)},
-        NeedOf.RULE: {
-            str(rule.id): said("%(rule)s (%(of)s)", rule=rule.name, of=rule.profile or rule.device_id or "all")
-            for rule in rules
-        },
-        NeedOf.PLAN: {str(plan.id): plan.title for plan in plans},
-    }
+def classes(session: Session, sites: Sequence[str]) -> list[str]:
+    """Of the assets at these sites, by name."""
+    of_assets = select(Asset.equipment_class).distinct().where(Asset.equipment_class != "")
+    if sites:
+        of_assets = of_assets.where(col(Asset.site_id).in_(sites))
+    return sorted(session.exec(of_assets))
+
+
+def plans(session: Session, sites: Sequence[str]) -> list[MaintenancePlan]:
+    """At these sites, by title."""
+    of_plans = select(MaintenancePlan).order_by(col(MaintenancePlan.title))
+    if sites:
+        of_plans = of_plans.where(col(MaintenancePlan.site_id).in_(sites))
+    return list(session.exec(of_plans))

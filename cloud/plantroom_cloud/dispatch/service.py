@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlmodel import Session
 
 from plantroom_cloud.absences.service import AbsenceService
+from plantroom_cloud.alarms.service import AlarmService
 from plantroom_cloud.calendars.business import BusinessCalendar
 from plantroom_cloud.calendars.service import CalendarService
 from plantroom_cloud.dispatch import repository
@@ -36,12 +37,14 @@ class DispatchService:
         calendars: CalendarService,
         notifications: NotificationService,
         absences: AbsenceService,
+        alarms: AlarmService,
     ) -> None:
         self._work_orders = work_orders
         self._users = users
         self._calendars = calendars
         self._notifications = notifications
         self._absences = absences
+        self._alarms = alarms
 
     def needed(self, session: Session, order: WorkOrder) -> Sequence[str]:
         """Skills that an order needs: its own, and those of the rule, asset class and plan it comes from."""
@@ -117,18 +120,32 @@ class DispatchService:
         session.flush()
         return user
 
-    def needs(self, session: Session) -> Sequence[SkillNeed]:
-        """Of rules, asset classes and plans."""
-        return repository.needs(session)
+    def needs(self, session: Session, sites: Sequence[str] = ()) -> Sequence[SkillNeed]:
+        """Of rules, asset classes and plans; for somebody of these sites."""
+        needs = repository.needs(session)
+        if not sites:
+            return needs
+        origins = self.origins(session, sites)
+        return [need for need in needs if need.ref in origins[need.of]]
 
-    def origins(self, session: Session) -> Mapping[NeedOf, Mapping[str, str]]:
-        """What may ask for skills: names by reference."""
-        return repository.origins(session)
+    def origins(self, session: Session, sites: Sequence[str] = ()) -> Mapping[NeedOf, Mapping[str, str]]:
+        """What may ask for skills: names by reference; for somebody of these sites."""
+        rules = sorted(self._alarms.rules(session, sites), key=lambda rule: rule.name)
+        return {
+            NeedOf.CLASS: {name: name for name in repository.classes(session, sites)},
+            NeedOf.RULE: {
+                str(rule.id): said("%(rule)s (%(of)s)", rule=rule.name, of=rule.profile or rule.device_id or "all")
+                for rule in rules
+            },
+            NeedOf.PLAN: {str(plan.id): plan.title for plan in repository.plans(session, sites)},
+        }
 
-    def set_need(self, session: Session, of: NeedOf, ref: str, skills: Sequence[str]) -> None:
-        """No skill: it needs none any more. Raises InvalidFieldsError, NotFoundError."""
+    def set_need(
+        self, session: Session, of: NeedOf, ref: str, skills: Sequence[str], sites: Sequence[str] = ()
+    ) -> None:
+        """By somebody of these sites. No skill: it needs none any more. Raises InvalidFieldsError, NotFoundError."""
         wanted = named(skills)
-        if wanted and ref not in repository.origins(session)[of]:
+        if (wanted or sites) and ref not in self.origins(session, sites)[of]:
             raise NotFoundError(said("there is no %(of)s %(ref)r", of=of, ref=ref))
         row = session.get(SkillNeed, (of, ref))
         if wanted:

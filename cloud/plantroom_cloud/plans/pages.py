@@ -166,7 +166,7 @@ def _form(
         teams=[("", "No team"), *((team.id, team.name) for team in services.users.teams(session))],
         assets=[("", "None"), *assets],
         devices=[("", "None"), *((device.id, f"{device.label} ({device.id})") for device in devices)],
-        rules=[("", "None"), *((str(rule.id), rule.name) for rule in services.alarms.rules(session))],
+        rules=[("", "None"), *((str(rule.id), rule.name) for rule in services.alarms.rules(session, user.sites))],
         checklists=[("", "None"), *((str(c.id), c.name) for c in services.checklists.templates.all(session))],
         metrics=sorted({metric["name"] for device in devices for metric in device.metrics}),
         triggers=[(kind.value, text) for kind, text in TRIGGERS.items()],

@@ -160,7 +160,8 @@ def pair_by_hand(
     code = services.waste.read_label(typed)
     if code is None:
         raise InvalidError(said("%(typed)r is no label: write the ten characters below its QR code", typed=typed))
-    services.waste.custody.bag(session, code)
+    if not may_see(user, services.waste.custody.bag(session, code).site_id):
+        raise NotFoundError(said("there is no bag %(code)r; check the label", code=code))
     weighing = services.weighings.pair_by_hand(session, weighing_id, code, user.name, at)
     services.users.audit(session, user.name, "weighing.pair", f"weighing/{weighing_id}", {"code": code}, at)
     return weighing

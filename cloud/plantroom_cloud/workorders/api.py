@@ -18,7 +18,8 @@ from plantroom_cloud.dependencies import (
     WriteSession,
     may_see,
 )
-from plantroom_cloud.errors import NotFoundError
+from plantroom_cloud.devices.api import visible as visible_device
+from plantroom_cloud.errors import InvalidError, NotFoundError
 from plantroom_cloud.listing import Page
 from plantroom_cloud.services import Services
 from plantroom_cloud.users.models import User
@@ -165,7 +166,14 @@ def create(body: NewWorkOrder, user: Technician, session: WriteSession, services
         raise NotFoundError(said("there is no site %(site_id)r", site_id=body.site_id))
     services.sites.get(session, body.site_id)
     if body.device_id is not None:
-        services.devices.get(session, body.device_id)
+        _, gateway = visible_device(session, services, user, body.device_id)
+        if gateway.site_id != body.site_id:
+            told = said(
+                "device_id: there is no device %(device_id)r at site %(site_id)r",
+                device_id=body.device_id,
+                site_id=body.site_id,
+            )
+            raise InvalidError(told)
     order = services.work_orders.create(
         session, body.title, body.description, body.site_id, body.device_id, body.priority, body.team_id, user.name, at
     )

@@ -11,6 +11,7 @@ from sqlmodel import Session, select
 from plantroom_cloud.absences.models import Absence, AbsenceReason
 from plantroom_cloud.absences.service import AbsenceService
 from plantroom_cloud.alarms.models import Alarm, AlarmRule, AlarmState, RuleKind, Severity
+from plantroom_cloud.alarms.service import AlarmService
 from plantroom_cloud.app import create_app
 from plantroom_cloud.calendars.service import CalendarService
 from plantroom_cloud.config import CloudConfig, Telemetry
@@ -43,7 +44,9 @@ class _House:
         self.notifications = NotificationService(USERS, self.absences, "", lambda _session, _alarm: True)
         self.orders = WorkOrderService(self.notifications)
         calendars = CalendarService(SiteService())
-        self.dispatch = DispatchService(self.orders, USERS, calendars, self.notifications, self.absences)
+        self.dispatch = DispatchService(
+            self.orders, USERS, calendars, self.notifications, self.absences, AlarmService(self.orders)
+        )
         self.escalation = Escalation(USERS, self.notifications, self.absences)
         with database.write() as session:
             session.add(Site(id="main", name="Main"))

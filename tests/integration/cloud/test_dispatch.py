@@ -12,6 +12,7 @@ from sqlmodel import Session
 
 from plantroom_cloud.absences.service import AbsenceService
 from plantroom_cloud.alarms.models import AlarmRule, RuleKind, Severity
+from plantroom_cloud.alarms.service import AlarmService
 from plantroom_cloud.app import create_app
 from plantroom_cloud.assets.models import Asset, AssetKind
 from plantroom_cloud.calendars.definition import CalendarIn
@@ -48,7 +49,9 @@ class _House:
         )
         self.orders = WorkOrderService(self.notifications)
         self.calendars = CalendarService(SiteService())
-        self.dispatch = DispatchService(self.orders, USERS, self.calendars, self.notifications, AbsenceService(USERS))
+        self.dispatch = DispatchService(
+            self.orders, USERS, self.calendars, self.notifications, AbsenceService(USERS), AlarmService(self.orders)
+        )
 
     def furnish(self, session: Session) -> None:
         session.add(Site(id="main", name="Main"))
