@@ -25,7 +25,6 @@ from plantroom_edge.pipeline.boot import Boot
 from plantroom_edge.pipeline.pipeline import Pipeline
 from plantroom_edge.pipeline.sink import BusSink, Memory
 from plantroom_edge.polling.buses import Buses, Devices
-from plantroom_edge.profile.loader import ProfileLibrary
 from plantroom_edge.remote.configurator import SETTLE_S, Configurator
 from plantroom_edge.status.recent import RecentTrouble
 from plantroom_edge.status.server import LocalPageServer
@@ -67,7 +66,7 @@ class Agent:
             self.buses,
             self.pipeline,
             self.outbox,
-            ProfileLibrary(config.profiles_dir),
+            config.profiles_dir,
             clock,
             self._changed,
             settle_s,

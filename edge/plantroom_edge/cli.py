@@ -14,13 +14,12 @@ import click
 import msgspec
 
 from plantroom_edge.app import Agent
-from plantroom_edge.config.loader import load_gateway_config
+from plantroom_edge.config.check import UncheckedError, check_gateway
 from plantroom_edge.config.site import Fleet, GatewayConfig
 from plantroom_edge.driver import Found
 from plantroom_edge.drivers.registry import DRIVERS
 from plantroom_edge.errors import ConfigError
 from plantroom_edge.outbox.inspection import Inspection
-from plantroom_edge.profile.loader import ProfileLibrary
 from plantroom_edge.status.status import status_path
 from plantroom_edge.status.text import lines
 from plantroom_shared.clock import SystemClock
@@ -52,7 +51,12 @@ def main() -> None:
 def run(path: Path, log_level: str) -> None:
     """Run the agent until it is told to stop."""
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    config, fleet = _load(path)
+    try:
+        config, fleet = check_gateway(path)
+    except ConfigError as error:
+        _fail(error.mistakes, as_json=False)
+    except UncheckedError as error:
+        _fail([str(error)], as_json=False)
     try:
         import uvloop
     except ImportError:
@@ -180,6 +184,7 @@ def _survey(adapter: str, seconds: float, *, as_json: bool) -> None:
     from plantroom_edge.drivers.ble_scale.profile import BleScaleProfile
     from plantroom_edge.drivers.ble_scale.radio import RadioLostError  # a running agent has no room for it
     from plantroom_edge.drivers.ble_scale.survey import survey
+    from plantroom_edge.profile.loader import ProfileLibrary
 
     library = ProfileLibrary()
     profiles = {name: library.get(name) for name in library.names()}
@@ -208,6 +213,8 @@ async def _probe(fleet: Fleet) -> list[Found]:
 
 
 def _load(path: Path, *, as_json: bool = False) -> tuple[GatewayConfig, Fleet]:
+    from plantroom_edge.config.loader import load_gateway_config  # nor for what checks
+
     try:
         return load_gateway_config(path)
     except ConfigError as error:

@@ -13,6 +13,14 @@ class ConfigError(PlantroomError):
         self.mistakes = mistakes
 
 
+class MisfitError(ValueError):
+    """Parts of a document that do not fit together; `mistakes` are all of them, each with where it stands in it."""
+
+    def __init__(self, mistakes: list[tuple[tuple[str | int, ...], str]]) -> None:
+        super().__init__("; ".join(text for _place, text in mistakes))
+        self.mistakes = mistakes
+
+
 class InvalidIdError(PlantroomError):
     """A gateway, device, metric or user name that breaks the naming rule."""
 

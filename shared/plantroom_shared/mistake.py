@@ -1,6 +1,7 @@
 """What pydantic found, said so that a person can mend it: where, what is wrong, what would be right."""
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from typing import Any, get_args
 
@@ -8,10 +9,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from plantroom_shared.document import Document, Location
+from plantroom_shared.errors import MisfitError
 from plantroom_shared.ids import ID_PATTERN, METRIC_PATTERN
-
-#: Custom error of a model that checks how its parts fit: its context holds all mistakes as (location, text).
-MISFIT = "misfit"
 
 _PATTERNS = {
     ID_PATTERN: "use 1 to 63 lower-case letters, digits and hyphens, beginning with a letter or digit",
@@ -27,6 +26,7 @@ _KINDS = {
     "int": "a whole number; write digits only, e.g. 3",
     "float": "a number; write it like 0.5",
     "bool": "true or false; write one of them",
+    "dataclass": "a mapping; write it as key: value lines or {key: value}",
     "model": "a mapping; write it as key: value lines or {key: value}",
     "dict": "a mapping; write it as key: value lines or {key: value}",
     "tuple": "a list; begin each item with a hyphen, or write [a, b]",
@@ -38,7 +38,7 @@ _KINDS = {
 def describe(
     error: ValidationError,
     document: Document,
-    model: type[BaseModel],
+    model: type[Any],
     tags: Collection[str] = (),
     below: Location = (),
 ) -> list[str]:
@@ -50,20 +50,19 @@ def describe(
     mistakes: list[str] = []
     for item in error.errors(include_url=False):
         place: Location = tuple(part for part in (*below, *item["loc"]) if part not in tags)
-        if item["type"] == MISFIT:
-            found: list[tuple[Location, str]] = item["ctx"]["mistakes"]
-            mistakes += [document.mistake((*place, *inside), text) for inside, text in found]
+        if isinstance(misfit := item.get("ctx", {}).get("error"), MisfitError):
+            mistakes += [document.mistake((*place, *inside), text) for inside, text in misfit.mistakes]
         else:
             mistakes.append(document.mistake(place, _text(item, place, model, tags)))
     return mistakes
 
 
-def _text(item: ErrorDetails, place: Location, model: type[BaseModel], tags: Collection[str]) -> str:
+def _text(item: ErrorDetails, place: Location, model: type[Any], tags: Collection[str]) -> str:
     kind, value, context = item["type"], item.get("input"), item.get("ctx", {})
     name = str(place[-1]) if place else "the document"
     path = ".".join(map(str, place)) or "the document"
     match kind:
-        case "extra_forbidden":
+        case "extra_forbidden" | "unexpected_keyword_argument":
             known = _known_at(model, item["loc"][:-1], tags)
             near = get_close_matches(name, known, 3)
             # of equally near ones the first letter decides: "lable" is "label" rather than "table"
@@ -103,7 +102,7 @@ def _short(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _models_at(model: type[BaseModel], location: Sequence[str | int], tags: Collection[str]) -> list[type[BaseModel]]:
+def _models_at(model: type[Any], location: Sequence[str | int], tags: Collection[str]) -> list[type[Any]]:
     """The models that may stand at a location."""
     models = [model]
     for part in location:
@@ -112,34 +111,42 @@ def _models_at(model: type[BaseModel], location: Sequence[str | int], tags: Coll
         if part in tags:
             models = [kind for kind in models if part in _own_tags(kind)]
         else:
-            models = [inner for kind in models if part in kind.model_fields for inner in _nested(kind, part)]
+            models = [inner for kind in models if part in _fields(kind) for inner in _nested(kind, part)]
     return models
 
 
-def _known_at(model: type[BaseModel], location: Sequence[str | int], tags: Collection[str]) -> list[str]:
-    fields = (item for kind in _models_at(model, location, tags) for item in kind.model_fields.items())
-    return sorted({name for name, field in fields if not field.exclude})
+def _known_at(model: type[Any], location: Sequence[str | int], tags: Collection[str]) -> list[str]:
+    return sorted(
+        {name for kind in _models_at(model, location, tags) for name in _fields(kind) if name not in _derived(kind)}
+    )
 
 
-def _tags(model: type[BaseModel], location: Sequence[str | int], tags: Collection[str]) -> list[str]:
+def _tags(model: type[Any], location: Sequence[str | int], tags: Collection[str]) -> list[str]:
     return [tag for kind in _models_at(model, location, tags) for tag in _own_tags(kind)]
 
 
-def _own_tags(model: type[BaseModel]) -> list[str]:
+def _own_tags(model: type[Any]) -> list[str]:
     """What tells the model apart in its union: the type of a bus, the driver of a device."""
-    return [
-        tag
-        for name in ("type", "driver")
-        if name in model.model_fields
-        for tag in get_args(model.model_fields[name].annotation)
-    ]
+    return [tag for name in ("type", "driver") for tag in get_args(_fields(model).get(name))]
 
 
-def _nested(model: type[BaseModel], name: str) -> Iterator[type[BaseModel]]:
-    todo: list[Any] = [model.model_fields[name].annotation]
+def _fields(model: type[Any]) -> dict[str, Any]:
+    """Name → annotation, of a pydantic model or a dataclass."""
+    if is_dataclass(model):
+        return {field.name: field.type for field in fields(model)}
+    return {name: field.annotation for name, field in model.model_fields.items()}
+
+
+def _derived(model: type[Any]) -> set[str]:
+    """What follows from another field: nobody writes it."""
+    return {field.name for field in fields(model) if "derived" in field.metadata} if is_dataclass(model) else set()
+
+
+def _nested(model: type[Any], name: str) -> Iterator[type[Any]]:
+    todo: list[Any] = [_fields(model)[name]]
     while todo:
         kind = todo.pop(0)
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
+        if isinstance(kind, type) and (issubclass(kind, BaseModel) or is_dataclass(kind)):
             yield kind
         else:
             todo += get_args(kind)

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
 
+from plantroom_edge.config.validation import validated
 from plantroom_edge.drivers.modbus_relay_barrier.config import BarrierDevice, BarrierRtu, BarrierTcp
 from plantroom_edge.drivers.modbus_relay_barrier.driver import BarrierDriver
 from plantroom_edge.drivers.modbus_relay_barrier.profile import BarrierProfile
@@ -53,12 +54,10 @@ class SimLine:
         """The driver of this line."""
         part = self.bus.gateway_part()
         shape: type[BarrierTcp | BarrierRtu] = BarrierTcp if part.bus["type"] == "barrier-tcp" else BarrierRtu
-        bus = shape.model_validate({**part.bus, "timeout": "300ms"})
+        bus = validated(shape, {**part.bus, "timeout": "300ms"})
         profile = ProfileLibrary().get(PROFILE)
         assert isinstance(profile, BarrierProfile)
-        devices = [
-            (BarrierDevice.model_validate({**each, "period": "50ms"} | device), profile) for each in part.devices
-        ]
+        devices = [(validated(BarrierDevice, {**each, "period": "50ms"} | device), profile) for each in part.devices]
         return BarrierDriver(bus, devices, SystemClock())
 
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from plantroom_edge.config.validation import validated
 from plantroom_edge.drivers.modbus.config import RtuBus, RtuOverTcpBus, TcpBus
 from plantroom_sim.kind import Place
 from plantroom_sim.kinds.modbus.bus import ModbusBus, RtuLine, RtuOverTcpLine
@@ -31,7 +32,7 @@ async def rtu_line(folder: Path, *units: ModbusUnit, patience: str = "250ms") ->
     entry = RtuEntry(id="line", type="modbus-rtu", baudrate=BAUDRATE)
     line = RtuLine(entry, units, Place("gw", folder, time.time))
     async with _running(line):
-        yield RtuBus.model_validate({**line.gateway_part().bus, "timeout": patience})
+        yield validated(RtuBus, {**line.gateway_part().bus, "timeout": patience})
 
 
 @asynccontextmanager
@@ -39,7 +40,7 @@ async def tcp_bus(*units: ModbusUnit, patience: str = "500ms") -> AsyncIterator[
     """An endpoint with these units; how the edge is configured for it."""
     server = SimTcpBus(TcpEntry(id="line", type="modbus-tcp"), units, Place("gw", Path(), time.time))
     async with _running(server):
-        yield TcpBus.model_validate({**server.gateway_part().bus, "timeout": patience})
+        yield validated(TcpBus, {**server.gateway_part().bus, "timeout": patience})
 
 
 @asynccontextmanager
@@ -48,7 +49,7 @@ async def rtu_over_tcp(*units: ModbusUnit) -> AsyncIterator[RtuOverTcpBus]:
     entry = RtuOverTcpEntry(id="line", type="modbus-rtu-over-tcp", baudrate=BAUDRATE)
     line = RtuOverTcpLine(entry, units, Place("gw", Path(), time.time))
     async with _running(line):
-        yield RtuOverTcpBus.model_validate({**line.gateway_part().bus, "timeout": "500ms"})
+        yield validated(RtuOverTcpBus, {**line.gateway_part().bus, "timeout": "500ms"})
 
 
 @asynccontextmanager

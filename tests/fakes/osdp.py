@@ -4,9 +4,11 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
+from plantroom_edge.config.validation import validated
 from plantroom_edge.drivers.osdp_reader.config import OsdpLine, OsdpReader
 from plantroom_edge.drivers.osdp_reader.driver import OsdpDriver
 from plantroom_edge.drivers.osdp_reader.profile import ReaderProfile
@@ -61,9 +63,9 @@ class SimReaders:
         part = self.bus.gateway_part()
         profile = ProfileLibrary().get(PROFILE)
         assert isinstance(profile, ReaderProfile)
-        profile = profile.model_copy(update={"settle_s": settle_s})
-        devices = [(OsdpReader.model_validate(each), profile) for each in part.devices]
-        return OsdpDriver(OsdpLine.model_validate(part.bus), devices, SystemClock())
+        profile = replace(profile, settle_s=settle_s)
+        devices = [(validated(OsdpReader, each), profile) for each in part.devices]
+        return OsdpDriver(validated(OsdpLine, part.bus), devices, SystemClock())
 
 
 @asynccontextmanager

@@ -4,10 +4,12 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from plantroom_edge.config.validation import validated
 from plantroom_edge.drivers.modbus.adapter import ModbusLink, NoAnswerError
 from plantroom_edge.drivers.modbus.bus import ModbusBus
 from plantroom_edge.drivers.modbus.command import carry_out
@@ -35,12 +37,10 @@ async def serving(where: str) -> AsyncIterator[TcpBus | RtuBus]:
     if kind == "tcp":
         port = free_port()
         async with started(server, ["tcp", str(port)]):
-            yield TcpBus.model_validate(
-                {"id": "line", "type": "modbus-tcp", "host": "127.0.0.1", "port": port, **PATIENT}
-            )
+            yield validated(TcpBus, {"id": "line", "type": "modbus-tcp", "host": "127.0.0.1", "port": port, **PATIENT})
     else:
         async with cable() as (ours, theirs), started(server, ["rtu", theirs, str(BAUD), "1"]):
-            yield RtuBus.model_validate({"id": "line", "type": "modbus-rtu", "port": ours, "baudrate": BAUD, **PATIENT})
+            yield validated(RtuBus, {"id": "line", "type": "modbus-rtu", "port": ours, "baudrate": BAUD, **PATIENT})
 
 
 @asynccontextmanager
@@ -83,7 +83,7 @@ def profile(*registers: Register, **more: Any) -> ModbusProfile:
 
 
 def device() -> ModbusDevice:
-    return ModbusDevice.model_validate({"id": "meter", "profile": "m/m", "bus": "line", "unit": 1, "period": "50ms"})
+    return validated(ModbusDevice, {"id": "meter", "profile": "m/m", "bus": "line", "unit": 1, "period": "50ms"})
 
 
 def register(metric: str, address: int, kind: DataType = DataType.UINT16, **more: Any) -> Register:
@@ -175,7 +175,8 @@ async def test_writes_and_reads_back_in_one_request(where: str, monkeypatch: pyt
 async def test_an_interlock_is_read_from_the_device_before_anything_is_sent() -> None:
     lock = Interlock(metric="control", equals="remote", reason="the pump is in local control")
     registers = (
-        Register.model_validate(
+        validated(
+            Register,
             {
                 "metric": "control",
                 "address": 10,
@@ -183,7 +184,7 @@ async def test_an_interlock_is_read_from_the_device_before_anything_is_sent() ->
                 "type": "uint16",
                 "kind": "state",
                 "states": {110: "local", 1: "remote"},
-            }
+            },
         ),
         register("pressure", 11),
         register("absent", 100),
@@ -216,7 +217,7 @@ async def test_an_interlock_is_read_from_the_device_before_anything_is_sent() ->
 
 async def test_a_device_entry_narrows_what_may_be_sent() -> None:
     commands = tuple(Write(action=name, label=name, address=5, value=1) for name in ("open", "close"))
-    entry = device().model_copy(update={"commands": ("open",)})
+    entry = replace(device(), commands=("open",))
     sink = MemorySink()
     async with serving("libmodbus-tcp") as config:
         driver = ModbusDriver(config, [(entry, profile(register("a", 0), commands=commands))], SystemClock())

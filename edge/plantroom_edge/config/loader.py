@@ -1,20 +1,22 @@
 """gateway.yaml, or a remote configuration, to a checked configuration. All mistakes at once."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from plantroom_edge.config.references import check_references
 from plantroom_edge.config.site import Fleet, GatewayConfig, Site
+from plantroom_edge.config.validation import validated
 from plantroom_edge.drivers.registry import DRIVERS, TAGS
 from plantroom_edge.errors import ConfigError
 from plantroom_edge.profile.loader import ProfileLibrary
 from plantroom_shared.document import Document, parse_document, read_document
 from plantroom_shared.mistake import describe
 
-M = TypeVar("M", bound=BaseModel)
+S = TypeVar("S", bound=Site)
 
 
 def load_gateway_config(path: Path) -> tuple[GatewayConfig, Fleet]:
@@ -59,28 +61,49 @@ def check_site(site: Site | None, library: ProfileLibrary, document: Document) -
     return fleet, found
 
 
-def _validate(document: Document, model: type[M]) -> tuple[M | None, list[str]]:
+def _validate(document: Document, shape: type[S]) -> tuple[S | None, list[str]]:
     if not isinstance(document.data, dict):
         return None, [document.mistake((), "is empty or no mapping; begin with: gateway: my-gateway")]
     try:
-        return model.model_validate(document.data), []
+        return validated(shape, _with_drivers(document.data)), []
     except ValidationError as error:
-        return None, describe(error, document, model, TAGS)
+        return None, describe(error, document, shape, TAGS)
+
+
+def _with_drivers(data: dict[str, Any]) -> dict[str, Any]:
+    """A device is described in the words of the driver of its bus."""
+    if not isinstance(data.get("devices"), list):
+        return data
+    found = data.get("buses")
+    buses = found if isinstance(found, list) else []
+    types = {str(bus.get("id")): bus.get("type") for bus in buses if isinstance(bus, dict)}
+    return {**data, "devices": [_with_driver(entry, types) for entry in data["devices"]]}
+
+
+def _with_driver(entry: Any, types: dict[str, Any]) -> Any:
+    if not isinstance(entry, dict) or "driver" in entry:
+        return entry
+    kind = DRIVERS.get(str(types.get(str(entry.get("bus")))))
+    return {**entry, "driver": kind.name if kind is not None else next(iter(DRIVERS.values())).name}
 
 
 def _resolve_paths(config: GatewayConfig, base: Path) -> GatewayConfig:
     def under(path: Path | None) -> Path | None:
         return None if path is None else base / path
 
-    mqtt = config.mqtt
-    files = {name: under(getattr(mqtt, name)) for name in ("password_file", "ca_file", "cert_file", "key_file")}
-    return config.model_copy(
-        update={
-            "mqtt": mqtt.model_copy(update=files),
-            "data_dir": base / config.data_dir,
-            "profiles_dir": under(config.profiles_dir) or _profiles_beside(base),
-            "devices": tuple(device.beside(base) for device in config.devices),
-        }
+    mqtt = replace(
+        config.mqtt,
+        password_file=under(config.mqtt.password_file),
+        ca_file=under(config.mqtt.ca_file),
+        cert_file=under(config.mqtt.cert_file),
+        key_file=under(config.mqtt.key_file),
+    )
+    return replace(
+        config,
+        mqtt=mqtt,
+        data_dir=base / config.data_dir,
+        profiles_dir=under(config.profiles_dir) or _profiles_beside(base),
+        devices=tuple(device.beside(base) for device in config.devices),
     )
 
 

@@ -1,16 +1,17 @@
 """The parts that gateway.yaml is made of, whatever drives its devices (the whole: `site.py`)."""
 
+from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from annotated_types import Gt, Interval
 
 from plantroom_edge.config.quantity import Bytes, Seconds
-from plantroom_edge.profile.schema import Strict
+from plantroom_edge.shape import DERIVED, Matches, Strict
 from plantroom_shared.ids import ID_PATTERN
 
-Id = Annotated[str, Field(pattern=ID_PATTERN)]
-PortNumber = Annotated[int, Field(ge=1, le=65535)]
+Id = Annotated[str, Matches(ID_PATTERN)]
+PortNumber = Annotated[int, Interval(ge=1, le=65535)]
 
 
 class Mqtt(Strict):
@@ -26,8 +27,7 @@ class Mqtt(Strict):
     key_file: Path | None = None
     keepalive: Seconds = 30.0
 
-    @model_validator(mode="after")
-    def _credential(self) -> "Mqtt":
+    def __post_init__(self) -> None:
         wrong = []
         if self.password is not None and self.password_file is not None:
             wrong.append("give password or password_file, not both")
@@ -37,7 +37,6 @@ class Mqtt(Strict):
             wrong.append("a client certificate needs ca_file, the authority of the broker")
         if wrong:
             raise ValueError("; also, ".join(wrong))
-        return self
 
 
 class OutboxBounds(Strict):
@@ -57,8 +56,8 @@ class LocalPage(Strict):
 class Pipeline(Strict):
     """When values are reported."""
 
-    flush: Annotated[Seconds, Field(gt=0, le=60)] = 0.1
-    heartbeat: Annotated[Seconds, Field(gt=0)] = 15.0  #: an unchanged value is repeated that often
+    flush: Annotated[Seconds, Interval(gt=0, le=60)] = 0.1
+    heartbeat: Annotated[Seconds, Gt(0)] = 15.0  #: an unchanged value is repeated that often
 
 
 class BusConfig(Strict):
@@ -71,7 +70,7 @@ class BusConfig(Strict):
 class DeviceConfig(Strict):
     """What every device says; each driver adds its own. `driver` is filled in from the type of its bus."""
 
-    driver: str = Field(exclude=True, repr=False)
+    driver: str = field(repr=False, metadata=DERIVED)
     id: Id
     profile: str
     bus: Id

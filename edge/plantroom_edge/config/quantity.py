@@ -3,7 +3,7 @@
 import re
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from plantroom_edge.shape import Before
 
 _DURATION = re.compile(r"^(\d+(?:\.\d+)?)\s*(ms|s|min|h|d)$")
 _SIZE = re.compile(r"^(\d+(?:\.\d+)?)\s*(B|kB|MB|GB)$")
@@ -33,5 +33,5 @@ def parse_size(value: object) -> object:
     return value
 
 
-Seconds = Annotated[float, BeforeValidator(parse_duration)]
-Bytes = Annotated[int, BeforeValidator(parse_size)]
+Seconds = Annotated[float, Before(parse_duration)]
+Bytes = Annotated[int, Before(parse_size)]

@@ -60,14 +60,14 @@ def _named(entries: Sequence[Any], types: Mapping[str, str]) -> Iterator[_Device
             bus = _text(entry, "bus")
             kind = DRIVERS.get(types.get(bus or "", ""))
             address = _address(entry, kind)
-            gate = _text(entry, "gate") if kind is not None and "gate" in kind.device.model_fields else None
+            gate = _text(entry, "gate") if kind is not None and "gate" in kind.device.__dataclass_fields__ else None
             yield _Device(index, _text(entry, "id"), bus, _text(entry, "profile"), kind, address, gate)
 
 
 def _address(entry: Mapping[str, Any], kind: DriverKind | None) -> object:
     if kind is None or kind.address is None:
         return None
-    value = entry.get(kind.address, kind.device.model_fields[kind.address].default)
+    value = entry.get(kind.address, getattr(kind.device, kind.address, None))
     if isinstance(value, str):
         return int(value) if value.isdecimal() else value.casefold()
     return value if isinstance(value, int) else None
@@ -96,7 +96,7 @@ def _shared_ports(buses: Sequence[Any], document: Document) -> Iterator[str]:
     owner: dict[str, object] = {}
     for index, bus in enumerate(buses):
         if isinstance(bus, dict) and bus.get("type") == "ble":
-            adapter = str(bus.get("adapter", BleBus.model_fields["adapter"].default))
+            adapter = str(bus.get("adapter", BleBus.adapter))
             if adapter in owner:
                 text = f"adapter {adapter} is that of bus {owner[adapter]!r} already; put its scales on that bus"
                 yield document.mistake(("buses", index, "adapter"), text)

@@ -1,25 +1,25 @@
 """The shape of gateway.yaml (a commented sample: configs/samples/gateway.yaml)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import reduce
 from operator import or_
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_validator
-
 from plantroom_edge.config.model import BusConfig, DeviceConfig, Id, LocalPage, Mqtt, OutboxBounds, Pipeline
 from plantroom_edge.drivers.registry import DRIVERS
-from plantroom_edge.profile.schema import Profile, Strict
+from plantroom_edge.profile.schema import Profile
+from plantroom_edge.shape import Strict, ToldApartBy
 
 if TYPE_CHECKING:
     AnyBus = BusConfig
     AnyDevice = DeviceConfig
-else:  # the registry is the only list of drivers: pydantic gets the unions from it
+else:  # the registry is the only list of drivers: the unions come from it
 
-    def _any(models: Iterable[type[BaseModel]], by: str) -> Any:
-        different = tuple(dict.fromkeys(models))
-        return Annotated[reduce(or_, different), Field(discriminator=by)] if len(different) > 1 else different[0]
+    def _any(shapes: Iterable[type[Strict]], by: str) -> Any:
+        different = tuple(dict.fromkeys(shapes))
+        return Annotated[reduce(or_, different), ToldApartBy(by)] if len(different) > 1 else different[0]
 
     AnyBus = _any((kind.bus for kind in DRIVERS.values()), "type")
     AnyDevice = _any((kind.device for kind in DRIVERS.values()), "driver")
@@ -28,27 +28,9 @@ else:  # the registry is the only list of drivers: pydantic gets the unions from
 class Site(Strict):
     """What a remote configuration may replace: the field side of the gateway."""
 
-    buses: tuple[SerializeAsAny[AnyBus], ...] = ()
-    devices: tuple[SerializeAsAny[AnyDevice], ...] = ()
+    buses: tuple[AnyBus, ...] = ()
+    devices: tuple[AnyDevice, ...] = ()
     pipeline: Pipeline = Pipeline()
-
-    @model_validator(mode="before")
-    @classmethod
-    def _drivers(cls, data: Any) -> Any:
-        """A device is described in the words of the driver of its bus."""
-        if not isinstance(data, dict) or not isinstance(data.get("devices"), (list, tuple)):
-            return data
-        found = data.get("buses")
-        buses = found if isinstance(found, (list, tuple)) else ()
-        types = {str(bus.get("id")): bus.get("type") for bus in buses if isinstance(bus, dict)}
-        return {**data, "devices": [_with_driver(entry, types) for entry in data["devices"]]}
-
-
-def _with_driver(entry: Any, types: dict[str, Any]) -> Any:
-    if not isinstance(entry, dict) or "driver" in entry:
-        return entry
-    kind = DRIVERS.get(str(types.get(str(entry.get("bus")))))
-    return {**entry, "driver": kind.name if kind is not None else next(iter(DRIVERS.values())).name}
 
 
 class GatewayConfig(Site):
@@ -63,18 +45,13 @@ class GatewayConfig(Site):
     outbox: OutboxBounds = OutboxBounds()
     local_page: LocalPage | None = None
 
-    def with_site(self, site: Site) -> "GatewayConfig":
-        """The same gateway with another field side."""
-        return self.model_copy(update={"buses": site.buses, "devices": site.devices, "pipeline": site.pipeline})
 
-
-class Fleet(BaseModel):
+@dataclass(frozen=True)
+class Fleet:
     """A checked field side with the profile of each device."""
 
-    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
-
     site: Site
-    profiles: dict[str, Profile]
+    profiles: Mapping[str, Profile]
 
     @property
     def buses(self) -> tuple[BusConfig, ...]:
@@ -93,8 +70,3 @@ class Fleet(BaseModel):
             for device in self.site.devices
             if device.bus == bus and device.enabled
         ]
-
-
-def as_document(site: Site) -> dict[str, Any]:
-    """Back to plain data, as a remote configuration carries it."""
-    return site.model_dump(mode="json", include={"buses", "devices", "pipeline"})

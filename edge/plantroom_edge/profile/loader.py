@@ -1,10 +1,12 @@
 """Profile files to profiles."""
 
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from plantroom_edge.config.validation import validated
 from plantroom_edge.drivers.registry import PROFILES
 from plantroom_edge.errors import ConfigError
 from plantroom_edge.profile.schema import Profile
@@ -60,6 +62,6 @@ def load_profile_file(path: Path, name: str) -> Profile:
         hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(PROFILES)}"
         raise ConfigError([document.mistake(("driver",), f"driver {driver!r} is not known; {hint}")])
     try:
-        return shape.model_validate(document.data).model_copy(update={"name": name})
+        return replace(validated(shape, document.data), name=name)
     except ValidationError as error:
         raise ConfigError(describe(error, document, shape)) from error

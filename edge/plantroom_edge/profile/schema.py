@@ -1,50 +1,44 @@
 """What every profile says, whatever drives the device (docs: configs/profiles/README.md)."""
 
 from abc import ABC, abstractmethod
+from dataclasses import asdict
 from difflib import get_close_matches
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from annotated_types import Ge
 
+from plantroom_edge.shape import Matches, Strict
 from plantroom_shared.ids import METRIC_PATTERN
 from plantroom_shared.messages import Action, Metric, SuggestedRule
 
-MetricName = Annotated[str, Field(pattern=METRIC_PATTERN)]
-
-
-class Strict(BaseModel):
-    """Unknown keys are mistakes; nothing changes once it was checked."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+MetricName = Annotated[str, Matches(METRIC_PATTERN)]
 
 
 class Rule(Strict):
     """An alarm rule that the profile's author suggests."""
 
-    key: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+    key: Annotated[str, Matches(r"^[a-z0-9][a-z0-9-]{0,62}$")]
     name: str
     kind: Literal["limit", "state", "no-data"]
     severity: Literal["critical", "high", "medium", "low"]
     metric: MetricName | None = None
     operator: Literal[">", "<"] | None = None
     limit: float | None = None
-    deadband: float = Field(default=0.0, ge=0)
+    deadband: Annotated[float, Ge(0)] = 0.0
     states: tuple[str, ...] = ()
-    on_delay_s: float = Field(default=0.0, ge=0)
-    off_delay_s: float = Field(default=0.0, ge=0)
-    proving_s: float = Field(default=600.0, ge=0)
+    on_delay_s: Annotated[float, Ge(0)] = 0.0
+    off_delay_s: Annotated[float, Ge(0)] = 0.0
+    proving_s: Annotated[float, Ge(0)] = 600.0
     cause: str
     consequence: str
     response: str
     work_order: bool = True
 
-    @model_validator(mode="after")
-    def _complete(self) -> "Rule":
+    def __post_init__(self) -> None:
         if self.kind == "limit" and None in (self.metric, self.operator, self.limit):
             raise ValueError("a limit rule needs metric, operator and limit")
         if self.kind == "state" and (self.metric is None or not self.states):
             raise ValueError("a state rule needs metric and states")
-        return self
 
 
 class Profile(Strict, ABC):
@@ -69,7 +63,7 @@ class Profile(Strict, ABC):
 
     def suggested_rules(self) -> list[SuggestedRule]:
         """As the birth message tells them."""
-        return [SuggestedRule(**(rule.model_dump() | {"states": list(rule.states)})) for rule in self.rules]
+        return [SuggestedRule(**(asdict(rule) | {"states": list(rule.states)})) for rule in self.rules]
 
 
 def nearest(name: str, names: set[str], otherwise: str) -> str:

@@ -4,17 +4,17 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from plantroom_edge.config.loader import load_site
+from plantroom_edge.config.check import UncheckedError, check_site
 from plantroom_edge.config.site import Fleet
 from plantroom_edge.errors import ConfigError
 from plantroom_edge.outbox.outbox import Outbox
 from plantroom_edge.pipeline.pipeline import Pipeline
 from plantroom_edge.polling.buses import Buses
-from plantroom_edge.profile.loader import ProfileLibrary
 from plantroom_shared.batch import Event
 from plantroom_shared.clock import Clock
 from plantroom_shared.messages import DesiredConfig
@@ -51,7 +51,7 @@ class Configurator:
         buses: Buses,
         pipeline: Pipeline,
         outbox: Outbox,
-        library: ProfileLibrary,
+        profiles_dir: Path | None,
         clock: Clock,
         announce: Callable[[], None],
         settle_s: float = SETTLE_S,
@@ -62,7 +62,7 @@ class Configurator:
         self._buses = buses
         self._pipeline = pipeline
         self._outbox = outbox
-        self._library = library
+        self._profiles_dir = profiles_dir
         self._clock = clock
         self._announce = announce
         self._settle_s = settle_s
@@ -74,7 +74,7 @@ class Configurator:
         if stored is not None:
             desired = msgspec.json.decode(stored, type=DesiredConfig)
             try:
-                self._fleet = self._checked(desired)
+                self._fleet = await self._checked(desired)
                 self.version = desired.version
             except ConfigError as error:
                 _log.error("configuration %s cannot be used any more: %s", desired.version, error)
@@ -103,9 +103,12 @@ class Configurator:
             await self._refuse(desired, [f"the agent stopped {tries} times while it was tried"])
             return
         try:
-            fleet = self._checked(desired)
+            fleet = await self._checked(desired)
         except ConfigError as error:
             await self._refuse(desired, error.mistakes)
+            return
+        except UncheckedError as error:  # the machine's fault, not the configuration's: it comes again with the link
+            _log.error("configuration %s is left for later: %s", desired.version, error)
             return
         began = _Trial(desired.version, tries + 1)
         await self._remember({"trial": msgspec.json.encode(began).decode()})
@@ -114,8 +117,8 @@ class Configurator:
             return
         await self._try(desired, fleet)
 
-    def _checked(self, desired: DesiredConfig) -> Fleet:
-        fleet = load_site(desired.config, desired.version, self._library)
+    async def _checked(self, desired: DesiredConfig) -> Fleet:
+        fleet = await asyncio.to_thread(check_site, desired.config, desired.version, self._profiles_dir)
         if any(device.id == self._gateway for device in fleet.site.devices):
             raise ConfigError([f"device {self._gateway!r}: this id is the gateway's own; give the device another"])
         return fleet

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from plantroom_edge.config.validation import validated
 from plantroom_edge.driver import Driver
 from plantroom_edge.drivers.ble_scale.config import BleBus, BleScaleDevice
 from plantroom_edge.drivers.ble_scale.driver import BleScaleDriver
@@ -67,7 +68,7 @@ def make_driver(scales: Sequence[Scale], **bus: object) -> BleScaleDriver:
         )
         for scale in scales
     ]
-    config = BleBus.model_validate({"id": "air", "type": "ble", "report": "500ms", **bus})
+    config = validated(BleBus, {"id": "air", "type": "ble", "report": "500ms", **bus})
     return BleScaleDriver(config, devices, SystemClock())
 
 
@@ -77,10 +78,11 @@ def profile(scale: Scale, **more: object) -> BleScaleProfile:
         protocol = Protocol.WEIGHT_SCALE_SERVICE
     else:
         protocol = Protocol.BROADCAST_181B if isinstance(scale, BroadcastScale) else Protocol.UART_TEXT
-    return BleScaleProfile.model_validate(
+    return validated(
+        BleScaleProfile,
         {"maker": "m", "model": "n", "kind": "scale", "verified": "document", "source": "s", "protocol": protocol}
         | {"silence_s": 2.0, "away_after_s": 2.0}
-        | more
+        | more,
     )
 
 

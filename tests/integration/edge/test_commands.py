@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from plantroom_edge.commands.executor import LONGEST_LIFE_MS, CommandExecutor
 from plantroom_edge.config.model import OutboxBounds
+from plantroom_edge.config.validation import validated
 from plantroom_edge.driver import Described, Driver, Outcome
 from plantroom_edge.outbox.outbox import Outbox
 from plantroom_edge.outbox.store import ADOPTED
@@ -46,7 +47,7 @@ class Desk:
         self.clock = clock
         self.synced = True
         self.queued: list[Event] = []
-        self.outbox = Outbox(folder / "outbox.db", OutboxBounds.model_validate({"min_free_bytes": "1kB"}), clock)
+        self.outbox = Outbox(folder / "outbox.db", validated(OutboxBounds, {"min_free_bytes": "1kB"}), clock)
         drivers = {"pump": cast("Driver", actuator)}
         self.executor = CommandExecutor(self.outbox, clock, lambda: drivers, self.queued.append, lambda: self.synced)
 

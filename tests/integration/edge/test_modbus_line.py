@@ -4,12 +4,14 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from plantroom_edge.config.validation import validated
 from plantroom_edge.driver import Sample
 from plantroom_edge.drivers.modbus.adapter import ModbusLink, NoAnswerError
 from plantroom_edge.drivers.modbus.bus import ModbusBus
@@ -46,8 +48,8 @@ def _profile(*registers: Register) -> ModbusProfile:
 
 
 def _device(unit: int) -> ModbusDevice:
-    return ModbusDevice.model_validate(
-        {"id": f"unit{unit}", "profile": "m/m", "bus": "line", "unit": unit, "period": "50ms"}
+    return validated(
+        ModbusDevice, {"id": f"unit{unit}", "profile": "m/m", "bus": "line", "unit": unit, "period": "50ms"}
     )
 
 
@@ -148,7 +150,7 @@ async def test_a_dead_unit_among_twenty_leaves_the_others_their_period(tmp_path:
     others = {unit.name for unit in dead[1:]}
 
     def period(number: int) -> ModbusDevice:
-        return _device(number).model_copy(update={"period": PERIOD_S})
+        return replace(_device(number), period=PERIOD_S)
 
     async with (
         rtu_line(tmp_path / "a", *dead, patience="500ms") as dying,

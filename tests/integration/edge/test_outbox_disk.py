@@ -9,6 +9,7 @@ from typing import Any
 
 from plantroom_edge.config.model import OutboxBounds
 from plantroom_edge.config.model import Pipeline as PipelineConfig
+from plantroom_edge.config.validation import validated
 from plantroom_edge.driver import MetricFilter, Sample
 from plantroom_edge.outbox.outbox import Outbox
 from plantroom_edge.outbox.payload import Payload
@@ -27,7 +28,7 @@ NOW = 1_764_072_000_000
 
 @asynccontextmanager
 async def opened(folder: Path, **bounds: str) -> AsyncIterator[Outbox]:
-    limits = OutboxBounds.model_validate({"min_free_bytes": "1kB", **bounds})
+    limits = validated(OutboxBounds, {"min_free_bytes": "1kB", **bounds})
     outbox = Outbox(folder / "outbox.db", limits, SystemClock())
     await outbox.open()
     try:

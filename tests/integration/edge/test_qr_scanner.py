@@ -12,6 +12,7 @@ import pytest
 
 from plantroom_edge.config.model import OutboxBounds
 from plantroom_edge.config.model import Pipeline as PipelineConfig
+from plantroom_edge.config.validation import validated
 from plantroom_edge.drivers.qr_scanner.config import ScannerDevice, SerialLine, TcpLine
 from plantroom_edge.drivers.qr_scanner.driver import ScannerDriver
 from plantroom_edge.drivers.qr_scanner.profile import ScannerProfile
@@ -45,8 +46,8 @@ PROFILE = ScannerProfile(driver="qr_scanner", maker="m", model="m", kind="scanne
 
 
 def device(station: str = "") -> ScannerDevice:
-    return ScannerDevice.model_validate(
-        {"driver": "qr_scanner", "id": "scanner-1", "profile": "m/m", "bus": "line", "station": station}
+    return validated(
+        ScannerDevice, {"driver": "qr_scanner", "id": "scanner-1", "profile": "m/m", "bus": "line", "station": station}
     )
 
 
@@ -57,7 +58,7 @@ def simulated(folder: Path, framing: Framing = "cr", aim: bool = False) -> tuple
 
 
 def serial(path: Path) -> SerialLine:
-    return SerialLine.model_validate({"id": "line", "type": "scanner-serial", "port": str(path)})
+    return validated(SerialLine, {"id": "line", "type": "scanner-serial", "port": str(path)})
 
 
 @asynccontextmanager
@@ -205,7 +206,7 @@ async def test_tcp_scanners_and_a_lost_connection() -> None:
     sim = TcpPort(entry, [Scanner(id="s", bus="line")], Place("gw", Path(), time.time))
     scanner = sim.devices["s"]
     await sim.open()
-    line = TcpLine.model_validate({"id": "line", "type": "scanner-tcp", "host": "127.0.0.1", "port": sim.port})
+    line = validated(TcpLine, {"id": "line", "type": "scanner-tcp", "host": "127.0.0.1", "port": sim.port})
     async with running(line) as (_, sink):
         await sink.until(ok)
         async with asyncio.timeout(20):

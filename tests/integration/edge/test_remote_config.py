@@ -1,11 +1,13 @@
 """Configuration from the cloud, on a running agent with real lines: checked, tried, kept, refused or taken back."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from plantroom_edge.app import Agent
@@ -105,6 +107,22 @@ async def answer(agent: Agent, number: int = 1) -> Event:
     while len(found := await events(agent, "config.")) < number:  # noqa: ASYNC110
         await asyncio.sleep(0.05)
     return found[number - 1]
+
+
+async def test_one_that_nobody_could_check_is_not_refused_and_is_taken_when_it_comes_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with plant(tmp_path) as site, site.running() as agent:
+        config = site.site(site.device(1), site.device(2), site.device(3))
+        with monkeypatch.context() as broken:
+            broken.setattr(sys, "executable", str(tmp_path / "gone"))
+            agent.configurator.take(desired("v1", config))
+            while "left for later" not in caplog.text:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        assert await events(agent, "config.") == []
+        assert agent.configurator.version == "local"
+        agent.configurator.take(desired("v1", config))
+        assert (await answer(agent)).kind == "config.applied"
 
 
 async def test_only_the_bus_that_changes_is_touched_and_the_configuration_stays(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
 from plantroom_edge.config.model import Mqtt, OutboxBounds
+from plantroom_edge.config.validation import validated
 from plantroom_edge.outbox.outbox import Outbox
 from plantroom_edge.outbox.payload import Payload
 from plantroom_edge.outbox.store import ADOPTED
@@ -57,8 +58,8 @@ class Gateway:
 
     def __init__(self, folder: Path, mqtt: dict[str, Any]) -> None:
         clock = SystemClock()
-        self.outbox = Outbox(folder / "outbox.db", OutboxBounds.model_validate({"min_free_bytes": "1MB"}), clock)
-        self.link = MqttLink(Mqtt.model_validate({"host": "127.0.0.1", **mqtt}), "gw")
+        self.outbox = Outbox(folder / "outbox.db", validated(OutboxBounds, {"min_free_bytes": "1MB"}), clock)
+        self.link = MqttLink(validated(Mqtt, {"host": "127.0.0.1", **mqtt}), "gw")
         self.told: list[Event] = []
         self.commands: list[Any] = []
         birth = Birth(v=VERSION, gateway="gw", boot="b", at=NOW, config_version="local")

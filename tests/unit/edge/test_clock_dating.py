@@ -9,6 +9,7 @@ import pytest
 
 from plantroom_edge.config.model import OutboxBounds
 from plantroom_edge.config.model import Pipeline as PipelineConfig
+from plantroom_edge.config.validation import validated
 from plantroom_edge.driver import MetricFilter, Sample
 from plantroom_edge.outbox.dating import undatable
 from plantroom_edge.outbox.outbox import Outbox
@@ -37,13 +38,9 @@ class Running:
 
     def __init__(self, machine: Machine, folder: Path) -> None:
         self.clock = machine.clock
-        self.outbox = Outbox(
-            folder / "outbox.db", OutboxBounds.model_validate({"min_free_bytes": "1kB"}), machine.clock
-        )
+        self.outbox = Outbox(folder / "outbox.db", validated(OutboxBounds, {"min_free_bytes": "1kB"}), machine.clock)
         self.boot = Boot(machine.clock, lambda: machine.kept, machine.name)
-        self.pipeline = Pipeline(
-            PipelineConfig.model_validate({"heartbeat": "1s"}), self.outbox, self.boot, machine.clock
-        )
+        self.pipeline = Pipeline(validated(PipelineConfig, {"heartbeat": "1s"}), self.outbox, self.boot, machine.clock)
         self.pipeline.know("d", [MetricFilter("t")])
 
     async def read(self, value: float) -> None:

@@ -14,7 +14,7 @@ from plantroom_shared.clock import SystemClock
 def test_after_a_refresh_an_unchanged_value_is_reported_again() -> None:
     clock = SystemClock()
     pipeline = Pipeline(
-        PipelineConfig(heartbeat="1h"), Outbox(Path("unused"), OutboxBounds(), clock), Boot(clock), clock
+        PipelineConfig(heartbeat=3600.0), Outbox(Path("unused"), OutboxBounds(), clock), Boot(clock), clock
     )
     pipeline.know("meter", [MetricFilter("power")])
     for _ in range(3):

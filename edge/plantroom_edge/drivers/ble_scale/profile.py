@@ -1,9 +1,9 @@
 """The shape of a scale's profile (docs: README.md of this folder)."""
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from annotated_types import Ge, Gt
 
 from plantroom_edge.profile.schema import Profile
 from plantroom_shared.messages import Action, Metric
@@ -38,11 +38,11 @@ class BleScaleProfile(Profile):
     protocol: Protocol
     names: tuple[str, ...] = ()  #: as it calls itself in the air, with * and ?: how a probe knows it
     sleeps: bool = False  #: silent while nobody weighs: silence is no fault
-    away_after_s: float = Field(default=60.0, gt=0)  #: not heard for so long: out of reach
-    silence_s: float = Field(default=15.0, gt=0)  #: connected and quiet for so long: the link is tried
-    repeat_within_s: float = Field(default=10.0, ge=0)  #: without a clock: the same frame again is a repeat
-    least_kg: float = Field(default=0.2, gt=0)  #: a stream: less is an empty scale
-    same_load_kg: float = Field(default=0.05, ge=0)  #: a stream: within this it is the same load
+    away_after_s: Annotated[float, Gt(0)] = 60.0  #: not heard for so long: out of reach
+    silence_s: Annotated[float, Gt(0)] = 15.0  #: connected and quiet for so long: the link is tried
+    repeat_within_s: Annotated[float, Ge(0)] = 10.0  #: without a clock: the same frame again is a repeat
+    least_kg: Annotated[float, Gt(0)] = 0.2  #: a stream: less is an empty scale
+    same_load_kg: Annotated[float, Ge(0)] = 0.05  #: a stream: within this it is the same load
 
     def metrics(self) -> list[Metric]:
         found = [

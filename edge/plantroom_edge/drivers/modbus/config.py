@@ -1,15 +1,17 @@
 """What gateway.yaml says of a Modbus bus and of a device on it."""
 
+from dataclasses import field
 from typing import Annotated, Literal
 
-from pydantic import Field
+from annotated_types import Ge, Interval
 
 from plantroom_edge.config.model import BusConfig, DeviceConfig, PortNumber
 from plantroom_edge.config.quantity import Seconds
+from plantroom_edge.shape import DERIVED
 
 
 class _ModbusBus(BusConfig):
-    timeout: Annotated[Seconds, Field(gt=0, le=30)] = 0.5  #: that a unit may think, beyond the time on the line
+    timeout: Annotated[Seconds, Interval(gt=0, le=30)] = 0.5  #: that a unit may think, beyond the time on the line
 
     @property
     def byte_s(self) -> float:
@@ -30,7 +32,7 @@ class RtuBus(_ModbusBus):
 
     type: Literal["modbus-rtu"]
     port: str
-    baudrate: Annotated[int, Field(ge=300, le=921_600)] = 9600
+    baudrate: Annotated[int, Interval(ge=300, le=921_600)] = 9600
     parity: Literal["N", "E", "O"] = "N"
     stopbits: Literal[1, 2] = 1
 
@@ -45,7 +47,7 @@ class RtuOverTcpBus(_ModbusBus):
     type: Literal["modbus-rtu-over-tcp"]
     host: str
     port: PortNumber
-    baudrate: Annotated[int, Field(ge=300, le=921_600)] = 9600  #: of the line behind it
+    baudrate: Annotated[int, Interval(ge=300, le=921_600)] = 9600  #: of the line behind it
 
     @property
     def byte_s(self) -> float:
@@ -55,7 +57,7 @@ class RtuOverTcpBus(_ModbusBus):
 class ModbusDevice(DeviceConfig):
     """A unit on a bus."""
 
-    driver: Literal["modbus"] = Field(default="modbus", exclude=True, repr=False)
-    unit: Annotated[int, Field(ge=0, le=247)] = 1
-    period: Annotated[Seconds, Field(ge=0.02)] = 5.0
+    driver: Literal["modbus"] = field(default="modbus", repr=False, metadata=DERIVED)
+    unit: Annotated[int, Interval(ge=0, le=247)] = 1
+    period: Annotated[Seconds, Ge(0.02)] = 5.0
     commands: tuple[str, ...] | None = None  #: those that may be sent; without it all of the profile

@@ -1,18 +1,20 @@
 """The shape of a Modbus profile (docs: configs/profiles/README.md)."""
 
 from collections.abc import Iterator
+from dataclasses import field
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
+from annotated_types import Ge, Gt, Interval, MinLen
 
-from plantroom_edge.profile.schema import MetricName, Profile, Strict, nearest
+from plantroom_edge.profile.schema import MetricName, Profile, nearest
+from plantroom_edge.shape import Strict
+from plantroom_shared.errors import MisfitError
 from plantroom_shared.messages import Action, Metric
 
 _DEFINE = "define it among the registers"
 #: Protocol address as on the wire: 0-based, never 40001-style.
-RegisterAddress = Annotated[int, Field(ge=0, le=0xFFFF)]
+RegisterAddress = Annotated[int, Interval(ge=0, le=0xFFFF)]
 
 
 #: Bits of one request (Modbus Application Protocol V1.1b3 §6.1).
@@ -80,24 +82,23 @@ class Register(Strict):
     table: Table = Table.HOLDING
     type: DataType = DataType.FLOAT32
     words: WordOrder = "ABCD"
-    length: int = Field(default=1, ge=1, le=125)  #: registers of a string
-    bit: int | None = Field(default=None, ge=0, le=63)  #: one bit of a uint16, uint32 or uint64: true or false
+    length: Annotated[int, Interval(ge=1, le=125)] = 1  #: registers of a string
+    bit: Annotated[int, Interval(ge=0, le=63)] | None = None  #: one bit of a uint16, uint32 or uint64: true or false
     scale: float = 1.0
     offset: float = 0.0
     factors: tuple[MetricName, ...] = ()  #: metrics to multiply with, e.g. CT and VT ratio
     unit: str = ""
     kind: Literal["gauge", "counter", "state", "text", "bits"] = "gauge"
     sentinels: tuple[int, ...] = ()  #: raw values that mean "no value"
-    states: dict[int, str] = Field(default={})
+    states: dict[int, str] = field(default_factory=dict)
     minimum: float | None = None  #: physical limits: outside is marked, not cut
     maximum: float | None = None
-    deadband: float = Field(default=0.0, ge=0)
+    deadband: Annotated[float, Ge(0)] = 0.0
     group: str = ""
     hidden: bool = False  #: needed as a factor only
-    every: int = Field(default=1, ge=1)  #: read in each n-th cycle
+    every: Annotated[int, Ge(1)] = 1  #: read in each n-th cycle
 
-    @model_validator(mode="after")
-    def _fits(self) -> "Register":
+    def __post_init__(self) -> None:
         bits = self.table in (Table.COIL, Table.DISCRETE)
         if bits and self.type is not DataType.BOOL:
             raise ValueError(f"a {self.table} holds one bit: use type bool")
@@ -111,7 +112,6 @@ class Register(Strict):
             raise ValueError("states need kind: state")
         if self.minimum is not None and self.maximum is not None and self.minimum >= self.maximum:
             raise ValueError("minimum must be below maximum")
-        return self
 
     @property
     def count(self) -> int:
@@ -127,19 +127,17 @@ class Identity(Strict):
     equals: tuple[int, ...] | None = None  #: raw registers
     begins_with: str | None = None  #: text in the registers
 
-    @model_validator(mode="after")
-    def _one(self) -> "Identity":
+    def __post_init__(self) -> None:
         if (self.equals is None) == (self.begins_with is None):
             raise ValueError("say either equals (raw registers) or begins_with (text)")
-        return self
 
 
 class Limits(Strict):
     """What the device can take."""
 
-    max_registers: int = Field(default=125, ge=1, le=125)
-    max_gap: int = Field(default=8, ge=0, le=125)  #: unused registers read along to save a request
-    quiet_ms: int = Field(default=0, ge=0, le=1000)  #: silence it needs between two requests
+    max_registers: Annotated[int, Interval(ge=1, le=125)] = 125
+    max_gap: Annotated[int, Interval(ge=0, le=125)] = 8  #: unused registers read along to save a request
+    quiet_ms: Annotated[int, Interval(ge=0, le=1000)] = 0  #: silence it needs between two requests
 
     def most(self, table: Table) -> int:
         """Registers or bits of one request."""
@@ -155,11 +153,9 @@ class Interlock(Strict):
     maximum: float | None = None
     reason: str  #: what a person is told, e.g. "the pump is in local control"
 
-    @model_validator(mode="after")
-    def _something(self) -> "Interlock":
+    def __post_init__(self) -> None:
         if self.equals is None and self.minimum is None and self.maximum is None:
             raise ValueError("say what must hold: equals, minimum or maximum")
-        return self
 
     def holds(self, value: float | bool | str | None) -> bool:
         """Whether the value allows the command; one that is not known does not."""
@@ -184,15 +180,14 @@ class Write(Strict):
     #: default: 5 for a coil, 6 for one register, 16 for more; 23 writes and reads back in one request
     function: Literal[5, 6, 15, 16, 23] | None = None
     value: float | bool | None = None  #: fixed; without it the command takes the argument "value"
-    scale: float = Field(default=1.0, gt=0)
+    scale: Annotated[float, Gt(0)] = 1.0
     minimum: float | None = None
     maximum: float | None = None
     unit: str = ""
     readback: MetricName | None = None  #: metric that shows it worked; without one the register itself is read back
     interlocks: tuple[Interlock, ...] = ()
 
-    @model_validator(mode="after")
-    def _bounded(self) -> "Write":
+    def __post_init__(self) -> None:
         if self.function is not None and (self.function in (5, 15)) != (self.table is Table.COIL):
             raise ValueError("functions 5 and 15 write coils, 6, 16 and 23 write registers")
         if self.function == 6 and self.type.registers != 1:
@@ -203,7 +198,6 @@ class Write(Strict):
             raise ValueError("type bool and table coil belong together")
         if self.type is DataType.STRING:
             raise ValueError("strings cannot be written")
-        return self
 
 
 class ModbusProfile(Profile):
@@ -212,16 +206,12 @@ class ModbusProfile(Profile):
     driver: Literal["modbus"] = "modbus"
     limits: Limits = Limits()
     identity: Identity | None = None
-    registers: tuple[Register, ...] = Field(min_length=1)
+    registers: Annotated[tuple[Register, ...], MinLen(1)]
     commands: tuple[Write, ...] = ()
 
-    @model_validator(mode="after")
-    def _consistent(self) -> "ModbusProfile":
+    def __post_init__(self) -> None:
         if mistakes := list(self._misfits()):
-            raise PydanticCustomError(
-                "misfit", "{first}", {"first": "; ".join(text for _place, text in mistakes), "mistakes": mistakes}
-            )
-        return self
+            raise MisfitError(mistakes)
 
     def _misfits(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
         """Where its parts do not fit together, and why."""

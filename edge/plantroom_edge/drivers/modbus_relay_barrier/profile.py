@@ -2,12 +2,13 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from annotated_types import Interval, MultipleOf
 
-from plantroom_edge.profile.schema import Profile, Strict
+from plantroom_edge.profile.schema import Profile
+from plantroom_edge.shape import Strict
 from plantroom_shared.messages import Action, Metric
 
-Contact = Annotated[int, Field(ge=0, le=31)]
+Contact = Annotated[int, Interval(ge=0, le=31)]
 
 
 class Outputs(Strict):
@@ -16,8 +17,8 @@ class Outputs(Strict):
     open: Contact = 0
     close: Contact = 1
     hold: Contact | None = 2  #: keeps the drive open while it is on; None where the drive has no such input
-    pulse_ms: Annotated[int, Field(ge=100, le=5000, multiple_of=100)] = 500
-    pulse_base: Annotated[int, Field(ge=0, le=0xFF00)] = 0x0200  #: FC 5 at base + relay: on for value × 100 ms
+    pulse_ms: Annotated[int, Interval(ge=100, le=5000), MultipleOf(100)] = 500
+    pulse_base: Annotated[int, Interval(ge=0, le=0xFF00)] = 0x0200  #: FC 5 at base + relay: on for value × 100 ms
 
 
 class Contacts(Strict):
@@ -34,12 +35,10 @@ class Contacts(Strict):
         """Inputs to read."""
         return max(each for each in (self.up, self.down, self.loop, self.fault) if each is not None) + 1
 
-    @model_validator(mode="after")
-    def _different(self) -> "Contacts":
+    def __post_init__(self) -> None:
         used = [each for each in (self.up, self.down, self.loop, self.fault) if each is not None]
         if len(set(used)) < len(used):
             raise ValueError("each contact has an input of its own")
-        return self
 
 
 class BarrierProfile(Profile):
@@ -48,7 +47,7 @@ class BarrierProfile(Profile):
     driver: Literal["modbus_relay_barrier"]
     outputs: Outputs = Outputs()
     inputs: Contacts = Contacts()
-    travel_s: Annotated[float, Field(gt=0, le=120)] = 6.0  #: from one end to the other
+    travel_s: Annotated[float, Interval(gt=0, le=120)] = 6.0  #: from one end to the other
 
     def metrics(self) -> list[Metric]:
         found = [

@@ -3,13 +3,15 @@
 import re
 import stat
 from collections.abc import Iterable, Sequence
+from dataclasses import field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from annotated_types import Interval
 
 from plantroom_edge.config.model import BusConfig, ReaderConfig
+from plantroom_edge.shape import DERIVED
 
 _KEY = re.compile(r"[0-9a-fA-F]{32}")
 
@@ -25,12 +27,12 @@ class OsdpLine(BusConfig):
 class OsdpReader(ReaderConfig):
     """A reader; its secure channel base key (SCBK) stands in a file of its own, 32 hexadecimal digits."""
 
-    driver: Literal["osdp_reader"] = Field(default="osdp_reader", exclude=True, repr=False)
-    address: Annotated[int, Field(ge=0, le=126)] = 0
+    driver: Literal["osdp_reader"] = field(default="osdp_reader", repr=False, metadata=DERIVED)
+    address: Annotated[int, Interval(ge=0, le=126)] = 0
     key_file: Path  #: readable by the gateway's user alone
 
     def beside(self, base: Path) -> Self:
-        return self.model_copy(update={"key_file": base / self.key_file})
+        return replace(self, key_file=base / self.key_file)
 
 
 def read_key(path: Path) -> bytes:

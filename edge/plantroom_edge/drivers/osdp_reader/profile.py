@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from annotated_types import Interval
 
 from plantroom_edge.profile.schema import MetricName, Profile
 from plantroom_shared.messages import Action, Metric
@@ -12,7 +12,7 @@ class ReaderProfile(Profile):
     """A reader with a secure channel."""
 
     driver: Literal["osdp_reader"]
-    settle_s: Annotated[float, Field(ge=0.5, le=30)] = (
+    settle_s: Annotated[float, Interval(ge=0.5, le=30)] = (
         3.0  #: what is shown so soon after an outage may be older than it
     )
     contacts: tuple[MetricName, ...] = ()  #: inputs of the reader in their order, e.g. [door]

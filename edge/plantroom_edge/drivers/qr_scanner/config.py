@@ -1,11 +1,13 @@
 """What gateway.yaml says of a scanner's line and of the scanner on it."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import field
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from annotated_types import Interval
 
 from plantroom_edge.config.model import BusConfig, DeviceConfig, PortNumber
+from plantroom_edge.shape import DERIVED
 
 
 class SerialLine(BusConfig):
@@ -13,7 +15,7 @@ class SerialLine(BusConfig):
 
     type: Literal["scanner-serial"]
     port: str
-    baudrate: Annotated[int, Field(ge=300, le=921_600)] = 9600
+    baudrate: Annotated[int, Interval(ge=300, le=921_600)] = 9600
     parity: Literal["N", "E", "O"] = "N"
     stopbits: Literal[1, 2] = 1
 
@@ -29,7 +31,7 @@ class TcpLine(BusConfig):
 class ScannerDevice(DeviceConfig):
     """The scanner; `station` pairs it with what stands beside it."""
 
-    driver: Literal["qr_scanner"] = Field(default="qr_scanner", exclude=True, repr=False)
+    driver: Literal["qr_scanner"] = field(default="qr_scanner", repr=False, metadata=DERIVED)
 
 
 def check_one_scanner(bus: SerialLine | TcpLine, devices: Sequence[tuple[Any, Any]]) -> Iterable[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from annotated_types import Interval
 
 from plantroom_edge.drivers.qr_scanner.decode import LONGEST_FRAME
 from plantroom_edge.profile.schema import Profile
@@ -13,7 +13,7 @@ class ScannerProfile(Profile):
     """A scanner that sends what it reads as lines of text."""
 
     driver: Literal["qr_scanner"]
-    longest_frame: Annotated[int, Field(ge=32, le=8192)] = LONGEST_FRAME  #: bytes; longer ones are rubbish
+    longest_frame: Annotated[int, Interval(ge=32, le=8192)] = LONGEST_FRAME  #: bytes; longer ones are rubbish
 
     def metrics(self) -> list[Metric]:
         return [
