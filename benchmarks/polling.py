@@ -34,6 +34,7 @@ from tests.servers.process import die_with_parent, free_port
 
 GATEWAY = "bench"
 WARM_UP_S = 5.0
+START_S = 60.0
 AGENT_CORE, OTHER_CORE = 0, 1
 
 
@@ -150,9 +151,8 @@ def agent(load: Load, port: int, seconds: float) -> Figures:
         process = subprocess.Popen(command, preexec_fn=on_core(AGENT_CORE))
         try:
             seen = psutil.Process(process.pid)
+            _wait_for_values(process, cloud)
             time.sleep(WARM_UP_S)
-            if cloud.values == 0:
-                raise RuntimeError("the agent delivered nothing")
             values, cpu, then = cloud.values, _cpu(seen), time.perf_counter()
             time.sleep(seconds)
             count, used, took = cloud.values - values, _cpu(seen) - cpu, time.perf_counter() - then
@@ -162,6 +162,15 @@ def agent(load: Load, port: int, seconds: float) -> Figures:
             process.wait()
             cloud.stop()
             broker.server.stop()
+
+
+def _wait_for_values(process: subprocess.Popen[bytes], cloud: Acknowledger) -> None:
+    """Until the first have come: a busy machine starts slowly."""
+    end = time.monotonic() + START_S
+    while cloud.values == 0:
+        if process.poll() is not None or time.monotonic() > end:
+            raise RuntimeError("the agent delivered nothing")
+        time.sleep(0.05)
 
 
 def _cpu(process: psutil.Process) -> float:
