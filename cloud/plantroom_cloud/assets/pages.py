@@ -92,9 +92,10 @@ def labels(
     base = services.config.notifications.base_url or str(request.base_url).rstrip("/")
     with written_for(Reader(language_of(request, user))):
         invitation = gettext("Something wrong? Scan me.")
+    assets = services.assets.list(session, user.sites)
     found = [
-        Label(f"{base}/r/{services.assets.label(session, asset)}", asset.name, (asset.code, invitation))
-        for asset in services.assets.list(session, user.sites)
+        Label(f"{base}/r/{label}", asset.name, (asset.code, invitation))
+        for asset, label in zip(assets, services.assets.labels(session, assets), strict=True)
     ]
     return Response(sheet_pdf(found, SHEETS[sheet], "Assets"), media_type="application/pdf")
 

@@ -232,6 +232,11 @@ class AssetService:
         assert asset.id is not None
         return signature.sign(self._secret(session), "A", asset.id)
 
+    def labels(self, session: Session, assets: Sequence[Asset]) -> Sequence[str]:
+        """The same of several, in order."""
+        secret = self._secret(session)
+        return [signature.sign(secret, "A", asset.id) for asset in assets if asset.id is not None]
+
     def by_label(self, session: Session, text: str) -> Asset:
         """Raises NotFoundError for what is not ours, or retired."""
         number = signature.read(self._secret(session), "A", text)

@@ -33,7 +33,7 @@ def dispatch_page(request: Request, user: Dispatcher, session: ReadSession, serv
     ]
     needs, origins = dispatch.needs(session, user.sites), dispatch.origins(session, user.sites)
     people = dispatch.workers(session)
-    teams = services.users.teams(session)
+    teams, automatic = services.users.teams(session), dispatch.automatic(session)
     return render(
         request,
         "dispatch.html",
@@ -46,7 +46,7 @@ def dispatch_page(request: Request, user: Dispatcher, session: ReadSession, serv
         names={person.name: person.display_name or person.name for person in services.users.list(session)},
         loads=dispatch.loads(session),
         calendars=services.calendars.list(session),
-        teams=[(team, dispatch.is_automatic(session, team.id)) for team in teams],
+        teams=[(team, team.id in automatic) for team in teams],
         team_names={team.id: team.name for team in teams},
         needs=[(need, origins[need.of].get(need.ref, need.ref)) for need in needs],
         origins=[(of, names) for of, names in origins.items() if names],

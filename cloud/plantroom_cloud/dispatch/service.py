@@ -159,6 +159,10 @@ class DispatchService:
         row = session.get(TeamDispatch, team_id)
         return row is not None and row.automatic
 
+    def automatic(self, session: Session) -> Sequence[str]:
+        """Teams whose work is given out by itself."""
+        return repository.automatic_teams(session)
+
     def set_automatic(self, session: Session, team_id: str, automatic: bool) -> None:
         """Raises NotFoundError."""
         if all(team.id != team_id for team in self._users.teams(session)):

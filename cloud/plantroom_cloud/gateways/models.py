@@ -83,7 +83,8 @@ class GatewayCommand(SQLModel, table=True):
     issued_by: str
     issued_at: datetime = Field(sa_type=UtcDateTime)
     expires_at: datetime = Field(sa_type=UtcDateTime)
-    state: str = "sent"  #: "sent", "done", "refused", "failed", "unconfirmed", "expired"
+    #: "queued", "sent", "done", "refused", "failed", "unconfirmed", "expired"
+    state: str = Field(default="sent", index=True)
     detail: str = ""
     readback: Any = Field(default=None, sa_column=Column(Document))
     answered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

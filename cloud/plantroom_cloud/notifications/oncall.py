@@ -1,6 +1,7 @@
 """Who is on call in a team, and what follows when nobody acknowledges."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time
 
 from sqlmodel import Session
@@ -17,6 +18,16 @@ from plantroom_shared.said import said
 TO = ("on-call", "team", "managers")
 
 
+@dataclass(frozen=True, slots=True)
+class TeamCall:
+    """How calls reach a team: login names of who is on call now, turns, stand-ins of now and to come, escalation."""
+
+    now: Sequence[str]
+    rota: Rota | None
+    stand_ins: Sequence[RotaOverride]
+    steps: Sequence[dict[str, object]]
+
+
 class OnCall:
     """Works in the session it is given."""
 
@@ -28,6 +39,16 @@ class OnCall:
         """Login names of who is on call now, and there."""
         rota, overrides = repository.rota_of(session, team_id), repository.overrides_of(session, team_id, at)
         return on_call(rota, overrides, self._absences.away(session, at), at)
+
+    def of_teams(self, session: Session, team_ids: Sequence[str], at: datetime) -> dict[str, TeamCall]:
+        """Of each; a few queries for all of them."""
+        rotas, escalations = repository.rotas(session), repository.escalations(session)
+        overrides, away = repository.overrides(session, at), self._absences.away(session, at)
+        found = {}
+        for team_id in team_ids:
+            rota, mine = rotas.get(team_id), overrides.get(team_id, [])
+            found[team_id] = TeamCall(on_call(rota, mine, away, at), rota, mine, escalations.get(team_id, []))
+        return found
 
     def rota(self, session: Session, team_id: str) -> Rota | None:
         """How the team takes turns."""

@@ -160,21 +160,23 @@ async def choose(request: Request, user: Viewer, session: WriteSession, services
 @router.get("/on-call")
 def on_call_page(request: Request, user: Viewer, session: ReadSession, services: ServicesDep, at: At) -> Response:
     """Each team: who is called now, whose turns come, who stands in, and what follows when nobody acknowledges."""
-    book = services.notifications.on_call
+    teams = services.users.teams(session)
+    calls = services.notifications.on_call.of_teams(session, [team.id for team in teams], at)
     people = [person for person in services.users.list(session) if person.active]
     zone, _site = zone_of(session, services, user)
     found = []
-    for team in services.users.teams(session):
-        rota = book.rota(session, team.id)
-        steps = [(int(str(step["after_s"])) // 60, str(step["to"])) for step in book.steps(session, team.id)]
+    for team in teams:
+        call = calls[team.id]
+        rota = call.rota
+        steps = [(int(str(step["after_s"])) // 60, str(step["to"])) for step in call.steps]
         found.append(
             {
                 "team": team,
-                "now": list(book.now(session, team.id, at)),
+                "now": list(call.now),
                 "rota": rota
                 or Rota(team_id=team.id, first_day=at.astimezone(zone).date().isoformat(), timezone=zone.key),
                 "turns": turns(rota, at, TURNS) if rota is not None else [],
-                "stand_ins": book.stand_ins(session, team.id, at),
+                "stand_ins": call.stand_ins,
                 "steps": [*steps, *[("", "")] * (STEPS - len(steps))],
                 "members": [person.name for person in people if person.team_id == team.id],
             }

@@ -120,6 +120,25 @@ def overrides_of(session: Session, team_id: str, at: datetime) -> list[RotaOverr
     return list(session.exec(query.order_by(col(RotaOverride.starts_at))))
 
 
+def rotas(session: Session) -> dict[str, Rota]:
+    """By team."""
+    return {rota.team_id: rota for rota in session.exec(select(Rota))}
+
+
+def overrides(session: Session, at: datetime) -> dict[str, list[RotaOverride]]:
+    """Those that are not over, by team."""
+    query = select(RotaOverride).where(col(RotaOverride.ends_at) > at)
+    found: dict[str, list[RotaOverride]] = {}
+    for override in session.exec(query.order_by(col(RotaOverride.starts_at))):
+        found.setdefault(override.team_id, []).append(override)
+    return found
+
+
+def escalations(session: Session) -> dict[str, list[dict[str, object]]]:
+    """Steps by team."""
+    return {row.team_id: list(row.steps) for row in session.exec(select(Escalation))}
+
+
 def steps_of(session: Session, team_id: str | None) -> list[dict[str, object]]:
     row = session.get(Escalation, team_id) if team_id is not None else None
     return list(row.steps) if row is not None else []

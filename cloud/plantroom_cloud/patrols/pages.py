@@ -48,9 +48,8 @@ def rounds_page(
     found.sort(key=lambda r: (r.state not in (RoundState.IN_PROGRESS, RoundState.RELEASED), -r.due_at.timestamp()))
     stops = rounds.stops(session, [r.id for r in found if r.id is not None])
     names = {point.id: point.name for point in services.patrols.points.all(session, user.sites, retired=True)}
-    people = {
-        r.id: services.work_orders.get(session, r.work_order_id).assignee for r in found if r.work_order_id is not None
-    }
+    orders = services.work_orders.of_ids(session, {r.work_order_id for r in found if r.work_order_id is not None})
+    people = {r.id: orders[r.work_order_id].assignee for r in found if r.work_order_id is not None}
     return render(
         request, "patrol_rounds.html", user=user, page="patrols", rounds=found, stops=stops, names=names,
         people=people, show=show,
@@ -193,7 +192,7 @@ def point_step(
 def routes_page(request: Request, user: Viewer, session: ReadSession, services: ServicesDep) -> Response:
     """All."""
     routes = services.patrols.routes.all(session, user.sites)
-    stops = {route.id: services.patrols.routes.stops(session, route.id) for route in routes if route.id is not None}
+    stops = services.patrols.routes.stops_of(session, [route.id for route in routes if route.id is not None])
     names = {point.id: point.name for point in services.patrols.points.all(session, user.sites, retired=True)}
     return render(
         request, "patrol_routes.html", user=user, page="patrol-routes", routes=routes, stops=stops, names=names

@@ -62,6 +62,12 @@ def stops(session: Session, route_id: int) -> list[PatrolStop]:
     return list(session.exec(query.order_by(col(PatrolStop.position))))
 
 
+def stops_of_routes(session: Session, route_ids: Sequence[int]) -> list[PatrolStop]:
+    """Of several routes, in order."""
+    query = select(PatrolStop).where(col(PatrolStop.route_id).in_(route_ids))
+    return list(session.exec(query.order_by(col(PatrolStop.route_id), col(PatrolStop.position))))
+
+
 def routes_over(session: Session, point_id: str) -> list[PatrolRoute]:
     """Those that visit a point."""
     query = select(PatrolRoute).where(

@@ -87,6 +87,13 @@ class RouteBook:
         """In order."""
         return repository.stops(session, route_id)
 
+    def stops_of(self, session: Session, route_ids: Sequence[int]) -> dict[int, list[PatrolStop]]:
+        """Route → stops in order."""
+        found: dict[int, list[PatrolStop]] = {route_id: [] for route_id in route_ids}
+        for stop in repository.stops_of_routes(session, route_ids):
+            found[stop.route_id].append(stop)
+        return found
+
     def save(self, session: Session, route_id: int | None, plan: RoutePlan, actor: str, at: datetime) -> PatrolRoute:
         """A new route, or a changed one: its rounds that have not begun and no longer fit are withdrawn."""
         site = session.get(Site, plan.site_id)

@@ -200,7 +200,7 @@ def get(plan_id: Id, user: Viewer, session: ReadSession, services: ServicesDep, 
     found = services.plans.occurrences_of(session, plan_id)
     return PlanStory(
         **PlanOut.model_validate(plan).model_dump(),
-        next_due_at=services.plans.upcoming(session, plan, at) if plan.enabled else None,
+        next_due_at=services.plans.upcoming(session, [plan], at).get(plan_id) if plan.enabled else None,
         occurrences=[OccurrenceOut.model_validate(occurrence) for occurrence in found],
     )
 

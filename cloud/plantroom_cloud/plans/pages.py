@@ -37,15 +37,8 @@ def plans_page(request: Request, user: Viewer, session: ReadSession, services: S
     plans = services.plans.all(session, user.sites)
     ids = [plan.id for plan in plans if plan.id is not None]
     waiting, done = services.plans.open_orders(session, ids), services.plans.last_done(session, ids)
-    rows = [
-        (
-            plan,
-            services.plans.upcoming(session, plan, at) if plan.enabled else None,
-            waiting.get(plan.id or 0),
-            done.get(plan.id or 0),
-        )
-        for plan in plans
-    ]
+    due = services.plans.upcoming(session, [plan for plan in plans if plan.enabled], at)
+    rows = [(plan, due.get(plan.id or 0), waiting.get(plan.id or 0), done.get(plan.id or 0)) for plan in plans]
     rows.sort(key=lambda row: (row[1] is None, row[1] or at, row[0].title))
     return render(request, "plans.html", user=user, page="plans", rows=rows, at=at)
 

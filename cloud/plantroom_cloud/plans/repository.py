@@ -76,10 +76,22 @@ def last_done(session: Session, plan_ids: Sequence[int]) -> dict[int, datetime]:
     return {plan_id: at for plan_id, at in session.exec(query) if at is not None}
 
 
-def waiting(session: Session, plan_id: int) -> list[PlanOccurrence]:
-    """Those whose order is not finished, by due time."""
-    query = select(PlanOccurrence).where(PlanOccurrence.plan_id == plan_id, PlanOccurrence.outcome == Outcome.OPEN)
-    return list(session.exec(query.order_by(col(PlanOccurrence.due_at))))
+def last_of(session: Session, plan_ids: Sequence[int]) -> dict[int, PlanOccurrence]:
+    """The newest of each plan that ever was due."""
+    newest_ids = select(func.max(PlanOccurrence.id)).where(col(PlanOccurrence.plan_id).in_(plan_ids))
+    query = select(PlanOccurrence).where(col(PlanOccurrence.id).in_(newest_ids.group_by(col(PlanOccurrence.plan_id))))
+    return {occurrence.plan_id: occurrence for occurrence in session.exec(query)}
+
+
+def waiting(session: Session, plan_ids: Sequence[int]) -> dict[int, list[PlanOccurrence]]:
+    """Those whose order is not finished, by plan and due time."""
+    query = select(PlanOccurrence).where(
+        col(PlanOccurrence.plan_id).in_(plan_ids), PlanOccurrence.outcome == Outcome.OPEN
+    )
+    found: dict[int, list[PlanOccurrence]] = {}
+    for occurrence in session.exec(query.order_by(col(PlanOccurrence.due_at))):
+        found.setdefault(occurrence.plan_id, []).append(occurrence)
+    return found
 
 
 def by_order(session: Session, order_id: int) -> PlanOccurrence | None:

@@ -11,6 +11,7 @@ from sqlalchemy import inspect
 from sqlmodel import Session
 
 from plantroom_cloud.alarms.service import AlarmService
+from plantroom_cloud.calendars.business import BusinessCalendar
 from plantroom_cloud.calendars.service import CalendarService
 from plantroom_cloud.devices.service import DeviceService
 from plantroom_cloud.errors import CloudError, InvalidError, InvalidFieldsError, NotFoundError
@@ -205,12 +206,14 @@ class PlanService:
             plan.counter_base = plan.counter_total
             session.add(plan)
 
-    def upcoming(self, session: Session, plan: MaintenancePlan, at: datetime) -> datetime | None:
-        """When it is due next: what is open already, else what comes; None when nobody can tell."""
-        assert plan.id is not None
-        if waiting := repository.waiting(session, plan.id):
-            return waiting[0].due_at
-        return next((found.due_at for found in self.coming(session, plan, at, at + FARTHEST)), None)
+    def upcoming(self, session: Session, plans: Sequence[MaintenancePlan], at: datetime) -> dict[int, datetime]:
+        """When each is due next: what is open already, else what comes; without those of which nobody can tell."""
+        found: dict[int, datetime] = {}
+        for plan_id, waiting, ahead in self._ahead(session, plans, at, at + FARTHEST):
+            due = waiting[0].due_at if waiting else next((item.due_at for item in ahead), None)
+            if due is not None:
+                found[plan_id] = due
+        return found
 
     def coming(self, session: Session, plan: MaintenancePlan, at: datetime, until: datetime) -> Iterator[Forecast]:
         """What is due until then behind what is open already, in order."""
@@ -219,11 +222,11 @@ class PlanService:
 
     def forecast(self, session: Session, at: datetime, until: datetime, sites: Sequence[str] = ()) -> list[Forecast]:
         """What is due until then, open orders among it; conditions cannot be foreseen."""
+        plans = {plan.id: plan for plan in repository.plans(session, sites, enabled=True)}
         found: list[Forecast] = []
-        for plan in repository.plans(session, sites, enabled=True):
-            assert plan.id is not None
-            found += [Forecast(plan, max(open_one.due_at, at)) for open_one in repository.waiting(session, plan.id)]
-            found += self.coming(session, plan, at, until)
+        for plan_id, waiting, ahead in self._ahead(session, [*plans.values()], at, until):
+            found += [Forecast(plans[plan_id], max(open_one.due_at, at)) for open_one in waiting]
+            found += ahead
         return sorted((item for item in found if item.due_at <= until), key=lambda item: item.due_at)
 
     def weeks(self, session: Session, at: datetime, weeks: int, sites: Sequence[str] = ()) -> list[Week]:
@@ -240,8 +243,24 @@ class PlanService:
         ahead = rule.forecast(rule.next(at - MOVED), at + FARTHEST)
         return list(islice((due.at for due in ahead if due.at > at), most))
 
+    def _ahead(
+        self, session: Session, plans: Sequence[MaintenancePlan], at: datetime, until: datetime
+    ) -> Iterator[tuple[int, Sequence[PlanOccurrence], Iterator[Forecast]]]:
+        """Of each plan what waits and what comes behind it; a few queries for all of them."""
+        ids = [plan.id for plan in plans if plan.id is not None]
+        waiting, last = repository.waiting(session, ids), repository.last_of(session, ids)
+        hours = {site_id: self._hours(session, site_id) for site_id in {plan.site_id for plan in plans}}
+        for plan in plans:
+            assert plan.id is not None
+            rule = recurrence(plan, *hours[plan.site_id])
+            yield plan.id, waiting.get(plan.id, ()), coming(plan, rule, last.get(plan.id), at, until)
+
     def _rule(self, session: Session, plan: MaintenancePlan) -> Recurrence:
-        return recurrence(plan, self._zone(session, plan), self._calendars.of_site(session, plan.site_id))
+        return recurrence(plan, *self._hours(session, plan.site_id))
+
+    def _hours(self, session: Session, site_id: str) -> tuple[str, BusinessCalendar]:
+        """Time zone and calendar of a site."""
+        return self._sites.get(session, site_id).timezone, self._calendars.of_site(session, site_id)
 
     def _zone(self, session: Session, plan: MaintenancePlan) -> str:
         return self._sites.get(session, plan.site_id).timezone

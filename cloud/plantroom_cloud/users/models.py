@@ -97,5 +97,5 @@ class AuditEntry(SQLModel, table=True):
     at: datetime = Field(sa_type=UtcDateTime, index=True)
     actor: str
     action: str  #: "login", "user.add", "alarm.acknowledge", "gateway.revoke" …
-    object: str = ""  #: "alarm/12", "gateway/gw-a"
+    object: str = Field(default="", index=True)  #: "alarm/12", "gateway/gw-a"
     detail: dict[str, Any] = Field(default_factory=dict, sa_column=Column(Document, nullable=False))

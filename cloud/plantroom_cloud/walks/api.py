@@ -132,6 +132,7 @@ def walk(request: Request, user: Technician, session: ReadSession, services: Ser
     points = {point.id: point for point in patrols.points.all(session, user.sites, retired=True)}
     zones = {site.id: site.timezone for site in services.sites.list(session, user.sites)}
     stops = patrols.rounds.stops(session, [r.id for r in found if r.id is not None])
+    orders = services.work_orders.of_ids(session, {r.work_order_id for r in found if r.work_order_id is not None})
     return Walk(
         user=user.name,
         csrf_token=getattr(request.state, "csrf_token", ""),
@@ -146,7 +147,7 @@ def walk(request: Request, user: Technician, session: ReadSession, services: Ser
                 ordered=r.ordered,
                 due_at=r.due_at,
                 closes_at=r.closes_at,
-                assignee=services.work_orders.get(session, r.work_order_id).assignee if r.work_order_id else None,
+                assignee=orders[r.work_order_id].assignee if r.work_order_id is not None else None,
                 stops=[
                     WalkStop(
                         position=s.position,

@@ -38,7 +38,7 @@ class WorkOrder(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     kind: str = "corrective"
     title: str
-    state: WorkOrderState = Field(default=WorkOrderState.OPEN, sa_type=word(WorkOrderState))
+    state: WorkOrderState = Field(default=WorkOrderState.OPEN, sa_type=word(WorkOrderState), index=True)
     priority: str  #: severity of the alarm: "critical", "high", "medium", "low"
     site_id: str = Field(foreign_key="site.id", index=True)
     device_id: str | None = Field(default=None, foreign_key="device.id", index=True)
@@ -47,7 +47,7 @@ class WorkOrder(SQLModel, table=True):
     rule_id: int | None = Field(default=None, foreign_key="alarm_rule.id", index=True)
     source: str = ""  #: as in Alarm.source
     team_id: str | None = Field(default=None, foreign_key="team.id")
-    assignee: str | None = None  #: login name
+    assignee: str | None = Field(default=None, index=True)  #: login name
     description: str = ""
     cause: str = ""
     consequence: str = ""
