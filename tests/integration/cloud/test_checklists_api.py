@@ -1,20 +1,15 @@
 """Checklists over the API: by role, by site, again and again, and wrong."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
-from plantroom_cloud.app import create_app
-from plantroom_cloud.config import CloudConfig, Telemetry
 from plantroom_cloud.devices.models import Device
 from plantroom_cloud.gateways.models import Gateway
-from plantroom_cloud.models import metadata
-from plantroom_cloud.services import build
 from plantroom_cloud.users.models import Role
-from plantroom_shared.clock import SystemClock
+from tests.fakes.cast import clients, services_in
 
 STEPS: list[dict[str, Any]] = [
     {"kind": "check", "label": "Seal dry", "follow_up": "high"},
@@ -30,35 +25,20 @@ PNG, JPEG = b"\x89PNG\r\n\x1a\n0000", b"\xff\xd8\xff\xe0 a picture"
 
 @pytest.fixture(scope="module")
 def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, TestClient]]:
-    folder: Path = tmp_path_factory.mktemp("api")
-    telemetry = Telemetry(path=folder / "telemetry.db")
-    services = build(CloudConfig(database_url=f"sqlite:///{folder / 'p.db'}", telemetry=telemetry), SystemClock())
-    metadata.create_all(services.database.engine)
-    app, clients = create_app(services), {}
-    with services.database.write() as session:
-        for site in ("east", "west"):
-            services.sites.ensure(session, site, site.capitalize())
-        session.flush()
-        session.add(Gateway(id="gw", site_id="east", enrolled_at=services.now()))
-        session.flush()
-        session.add(Device(id="gw.pump", gateway_id="gw", name="pump", registered_at=services.now()))
-        for name, role, sites in (
-            ("mia", Role.MANAGER, ["east"]),
-            ("west", Role.MANAGER, ["west"]),
-            ("tom", Role.TECHNICIAN, []),
-            ("vera", Role.VIEWER, []),
-        ):
-            user = services.users.add(session, name, "correct horse battery", role, services.now())
-            user.sites = sites
-            session.add(user)
+    with services_in(tmp_path_factory.mktemp("api")) as services:
+        with services.database.write() as session:
+            session.add(Gateway(id="gw", site_id="east", enrolled_at=services.now()))
             session.flush()
-            token = services.users.make_token(session, user, "test", services.now())
-            clients[name] = TestClient(
-                app, base_url="http://test/api/v1/", headers={"Authorization": f"Bearer {token}"}
-            )
-    clients["nobody"] = TestClient(app, base_url="http://test/api/v1/")
-    yield clients
-    services.database.close()
+            session.add(Device(id="gw.pump", gateway_id="gw", name="pump", registered_at=services.now()))
+        yield clients(
+            services,
+            [
+                ("mia", Role.MANAGER, ["east"]),
+                ("west", Role.MANAGER, ["west"]),
+                ("tom", Role.TECHNICIAN, []),
+                ("vera", Role.VIEWER, []),
+            ],
+        )
 
 
 @pytest.fixture(scope="module")

@@ -2,23 +2,18 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
-from plantroom_cloud.app import create_app
 from plantroom_cloud.assets.models import Asset, AssetKind
-from plantroom_cloud.config import CloudConfig, Telemetry
 from plantroom_cloud.database import Database
 from plantroom_cloud.documents.service import DocumentService
 from plantroom_cloud.errors import InvalidFieldsError, NotFoundError
 from plantroom_cloud.files.service import FileService
-from plantroom_cloud.models import metadata
-from plantroom_cloud.services import build
 from plantroom_cloud.sites.models import Site
 from plantroom_cloud.users.models import Role
-from plantroom_shared.clock import SystemClock
+from tests.fakes.cast import clients, services_in
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 PDF = b"%PDF-1.7 the manual"
@@ -68,32 +63,14 @@ def test_a_wrong_link_is_told_at_its_field(database: Database, title: str, url: 
 @pytest.fixture(scope="module")
 def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, TestClient]]:
     """mia and vera of the east, where asset 1 stands; wes of the west."""
-    folder: Path = tmp_path_factory.mktemp("api")
-    telemetry = Telemetry(path=folder / "telemetry.db")
-    services = build(CloudConfig(database_url=f"sqlite:///{folder / 'p.db'}", telemetry=telemetry), SystemClock())
-    metadata.create_all(services.database.engine)
-    app, clients = create_app(services), {}
-    with services.database.write() as session:
-        for site in ("east", "west"):
-            services.sites.ensure(session, site, site.capitalize())
-        session.flush()
-        for name, role, site in (
-            ("mia", Role.MANAGER, "east"),
-            ("vera", Role.VIEWER, "east"),
-            ("wes", Role.MANAGER, "west"),
-        ):
-            user = services.users.add(session, name, "correct horse battery", role, services.now())
-            user.sites = [site]
-            session.add(user)
-            session.flush()
-            token = services.users.make_token(session, user, "test", services.now())
-            clients[name] = TestClient(
-                app, base_url="http://test/api/v1/", headers={"Authorization": f"Bearer {token}"}
-            )
-    made = clients["mia"].post("assets", json={"code": "P1", "name": "Pump", "kind": "equipment", "site_id": "east"})
-    assert made.json()["id"] == 1, made.text
-    yield clients
-    services.database.close()
+    with services_in(tmp_path_factory.mktemp("api")) as services:
+        found = clients(
+            services,
+            [("mia", Role.MANAGER, ["east"]), ("vera", Role.VIEWER, ["east"]), ("wes", Role.MANAGER, ["west"])],
+        )
+        made = found["mia"].post("assets", json={"code": "P1", "name": "Pump", "kind": "equipment", "site_id": "east"})
+        assert made.json()["id"] == 1, made.text
+        yield found
 
 
 def test_documents_by_the_api(people: dict[str, TestClient]) -> None:

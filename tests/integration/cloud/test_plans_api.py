@@ -6,12 +6,8 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from plantroom_cloud.app import create_app
-from plantroom_cloud.config import CloudConfig, Telemetry
-from plantroom_cloud.models import metadata
-from plantroom_cloud.services import build
 from plantroom_cloud.users.models import Role
-from plantroom_shared.clock import SystemClock
+from tests.fakes.cast import clients, services_in
 
 PLANS = "/api/v1/maintenance-plans"
 WEEKLY = {"title": "Grease it", "site_id": "east", "rule": "FREQ=WEEKLY", "starts": "2026-01-01T08:00", "lead_days": 7}
@@ -19,26 +15,9 @@ WEEKLY = {"title": "Grease it", "site_id": "east", "rule": "FREQ=WEEKLY", "start
 
 @pytest.fixture
 def people(tmp_path: Path) -> Iterator[dict[str, TestClient]]:
-    config = CloudConfig(
-        database_url=f"sqlite:///{tmp_path / 'plantroom.db'}", telemetry=Telemetry(path=tmp_path / "telemetry.db")
-    )
-    services = build(config, SystemClock())
-    metadata.create_all(services.database.engine)
-    app, found = create_app(services), {}
-    with services.database.write() as session:
-        for site in ("east", "west"):
-            services.sites.ensure(session, site, site.capitalize())
-        for name, role, sites in (
-            ("mia", Role.MANAGER, ["east"]),
-            ("will", Role.MANAGER, ["west"]),
-            ("vera", Role.VIEWER, ["east"]),
-        ):
-            user = services.users.add(session, name, "correct horse battery", role, services.now())
-            user.sites = sites
-            token = services.users.make_token(session, user, "test", services.now())
-            found[name] = TestClient(app, base_url="http://test", headers={"Authorization": f"Bearer {token}"})
-    yield found
-    services.database.close()
+    with services_in(tmp_path) as services:
+        cast = [("mia", Role.MANAGER, ["east"]), ("will", Role.MANAGER, ["west"]), ("vera", Role.VIEWER, ["east"])]
+        yield clients(services, cast, base="http://test")
 
 
 def test_a_plan_over_http(people: dict[str, TestClient]) -> None:

@@ -6,14 +6,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from fastapi.testclient import TestClient
 
-from plantroom_cloud.app import create_app
-from plantroom_cloud.config import CloudConfig, Telemetry
-from plantroom_cloud.models import metadata
-from plantroom_cloud.services import Services, build
+from plantroom_cloud.services import Services
 from plantroom_cloud.users.models import Role
-from plantroom_shared.clock import SystemClock
+from tests.fakes.cast import clients, services_in
 
 
 class House:
@@ -21,21 +17,8 @@ class House:
 
     def __init__(self, services: Services) -> None:
         self.services = services
-        app = create_app(services)
-        self.people: dict[str, TestClient] = {}
-        with services.database.write() as session:
-            for site in ("east", "west"):
-                services.sites.ensure(session, site, site.capitalize())
-            for name, role, sites in (
-                ("mia", Role.MANAGER, []),
-                ("wim", Role.MANAGER, ["west"]),
-                ("tom", Role.TECHNICIAN, ["east"]),
-            ):
-                user = services.users.add(session, name, "correct horse battery", role, services.now())
-                user.sites = sites
-                token = services.users.make_token(session, user, "test", services.now())
-                client = TestClient(app, base_url="http://test", headers={"Authorization": f"Bearer {token}"})
-                self.people[name] = client
+        cast = [("mia", Role.MANAGER, []), ("wim", Role.MANAGER, ["west"]), ("tom", Role.TECHNICIAN, ["east"])]
+        self.people = clients(services, cast, base="http://test")
 
     def open(self, minutes_ago: float = 0, priority: str = "high", site: str = "east") -> int:
         services = self.services
@@ -48,11 +31,8 @@ class House:
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
-    telemetry = Telemetry(path=tmp_path / "telemetry.db")
-    services = build(CloudConfig(database_url=f"sqlite:///{tmp_path / 'p.db'}", telemetry=telemetry), SystemClock())
-    metadata.create_all(services.database.engine)
-    yield House(services)
-    services.database.close()
+    with services_in(tmp_path) as services:
+        yield House(services)
 
 
 POLICY = {

@@ -3,21 +3,16 @@
 import csv
 import io
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi.testclient import TestClient
 
-from plantroom_cloud.app import create_app
-from plantroom_cloud.config import CloudConfig, Telemetry
 from plantroom_cloud.gateways.models import Gateway
-from plantroom_cloud.models import metadata
-from plantroom_cloud.services import Services, build
+from plantroom_cloud.services import Services
 from plantroom_cloud.users.models import Role
 from plantroom_cloud.waste.label import label_text
 from plantroom_shared.batch import Event
-from plantroom_shared.clock import SystemClock
+from tests.fakes.cast import clients, services_in
 from tests.unit.cloud.test_labels import pages, read
 
 
@@ -26,29 +21,19 @@ class House:
 
     def __init__(self, services: Services) -> None:
         self.services = services
-        app = create_app(services)
-        self.people: dict[str, TestClient] = {}
         self._events = 0
         with services.database.write() as session:
             for site in ("east", "west"):
-                services.sites.ensure(session, site, site.capitalize())
                 services.departments.add(session, f"ward-{site}", site, f"Ward {site}", [])
             session.add(Gateway(id="gw-a", site_id="east", enrolled_at=services.now()))
-            for name, role, sites in (
-                ("root", Role.ADMIN, []),
-                ("east", Role.MANAGER, ["east"]),
-                ("west", Role.MANAGER, ["west"]),
-                ("tom", Role.TECHNICIAN, []),
-                ("vera", Role.VIEWER, []),
-            ):
-                user = services.users.add(session, name, "correct horse battery", role, services.now())
-                user.sites = sites
-                session.add(user)
-                session.flush()
-                token = services.users.make_token(session, user, "test", services.now())
-                self.people[name] = TestClient(
-                    app, base_url="http://test", headers={"Authorization": f"Bearer {token}"}
-                )
+        cast = [
+            ("root", Role.ADMIN, []),
+            ("east", Role.MANAGER, ["east"]),
+            ("west", Role.MANAGER, ["west"]),
+            ("tom", Role.TECHNICIAN, []),
+            ("vera", Role.VIEWER, []),
+        ]
+        self.people = clients(services, cast, base="http://test")
 
     def labels(self, count: int, kind: str = "sharps") -> list[str]:
         body = {"department": "ward-east", "type": kind, "count": count}
@@ -77,12 +62,8 @@ class House:
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    folder: Path = tmp_path_factory.mktemp("api")
-    telemetry = Telemetry(path=folder / "telemetry.db")
-    services = build(CloudConfig(database_url=f"sqlite:///{folder / 'p.db'}", telemetry=telemetry), SystemClock())
-    metadata.create_all(services.database.engine)
-    yield House(services)
-    services.database.close()
+    with services_in(tmp_path_factory.mktemp("api")) as services:
+        yield House(services)
 
 
 def test_printed_labels_are_read_back_by_an_independent_reader(house: House) -> None:
