@@ -30,7 +30,8 @@ from plantroom_shared.encoding import decode, encode
 from plantroom_shared.messages import Ack
 from plantroom_shared.topics import topic
 from tests.servers.mosquitto import Mosquitto
-from tests.servers.process import die_with_parent, free_port
+from tests.servers.ports import free_port
+from tests.servers.process import die_with_parent
 
 GATEWAY = "bench"
 WARM_UP_S = 5.0

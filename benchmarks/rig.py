@@ -30,7 +30,8 @@ from plantroom_shared.messages import Birth, BirthDevice, Metric, SuggestedRule
 from plantroom_shared.topics import topic
 from tests.servers.influxdb import InfluxDb
 from tests.servers.mosquitto import Mosquitto
-from tests.servers.process import die_with_parent, free_port
+from tests.servers.ports import free_port
+from tests.servers.process import die_with_parent
 
 METRICS = 20
 RULES = 20

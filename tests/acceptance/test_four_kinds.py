@@ -16,7 +16,8 @@ import httpx
 import pytest
 
 from tests.acceptance.test_lab import until
-from tests.servers.process import die_with_parent, free_port
+from tests.servers.ports import free_port
+from tests.servers.process import die_with_parent
 
 ROUNDS = 6
 SCENARIO = """
@@ -58,8 +59,8 @@ class Lab:
                 [program, "lab", "--scenario", folder / "scenario.yaml", "--data", folder, "--port", str(free_port())],
                 stdout=log, stderr=log, preexec_fn=die_with_parent,
             )  # fmt: skip
-        info = until(self.info, 60, "lab.json is written")
-        self.web = httpx.Client(base_url=info["web"], headers={"Authorization": f"Bearer {info['token']}"}, timeout=20)
+        info = until(self.info, 120, "lab.json is written")
+        self.web = httpx.Client(base_url=info["web"], headers={"Authorization": f"Bearer {info['token']}"}, timeout=60)
 
     def info(self) -> Any:
         return json.loads((self.folder / "lab.json").read_text())
@@ -67,7 +68,7 @@ class Lab:
     def sims(self, request: dict[str, Any]) -> Any:
         """Ask the simulators."""
         with socket.socket(socket.AF_UNIX) as line:
-            line.settimeout(60)
+            line.settimeout(120)
             line.connect(str(self.folder / "control.sock"))
             line.sendall(json.dumps(request).encode() + b"\n")
             answer = json.loads(line.makefile().readline())
@@ -85,7 +86,7 @@ class Lab:
         """And wait until the lab has started it again."""
         pid = self.info()["pids"][name]
         os.kill(pid, signal.SIGKILL)
-        until(lambda: self.info()["pids"][name] not in (pid, None), 30, f"{name} is started again")
+        until(lambda: self.info()["pids"][name] not in (pid, None), 120, f"{name} is started again")
 
     def reads(self, since: float) -> bool:
         """Whether the agent has told, since then, that each of its devices answers."""
@@ -101,12 +102,12 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
     lab = Lab(tmp_path)
     yield lab
     lab.process.terminate()
-    lab.process.wait(40)
+    lab.process.wait(120)
 
 
 def test_what_the_simulators_counted_is_what_the_cloud_has(lab: Lab) -> None:
-    until(lambda: lab.reads(0), 60, "all devices answer")
-    until(lambda: any(gate["list_applied"] for gate in lab.items("access/gates")), 60, "the list is applied")
+    until(lambda: lab.reads(0), 120, "all devices answer")
+    until(lambda: any(gate["list_applied"] for gate in lab.items("access/gates")), 120, "the list is applied")
     for number in range(ROUNDS):
         lab.act("scale", "weigh", kg=round(1.5 + number, 2))
         lab.act("scanner", "scan", code=f"P1:ATTIC{number}:AAAAAAAAAAAAA")
@@ -116,7 +117,7 @@ def test_what_the_simulators_counted_is_what_the_cloud_has(lab: Lab) -> None:
         since = time.time()
         lab.kill(killed)
         if killed == "edge-gw-all":
-            until(lambda since=since: lab.reads(since + 1), 60, "all devices answer again")  # type: ignore[misc]
+            until(lambda since=since: lab.reads(since + 1), 120, "all devices answer again")  # type: ignore[misc]
     counts = lab.sims({"do": "counts"})
     assert counts["scale"]["weighings"] == counts["scanner"]["scans"] == counts["reader"]["cards"] == ROUNDS
 
@@ -132,7 +133,7 @@ def test_what_the_simulators_counted_is_what_the_cloud_has(lab: Lab) -> None:
             and all(e["result"] for e in granted)
         )
 
-    until(settled, 90, "everything has come")
+    until(settled, 120, "everything has come")
     weighed = sorted(each["kg"] for each in lab.items("weighings?limit=500"))
     assert weighed == [1.5 + number for number in range(ROUNDS)]
     assert sorted(each["code"] for each in lab.items("patrols/visits?limit=500")) == [

@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from tests.acceptance.test_lab import until
-from tests.servers.process import die_with_parent, free_port
+from tests.servers.ports import free_port
+from tests.servers.process import die_with_parent
 
 FOLDER = Path(__file__).parents[2] / "configs" / "scenarios"
 

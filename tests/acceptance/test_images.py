@@ -20,7 +20,8 @@ from plantroom_cloud.config import load_cloud_config
 from tests.servers.influxdb import InfluxDb
 from tests.servers.influxdb2 import ADMIN_TOKEN, InfluxDb2
 from tests.servers.mosquitto import Mosquitto
-from tests.servers.process import Server, free_port
+from tests.servers.ports import free_port
+from tests.servers.process import Server
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("edge", "cloud", "sim")

@@ -12,7 +12,8 @@ from typing import Any
 
 import httpx
 
-from tests.servers.process import die_with_parent, free_port
+from tests.servers.ports import free_port
+from tests.servers.process import die_with_parent
 
 
 def until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
@@ -31,17 +32,17 @@ def until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
 def test_the_lab_from_meter_to_finished_work_order(tmp_path: Path) -> None:
     command = [str(Path(sys.executable).parent / "plantroom-sim"), "lab", "--data", str(tmp_path / "lab")]
     lab = subprocess.Popen(
-        [*command, "--port", str(free_port()), "--for", "100s"], stdout=subprocess.PIPE, preexec_fn=die_with_parent
+        [*command, "--port", str(free_port()), "--for", "900s"], stdout=subprocess.PIPE, preexec_fn=die_with_parent
     )
     try:
-        info = until(lambda: json.loads((tmp_path / "lab" / "lab.json").read_text()), 60, "lab.json is written")
-        web = httpx.Client(base_url=info["web"], headers={"Authorization": f"Bearer {info['token']}"})
+        info = until(lambda: json.loads((tmp_path / "lab" / "lab.json").read_text()), 120, "lab.json is written")
+        web = httpx.Client(base_url=info["web"], headers={"Authorization": f"Bearer {info['token']}"}, timeout=60)
 
         def items(path: str) -> list[dict[str, Any]]:
             found: list[dict[str, Any]] = web.get(f"/api/v1/{path}").json()["items"]
             return found
 
-        alarm = until(lambda: [a for a in items("alarms") if a["name"] == "Pump bearing hot"], 60, "an alarm")[0]
+        alarm = until(lambda: [a for a in items("alarms") if a["name"] == "Pump bearing hot"], 120, "an alarm")[0]
         [order] = [o for o in items("work-orders") if o["alarm_id"] == alarm["id"]]
         assert order["cause"]
         assert order["evidence"]
@@ -60,7 +61,7 @@ def test_the_lab_from_meter_to_finished_work_order(tmp_path: Path) -> None:
                 lambda name=name, pid=pid: (  # type: ignore[misc]
                     json.loads((tmp_path / "lab" / "lab.json").read_text())["pids"][name] not in (pid, None)
                 ),
-                20,
+                120,
                 f"{name} is started again",
             )
             before = time.time()
@@ -70,7 +71,7 @@ def test_the_lab_from_meter_to_finished_work_order(tmp_path: Path) -> None:
                     and web.get("/api/v1/devices/gw-plant.pump-2").json()["health"] == "ok"
                     and time.time() - before > 1
                 ),
-                30,
+                120,
                 f"values flow again after {name} was killed",
             )
         # the ledger closes its books: nothing of any outbox is missing
@@ -80,12 +81,12 @@ def test_the_lab_from_meter_to_finished_work_order(tmp_path: Path) -> None:
                 for gateway in info["gateways"]
                 for stream in web.get(f"/api/v1/gateways/{gateway}/ledger").json()["streams"]
             ),
-            30,
+            120,
             "no batch is missing",
         )
         assert items("quarantine") == []
     finally:
         lab.send_signal(signal.SIGINT)
-        code = lab.wait(40)
+        code = lab.wait(120)
     assert code == 0
     assert not (tmp_path / "lab" / "lab.json").exists()

@@ -12,7 +12,8 @@ import psutil
 import pytest
 
 from tests.acceptance.test_lab import until
-from tests.servers.process import die_with_parent, free_port
+from tests.servers.ports import free_port
+from tests.servers.process import die_with_parent
 
 pytestmark = pytest.mark.timeout(300)  # on a machine that is busy the lab takes its time
 
@@ -25,7 +26,7 @@ def _start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
 def _ready(folder: Path) -> tuple[httpx.Client, list[int]]:
     info = until(lambda: json.loads((folder / "lab.json").read_text()), 100, "lab.json is written")
     pids = [pid for pid in info["pids"].values() if pid is not None]
-    return httpx.Client(base_url=info["web"], headers={"Authorization": f"Bearer {info['token']}"}), pids
+    return httpx.Client(base_url=info["web"], headers={"Authorization": f"Bearer {info['token']}"}, timeout=60), pids
 
 
 def _end(lab: subprocess.Popen[str], number: signal.Signals) -> None:
@@ -33,7 +34,7 @@ def _end(lab: subprocess.Popen[str], number: signal.Signals) -> None:
     family = psutil.Process(lab.pid).children(recursive=True)
     assert len(family) >= 4  # broker, cloud, two gateways
     lab.send_signal(number)
-    assert lab.wait(40) == 0
+    assert lab.wait(120) == 0
     assert [child for child in family if child.is_running() and child.status() != psutil.STATUS_ZOMBIE] == []
 
 
@@ -62,7 +63,7 @@ def test_a_taken_port_is_told_and_the_lab_ends_after_its_time(tmp_path: Path) ->
         try:
             web, pids = _ready(folder)
             assert web.base_url.port != port
-            said = lab.communicate(timeout=60)[0]
+            said = lab.communicate(timeout=120)[0]
         finally:
             lab.kill()
     assert lab.returncode == 0

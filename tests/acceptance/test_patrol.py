@@ -16,7 +16,8 @@ import pytest
 from plantroom_shared.patrol_code import new_key, static_code
 from plantroom_sim.control import ask
 from tests.acceptance.test_lab import until
-from tests.servers.process import die_with_parent, free_port
+from tests.servers.ports import free_port
+from tests.servers.process import die_with_parent
 
 SCENARIO = """\
 name: Three points
@@ -46,9 +47,9 @@ class Lab:
         program = str(Path(sys.executable).parent / "plantroom-sim")
         command = [program, "lab", "--scenario", str(scenario), "--data", str(self.folder), "--port", str(free_port())]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=die_with_parent)
-        info = until(self.info, 60, "lab.json is written")
+        info = until(self.info, 120, "lab.json is written")
         self.web = httpx.Client(
-            base_url=info["web"] + "/api/v1/", headers={"Authorization": f"Bearer {info['token']}"}, timeout=20
+            base_url=info["web"] + "/api/v1/", headers={"Authorization": f"Bearer {info['token']}"}, timeout=60
         )
 
     def info(self) -> dict[str, Any]:
@@ -94,11 +95,11 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
     lab = Lab(tmp_path)
     yield lab
     lab.process.send_signal(signal.SIGINT)
-    lab.process.wait(40)
+    lab.process.wait(120)
 
 
 def test_rounds_online_offline_and_across_kill(lab: Lab) -> None:
-    until(lambda: len(lab.get("devices")["items"]) >= 3, 60, "the scanners have registered")
+    until(lambda: len(lab.get("devices")["items"]) >= 3, 120, "the scanners have registered")
     made = {
         point: lab.post("patrols/points", {"id": point, "site_id": "house", "name": point.title(), "code_kind": kind})
         for point, kind in (("roof", "static"), ("cellar", "static"), ("gate", "rotating"), ("dock", "rotating"))
@@ -118,10 +119,10 @@ def test_rounds_online_offline_and_across_kill(lab: Lab) -> None:
     def gateway_agrees() -> bool:  # it has taken the points, and judges as the control plane does
         before = len(lab.visits())
         lab.scan(roof)
-        until(lambda: len(lab.visits()) > before, 20, "a scan arrives")
+        until(lambda: len(lab.visits()) > before, 120, "a scan arrives")
         return bool(lab.visits()[-1]["gateway_said"] == "")
 
-    until(gateway_agrees, 60, "the gateway decides by the points")
+    until(gateway_agrees, 120, "the gateway decides by the points")
     first = len(lab.visits())
     walked = lab.post(f"patrols/routes/{route['id']}/rounds")["id"]
     lab.do({"do": "fault", "name": "dirty"})
@@ -130,14 +131,14 @@ def test_rounds_online_offline_and_across_kill(lab: Lab) -> None:
     lab.do({"do": "heal"})
     lab.scan(cellar)
     shown = lab.display("gate", key)
-    until(lambda: lab.round(walked)["state"] == "complete", 20, "the round is complete")
+    until(lambda: lab.round(walked)["state"] == "complete", 120, "the round is complete")
     assert lab.get(f"work-orders/{lab.round(walked)['work_order_id']}")["state"] == "closed"
     lab.scan(shown, "scanner-store")
     lab.display("gate", key, late_s=120)
     lab.scan(static_code("roof", new_key()))
     lab.scan(static_code("attic", new_key()))
     lab.scan("P1:ROOF")
-    until(lambda: len(lab.visits()) == first + 8, 20, "all scans arrive")
+    until(lambda: len(lab.visits()) == first + 8, 120, "all scans arrive")
     assert [(v["proof"], v["reason"], v["suspect"]) for v in lab.visits()[first:]] == [
         ("static", "", False),
         ("static", "", False),
@@ -159,13 +160,13 @@ def test_rounds_online_offline_and_across_kill(lab: Lab) -> None:
     for code in (roof, cellar):
         lab.scan(code)
     lab.display("dock", made["dock"]["key"])
-    until(lambda: lab.round(offline)["state"] == "missed", 40, "nothing was heard of the round")
+    until(lambda: lab.round(offline)["state"] == "missed", 120, "nothing was heard of the round")
     alarms = [a for a in lab.get("alarms")["items"] if a["source"] == f"round:{offline}"]
     assert [(a["active"], a["name"]) for a in alarms] == [(True, "Patrol point missed")]
     assert [o["alarm_id"] for o in lab.get("work-orders")["items"]].count(alarms[0]["id"]) == 1
     lab.signal("edge-gw-a", signal.SIGKILL)  # what it buffers is on its disk
     lab.signal("broker", signal.SIGCONT)
-    until(lambda: lab.round(offline)["state"] == "complete", 60, "late scans correct the round")
+    until(lambda: lab.round(offline)["state"] == "complete", 120, "late scans correct the round")
     corrected = lab.round(offline)
     assert corrected["corrected"] == 1
     assert [entry["action"] for entry in corrected["story"]][-1] == "corrected"

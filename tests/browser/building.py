@@ -22,7 +22,8 @@ from plantroom_shared.batch import Batch, DeviceRows
 from plantroom_shared.clock import SystemClock
 from plantroom_shared.encoding import encode
 from plantroom_shared.messages import VERSION, Action, Birth, BirthDevice, Metric, Status, SuggestedRule
-from tests.servers.process import accepts, free_port
+from tests.servers.ports import free_port
+from tests.servers.process import accepts
 
 PASSWORD = "correct horse battery"
 GATEWAY = "gw-a"
@@ -124,7 +125,7 @@ class Building:
             if transport is not None:  # as when the process dies
                 loop.call_soon_threadsafe(transport.abort)
         server.should_exit = server.force_exit = True
-        thread.join(10)
+        thread.join(60)
 
     def now(self) -> datetime:
         return self.services.now()
@@ -187,7 +188,7 @@ def ms_of(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
 
 
-def wait_for(condition: Callable[[], Any], what: str, seconds: float = 30) -> None:
+def wait_for(condition: Callable[[], Any], what: str, seconds: float = 60) -> None:
     """Until it is true; time is only the bound."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -41,7 +41,7 @@ def drag(page: Page, card: str, column: str) -> None:
     for _ in range(3):
         page.drag_and_drop(card, column)
         with suppress(AssertionError):
-            expect(page.locator(f"{column} {card}")).to_be_visible(timeout=3000)
+            expect(page.locator(f"{column} {card}")).to_be_visible(timeout=10_000)
             return
     raise AssertionError(f"{card} does not stay in {column}")
 

@@ -14,7 +14,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.acceptance.test_lab import until
-from tests.servers.process import die_with_parent, free_port
+from tests.servers.ports import free_port
+from tests.servers.process import die_with_parent
 
 SCENARIO = """
 name: A gate
@@ -50,11 +51,11 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
             stdout=log, stderr=log, preexec_fn=die_with_parent,
         )  # fmt: skip
     try:
-        found = until(lambda: json.loads((folder / "lab.json").read_text()), 60, "lab.json is written")
+        found = until(lambda: json.loads((folder / "lab.json").read_text()), 120, "lab.json is written")
         yield found | {"folder": folder}
     finally:
         process.terminate()
-        process.wait(40)
+        process.wait(120)
 
 
 @pytest.fixture(scope="module")
@@ -124,10 +125,10 @@ def test_a_card_opens_the_gate_and_the_log_shows_it_live(lab: dict[str, Any], br
     expect(page.get_by_text(re.compile(r"list (\d+), gateway has \1"))).to_be_visible(timeout=30_000)
     opened, _ = pulses(lab)
     card = {"do": "act", "device": "reader-in", "action": "card", "args": {"facility": 12, "number": 101}}
-    until(lambda: _shown(lab, card, page), 30, "the card is granted")
+    until(lambda: _shown(lab, card, page), 90, "the card is granted")
     line = page.locator("#passed li").first
     expect(line).to_contain_text("Ida Berg")
-    expect(line).to_contain_text("limit switch 'open' reached", timeout=20_000)
+    expect(line).to_contain_text("limit switch 'open' reached")
     assert pulses(lab)[0] == opened + 1
     context.close()
 

@@ -266,7 +266,7 @@ def test_who_comes_too_late_reads_why(house: _House, phone: tuple[BrowserContext
 def test_a_label_shows_its_machine_and_takes_a_report(house: _House, phone: tuple[BrowserContext, Page]) -> None:
     _, page = phone
     page.click("#scan")
-    expect(page.locator("#found")).to_contain_text("Pump one", timeout=20_000)
+    expect(page.locator("#found")).to_contain_text("Pump one")
     expect(page.locator("#found dl")).to_contain_text("Bearing temperature")
     fits(page)
     page.click("#report")
@@ -335,7 +335,7 @@ def test_it_speaks_chinese_with_and_without_a_network(house: _House, chromium: B
         page.click("#back")
         assert english(page, *names) == []
         page.click("#scan")
-        expect(page.locator("#said")).to_contain_text("没有网络", timeout=20_000)
+        expect(page.locator("#said")).to_contain_text("没有网络")
         assert english(page, *names) == []
         page.click("#scan-back")
         context.set_offline(False)

@@ -12,7 +12,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.test_lab import until
 from tests.browser.conftest import settle
-from tests.servers.process import die_with_parent, free_port
+from tests.servers.ports import free_port
+from tests.servers.process import die_with_parent
 
 PLANT = Path(__file__).parents[2] / "configs" / "scenarios" / "plant.yaml"
 
@@ -28,10 +29,10 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
         preexec_fn=die_with_parent,
     )
     try:
-        yield until(lambda: json.loads((folder / "lab.json").read_text()), 60, "lab.json is written")
+        yield until(lambda: json.loads((folder / "lab.json").read_text()), 120, "lab.json is written")
     finally:
         process.terminate()
-        process.wait(40)
+        process.wait(120)
 
 
 @pytest.mark.parametrize("width", [360, 1920])

@@ -127,7 +127,7 @@ def test_a_round_is_walked_by_camera_offline_and_back(patrol: Patrol, chromium: 
     context.set_offline(True)
     seen = stops(page, "visited").count()
     page.click("#scan")
-    expect(stops(page, "waiting", "visited")).to_have_count(3, timeout=60_000)
+    expect(stops(page, "waiting", "visited")).to_have_count(3)
     page.click("#scan")
     assert len([visit for visit in patrol.visits() if visit.round_id == round_id]) == seen < 3
     expect(page.locator("#waiting")).to_contain_text(f"{3 - seen} to send")
@@ -148,7 +148,7 @@ def test_a_round_is_walked_by_camera_offline_and_back(patrol: Patrol, chromium: 
     expect(stops(page, "waiting", "visited")).to_have_count(3)
 
     context.set_offline(False)
-    expect(stops(page, "visited")).to_have_count(3, timeout=60_000)
+    expect(stops(page, "visited")).to_have_count(3)
     expect(page.locator("#waiting")).to_be_hidden()
     expect(page.locator("#round-state")).to_have_text("complete")
     done = patrol.round(round_id)
@@ -192,7 +192,7 @@ def test_an_answer_that_was_lost_is_asked_for_again_and_counted_once(patrol: Pat
     for code in patrol.codes[:2]:
         page.fill("#code", code)
         page.press("#code", "Enter")
-    expect(stops(page, "visited")).to_have_count(2, timeout=60_000)
+    expect(stops(page, "visited")).to_have_count(2)
     assert [v.point_id for v in patrol.visits() if v.round_id == round_id] == list(POINTS[:2])
     page.click("#skip")
     page.fill("#skip-reason", "locked")
@@ -221,7 +221,7 @@ def test_a_round_is_walked_in_chinese_with_and_without_a_network(patrol: Patrol,
         page.click("summary")
         page.fill("#code", patrol.codes[0])
         page.press("#code", "Enter")
-        expect(stops(page, "visited")).to_have_count(1, timeout=60_000)
+        expect(stops(page, "visited")).to_have_count(1)
         expect(page.locator("#stops")).to_contain_text("已到访")
         expect(page.locator("#said")).to_have_text("Roof：已证明位置")
         assert english(page, *names) == []
@@ -243,7 +243,7 @@ def test_a_round_is_walked_in_chinese_with_and_without_a_network(patrol: Patrol,
         page.click("#skip-send")
         expect(page.locator("#waiting")).to_have_text("3 项待发送")
         context.set_offline(False)
-        expect(page.locator("#round-state")).to_have_text("有偏差", timeout=60_000)
+        expect(page.locator("#round-state")).to_have_text("有偏差")
         assert english(page, *names) == []
         page.fill("#code", "P1:ROOF:FORGEDFORGEDX")
         page.press("#code", "Enter")

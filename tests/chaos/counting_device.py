@@ -7,7 +7,7 @@ import socket
 import struct
 import threading
 
-from tests.servers.process import free_port
+from tests.servers.ports import free_port
 
 
 class CountingDevice:

@@ -24,12 +24,13 @@ from tests.acceptance.test_lab import until
 from tests.chaos.counting_device import CountingDevice
 from tests.chaos.dying_agent import NEVER
 from tests.servers.mosquitto import Mosquitto
-from tests.servers.process import Server, free_port
+from tests.servers.ports import free_port
+from tests.servers.process import Server
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 #: Seconds until all has arrived; only a broken run waits so long.
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 
 class Cloud:
@@ -74,7 +75,7 @@ class Cloud:
             f"http://127.0.0.1:{self.web}/api/v1/devices/{device_id}/latest",
             headers={"Authorization": f"Bearer {token}"},
         )
-        with urllib.request.urlopen(request, timeout=5) as response:
+        with urllib.request.urlopen(request, timeout=30) as response:
             return float(sum(item["value"] for item in json.load(response)["items"] if item["metric"] == "reads"))
 
     def _make_token(self) -> str:

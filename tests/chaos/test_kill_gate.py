@@ -26,7 +26,7 @@ async def test_a_card_opens_the_gate_while_the_cloud_is_away(tmp_path: Path) -> 
 async def test_killed_between_decision_and_command(tmp_path: Path) -> None:
     """The board answers slowly: between the decision on the disk and the pulse the contacts are looked at once more."""
     async with GateSite(tmp_path) as site:
-        site.gate.delay_s = 1.5
+        site.gate.delay_s = 3.0
         site.start()
         await site.ready()
         await site.readers.card(1)

@@ -12,7 +12,7 @@ from plantroom_shared.encoding import decode_batch, encode
 from plantroom_shared.messages import Ack
 from plantroom_shared.topics import CLOUD_SUBSCRIPTIONS, parse_topic, topic
 
-LIMIT_S = 30.0
+LIMIT_S = 90.0
 
 
 class CloudTwin:

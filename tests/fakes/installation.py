@@ -22,7 +22,8 @@ from plantroom_shared.clock import SystemClock
 from plantroom_shared.encoding import decode, encode
 from plantroom_shared.messages import Ack, Birth, BirthDevice, Metric, Rejected, SuggestedRule
 from tests.servers.mosquitto import Mosquitto
-from tests.servers.process import Server, free_port
+from tests.servers.ports import free_port
+from tests.servers.process import Server
 
 PROGRAM = Path(sys.executable).parent / "plantroom-cloud"
 
@@ -71,7 +72,7 @@ class Installation:
 
         def ready() -> bool:
             try:
-                answer = httpx.get(f"http://127.0.0.1:{port}/health").json()
+                answer = httpx.get(f"http://127.0.0.1:{port}/health", timeout=30).json()
             except httpx.TransportError:
                 return False
             return bool(answer["broker"]) or not connected
@@ -79,7 +80,7 @@ class Installation:
         name = f"cloud {' '.join(arguments)}"
         command = [*program, "serve", "-c", config, "--metrics-port", str(port), *arguments]
         process = Server(name, command, log=self.folder / f"{number}.log", ready=ready)
-        process.start(60)
+        process.start(120)
         self.processes.append(process)
         return process
 

@@ -80,13 +80,13 @@ async def reading(driver: OsdpDriver, sink: MemorySink | None = None) -> AsyncIt
         await asyncio.gather(running, return_exceptions=True)
 
 
-async def settled(sink: MemorySink, driver: OsdpDriver, readers: int = 1) -> None:
+async def settled(sink: MemorySink, driver: OsdpDriver, readers: int = 1, settle_s: float = 0.5) -> None:
     """All readers are online, and for long enough."""
     await sink.until(lambda s: states(s).count("ok") >= readers)
     panel: Any = driver._panel
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not all(  # noqa: ASYNC110
-            panel.heard.settled(reader.address, time.monotonic(), 0.5) for reader, _ in driver_devices(driver)
+            panel.heard.settled(reader.address, time.monotonic(), settle_s) for reader, _ in driver_devices(driver)
         ):
             await asyncio.sleep(0.02)
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from aiosmtpd.controller import Controller
 
-from tests.servers.process import free_port
+from tests.servers.ports import free_port
 
 
 class Told(NamedTuple):

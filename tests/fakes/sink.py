@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from plantroom_edge.driver import Sample, Signal
 from plantroom_shared.batch import Event
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 
 
 class MemorySink:

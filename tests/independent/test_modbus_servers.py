@@ -22,9 +22,10 @@ from plantroom_shared.quality import Quality
 from tests.fakes.cable import cable
 from tests.fakes.sink import MemorySink
 from tests.independent.servers import command
-from tests.servers.process import die_with_parent, free_port
+from tests.servers.ports import free_port
+from tests.servers.process import die_with_parent
 
-LIMIT_S = 20
+LIMIT_S = 60
 BAUD = 115_200
 PATIENT = {"timeout": "2s"}
 WHERE = ["libmodbus-tcp", "libmodbus-rtu", "modbus-serial-tcp", "modbus-serial-rtu"]

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from tests.servers.process import Server, accepts, free_port
+from tests.servers.ports import free_port
+from tests.servers.process import Server, accepts
 
 OPEN = """
 listener {port} 127.0.0.1

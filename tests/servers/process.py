@@ -11,14 +11,6 @@ from pathlib import Path
 _PR_SET_PDEATHSIG = 1
 
 
-def free_port() -> int:
-    """A TCP port on loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def die_with_parent() -> None:
     """For `preexec_fn`: an aborted test run leaves no server behind."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -65,7 +57,7 @@ class Server:
         assert self._process is not None, f"{self.name} was never started"
         return self._process.pid
 
-    def start(self, timeout: float = 20.0) -> None:
+    def start(self, timeout: float = 60.0) -> None:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command, stdout=log, stderr=subprocess.STDOUT, preexec_fn=die_with_parent, cwd=self._folder
@@ -77,7 +69,7 @@ class Server:
                 raise RuntimeError(f"{self.name} did not start:\n{self._log.read_text(errors='replace')[-3000:]}")
             time.sleep(0.01)
 
-    def stop(self, sig: int = signal.SIGTERM, timeout: float = 15.0) -> None:
+    def stop(self, sig: int = signal.SIGTERM, timeout: float = 30.0) -> None:
         """End it as an administrator would."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(sig)
@@ -90,4 +82,4 @@ class Server:
         """kill -9."""
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
-            self._process.wait(5)
+            self._process.wait(30)

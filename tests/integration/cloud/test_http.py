@@ -181,18 +181,18 @@ def test_nobody_waits_for_a_password_that_is_checked(services: Services, monkeyp
 
     def slow(_hash: str | None, _password: str) -> bool:
         checking.set()
-        return go_on.wait(30)
+        return go_on.wait(90)
 
     monkeypatch.setattr(services.users, "is_right", slow)
     client = TestClient(create_app(services))
     answers: list[int] = []
     thread = threading.Thread(target=lambda: answers.append(log_in(client, PASSWORD)))
     thread.start()
-    assert checking.wait(30)
+    assert checking.wait(90)
     with services.database.write() as session:  # on SQLite there is one writer at a time
         services.users.audit(session, "x", "y", "", {}, services.now())
     go_on.set()
-    thread.join(30)
+    thread.join(90)
     assert answers == [200]
 
 

@@ -43,7 +43,7 @@ from plantroom_cloud.sites.models import Site
 from plantroom_cloud.users.models import Role, Team, User
 from plantroom_cloud.users.service import UserService
 from plantroom_shared.said import said
-from tests.servers.process import free_port
+from tests.servers.ports import free_port
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 

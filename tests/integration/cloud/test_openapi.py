@@ -22,8 +22,8 @@ from plantroom_cloud.config import CloudConfig, Telemetry
 from plantroom_cloud.services import build
 from plantroom_shared.clock import SystemClock
 from tests.fakes.furnished import Furnished
+from tests.servers.ports import free_port
 from tests.servers.postgres import Postgres
-from tests.servers.process import free_port
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 #: A stream has no end to wait for (tests/integration/cloud/test_changes.py has it); a logout would be our own.

@@ -51,17 +51,17 @@ def test_alarms_go_on_while_influxdb_hangs_and_while_it_is_gone(
     try:
         cloud.start(connected=True)
         gateway.birth(work_order=True)
-        until(lambda: registered(cloud, 1), 60, "the gateway has registered")
+        until(lambda: registered(cloud, 1), 120, "the gateway has registered")
         start = round(time.time() * 1000)
 
         def send(first: int, last: int) -> None:
             for seq in range(first, last + 1):
                 gateway.send(seq, start + seq * 100)
-            until(lambda: not gateway.again(), 60, f"batches up to {last} are acknowledged")
-            until(lambda: work_orders(cloud) == last // 2, 60, "each excursion is an alarm that has returned")
+            until(lambda: not gateway.again(), 120, f"batches up to {last} are acknowledged")
+            until(lambda: work_orders(cloud) == last // 2, 120, "each excursion is an alarm that has returned")
 
         send(1, 10)
-        until(lambda: len(stored(cloud, start)) == 10, 60, "what came before is stored")
+        until(lambda: len(stored(cloud, start)) == 10, 120, "what came before is stored")
         os.kill(influx.server.pid, signal.SIGSTOP)  # it takes connections, and answers nothing
         send(11, 20)
         influx.server.kill()
@@ -69,7 +69,7 @@ def test_alarms_go_on_while_influxdb_hangs_and_while_it_is_gone(
         with cloud.services.database.read() as session:
             assert cloud.services.telemetry.backlog(session).entries > 0
         influx.server.start()
-        until(lambda: stored(cloud, start) == list(range(1, 31)), 90, "everything is there afterwards")
+        until(lambda: stored(cloud, start) == list(range(1, 31)), 120, "everything is there afterwards")
         with cloud.services.database.read() as session:
             [stream] = ledger.streams(session, "gw-a")
             assert (stream.received, stream.missing) == (30, 0)
@@ -85,7 +85,7 @@ def test_nonsense_is_kept_with_its_reason_and_the_queue_goes_on(tmp_path: Path, 
     try:
         cloud.start(connected=True)
         gateway.birth()
-        until(lambda: registered(cloud, 1), 60, "the gateway has registered")
+        until(lambda: registered(cloud, 1), 120, "the gateway has registered")
         start = round(time.time() * 1000)
 
         def batch(seq: int, *, v: int = 1, name: str = "gw-a", values: int = 1) -> Batch:
@@ -113,7 +113,7 @@ def test_nonsense_is_kept_with_its_reason_and_the_queue_goes_on(tmp_path: Path, 
         gateway.publish(6, batch(6))
         gateway.publish(6, batch(6))
         gateway.publish(5, batch(5))
-        until(lambda: not gateway.waiting, 60, "each batch is answered")
+        until(lambda: not gateway.waiting, 120, "each batch is answered")
         reasons = {rejected.seq: rejected.reason for rejected in gateway.rejected}
         assert sorted(reasons) == [2, 3, 4]
         assert "version 9 is unknown" in reasons[2]
@@ -124,7 +124,7 @@ def test_nonsense_is_kept_with_its_reason_and_the_queue_goes_on(tmp_path: Path, 
             with cloud.services.database.read() as session:
                 return len(waiting(session))
 
-        until(lambda: kept() == sent + 3, 60, "all of it is in quarantine")
+        until(lambda: kept() == sent + 3, 120, "all of it is in quarantine")
         with cloud.services.database.read() as session:
             [stream] = ledger.streams(session, "gw-a")
             assert (stream.last, stream.received, stream.missing) == (6, 3, 0)

@@ -33,8 +33,9 @@ from plantroom_shared.messages import Birth, BirthDevice, Metric
 from tests.fakes.installation import Gateway, Installation, until
 from tests.fakes.receiver import Receiver
 from tests.servers.mosquitto import Mosquitto
+from tests.servers.ports import free_port
 from tests.servers.postgres import Postgres
-from tests.servers.process import Server, free_port
+from tests.servers.process import Server
 
 #: Of the first of two parts: a process with all and one with the first half both take them.
 GATEWAYS = [name for number in range(20) if Partition(1, 2).has(name := f"gw-{number}")][:3]
@@ -43,7 +44,7 @@ CARELESS = (sys.executable, "-m", "tests.fakes.careless_cloud")
 ON_DELAY_S, PROVING_S = 3, 4
 CLIMBS_S, RESPONSE_S = 4, 5
 #: A message whose sender died is sent again after a minute.
-PATIENCE_S = 100.0
+PATIENCE_S = 200.0
 
 
 def born(name: str) -> Birth:

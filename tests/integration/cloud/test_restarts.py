@@ -44,8 +44,8 @@ from plantroom_shared.encoding import encode
 from plantroom_shared.messages import Birth, BirthDevice, Metric, Status
 from plantroom_shared.patrol_code import static_code
 from tests.fakes.clock import HandClock
+from tests.servers.ports import free_port
 from tests.servers.postgres import Postgres
-from tests.servers.process import free_port
 
 BEGIN = datetime(2026, 3, 2, 5, tzinfo=UTC)  # a Monday
 STEP = timedelta(minutes=30)

@@ -14,7 +14,7 @@ from plantroom_cloud.telemetry.sqlite import SqliteTelemetryStore
 from plantroom_cloud.telemetry.store import Retention, StoreUnavailableError, TelemetryStore
 from plantroom_shared.batch import DeviceRows, Value
 from tests.servers.influxdb import InfluxDb
-from tests.servers.process import free_port
+from tests.servers.ports import free_port
 
 MS = 1_772_366_400_000  # 2026-03-01 12:00 UTC
 DAY_MS = 86_400_000

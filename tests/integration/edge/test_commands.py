@@ -17,7 +17,7 @@ from plantroom_shared.messages import Command
 from tests.fakes.clock import HandClock
 from tests.servers.small_disk import small_disk
 
-LIMIT_S = 20
+LIMIT_S = 90
 
 
 class Actuator:

@@ -41,7 +41,7 @@ class Commands:
 
     async def ends(self, count: int) -> dict[str, str]:
         """Once so many have ended: id → state; each id once."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 stored = await self.outbox.read("events", 0, 100)
                 events = [event.data for item in stored for event in decode_payload(item.payload).events]

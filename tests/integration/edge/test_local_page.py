@@ -17,9 +17,9 @@ from plantroom_edge.health import health
 from plantroom_shared.clock import SystemClock
 from plantroom_sim.kinds.modbus.registers import Point
 from tests.fakes.modbus import tcp_bus, unit
-from tests.servers.process import free_port
+from tests.servers.ports import free_port
 
-LIMIT_S = 30
+LIMIT_S = 90
 PASSWORD = "very-secret-word"
 PROFILE = """
 maker: Acme

@@ -29,7 +29,7 @@ async def test_the_board_times_the_pulse_and_the_limit_switch_confirms(kind: str
             assert outcome == Outcome("done", "limit switch 'open' reached", "open")
             assert line.gate.counts()["open_pulses"] == 1
             await until(driver, sink, position="open", standing_open=True, openings=1)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 while line.gate.relays[0]:  # the board lets it go by itself
                     line.gate.look()
                     await asyncio.sleep(0.02)

@@ -95,7 +95,7 @@ async def test_a_card_shown_while_the_wires_were_cut_for_a_moment_is_doubtful(tm
             line.heal("cut")
             await sink.until(lambda s: bool(shown(s)))
             assert shown(sink) == [{"credential": "w26:12:1", "doubt": "shown-during-outage"}]
-            await asyncio.sleep(1.2)
+            await settled(sink, driver, settle_s=1.0)
             await line.card(1)
             await sink.until(lambda s: len(shown(s)) == 2)
             assert shown(sink)[1] == {"credential": "w26:12:1"}
@@ -112,16 +112,16 @@ async def test_a_cable_cut_is_told_and_its_end_is_found_long_before_libosdp_woul
         async with reading(driver) as sink:
             await settled(sink, driver)
             line.fault("cut")
-            await sink.until(lambda s: states(s)[-1] == "silent", seconds=30)
+            await sink.until(lambda s: states(s)[-1] == "silent")
             assert sink.samples[-1].values == [None] * 4
             await line.card(1)
             assert (await driver.command("reader-1", "granted", {})).state == "failed"
             await asyncio.sleep(1.5)  # a try or two that find nobody
             line.heal("cut")
-            await sink.until(lambda s: states(s)[-1] == "ok", seconds=30)
+            await sink.until(lambda s: states(s)[-1] == "ok")
             await sink.until(lambda s: bool(shown(s)))
             assert shown(sink) == [{"credential": "w26:12:1", "doubt": "shown-during-outage"}]
-            await asyncio.sleep(1.0)
+            await settled(sink, driver)
             await line.card(2)
             await sink.until(lambda s: len(shown(s)) == 2)
             assert shown(sink)[1] == {"credential": "w26:12:2"}
@@ -140,7 +140,7 @@ async def test_a_reader_with_another_key_stays_offline(tmp_path: Path, monkeypat
             assert (await driver.command("reader-1", "granted", {})).state == "failed"
             assert shown(sink) == []
             line.heal("wrong-key")
-            await sink.until(lambda s: states(s)[-1] == "ok", seconds=30)
+            await sink.until(lambda s: states(s)[-1] == "ok")
 
 
 async def test_a_port_that_is_pulled_out_comes_back(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ async def test_a_port_that_is_pulled_out_comes_back(tmp_path: Path) -> None:
             await sink.until(lambda s: states(s)[-1] == "silent")
             assert (await driver.command("reader-1", "granted", {})).state == "failed"
             await line.bus.open()
-            await sink.until(lambda s: states(s)[-1] == "ok", seconds=30)
+            await sink.until(lambda s: states(s)[-1] == "ok")
 
 
 async def test_what_cannot_be_opened_says_why(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from plantroom_shared.batch import DeviceRows, Event, Stream
 from plantroom_shared.clock import SystemClock
 from tests.servers.small_disk import small_disk
 
-LIMIT_S = 60
+LIMIT_S = 120
 VALUES = 400
 NOW = 1_764_072_000_000
 

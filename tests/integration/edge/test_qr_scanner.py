@@ -209,14 +209,14 @@ async def test_tcp_scanners_and_a_lost_connection() -> None:
     line = validated(TcpLine, {"id": "line", "type": "scanner-tcp", "host": "127.0.0.1", "port": sim.port})
     async with running(line) as (_, sink):
         await sink.until(ok)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await sim.until_connected()
         await scanner.scan(static_code("roof", KEY))
         await sink.until(lambda s: len(scans(s)) == 1)
         await sim.close()
         await sink.until(lambda s: any(e.data.get("state") == "silent" for e in s.events))
         await sim.open()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await sim.until_connected()
         await scanner.scan("AGAIN")
         await sink.until(lambda s: len(scans(s)) == 2)

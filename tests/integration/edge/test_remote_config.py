@@ -20,7 +20,7 @@ from plantroom_sim.kinds.modbus.device import ModbusUnit
 from plantroom_sim.kinds.modbus.registers import Point
 from tests.fakes.modbus import tcp_bus, unit
 
-LIMIT_S = 40
+LIMIT_S = 120
 SETTLE_S = 1.0
 
 PROFILE = """
@@ -79,8 +79,8 @@ async def plant(folder: Path) -> AsyncIterator[Plant]:
     async with AsyncExitStack() as stack:
         buses = []
         for name, numbers in (("one", (1, 2)), ("two", (3, 4))):
-            bus = await stack.enter_async_context(tcp_bus(*(units[n] for n in numbers), patience="200ms"))
-            buses.append({"id": name, "type": "modbus-tcp", "host": bus.host, "port": bus.port, "timeout": "200ms"})
+            bus = await stack.enter_async_context(tcp_bus(*(units[n] for n in numbers), patience="1s"))
+            buses.append({"id": name, "type": "modbus-tcp", "host": bus.host, "port": bus.port, "timeout": "1s"})
         yield Plant(folder, units, buses)
 
 

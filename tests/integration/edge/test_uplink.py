@@ -31,9 +31,10 @@ from plantroom_shared.messages import VERSION, Birth
 from tests.fakes.cloud import cloud_twin
 from tests.fakes.mute_broker import mute_broker
 from tests.servers.mosquitto import Mosquitto
-from tests.servers.process import Server, accepts, free_port
+from tests.servers.ports import free_port
+from tests.servers.process import Server, accepts
 
-LIMIT_S = 60
+LIMIT_S = 120
 NOW = 1_764_072_000_000
 
 FORBIDDING = """

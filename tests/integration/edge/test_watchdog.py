@@ -19,7 +19,7 @@ def notified(tmp_path: Path) -> Iterator[socket.socket]:
     """What systemd listens on (sd_notify(3))."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(str(tmp_path / "notify"))
-        listener.settimeout(30)
+        listener.settimeout(90)
         yield listener
 
 
@@ -40,6 +40,6 @@ def test_systemd_is_told_of_its_life(tmp_path: Path, notified: socket.socket) ->
         while (last := notified.recv(100)) == b"WATCHDOG=1":
             pass
         assert last == b"STOPPING=1"
-        assert agent.wait(20) == 0
+        assert agent.wait(90) == 0
     finally:
         agent.kill()

@@ -38,7 +38,7 @@ routines:
     values: {rpm: {in_turn: [900, 1000]}}
     steps: [{device: pump-1, action: set, args: {metric: speed, value: "{rpm}"}}]
 """
-LIMIT_S = 20
+LIMIT_S = 60
 
 
 @asynccontextmanager

@@ -14,9 +14,10 @@ from plantroom_cloud.gateways.broker import hash_password
 from plantroom_sim.errors import SimError
 from plantroom_sim.lab.broker import broker_command, make_certificates
 from plantroom_sim.lab.ports import listening
-from tests.servers.process import die_with_parent, free_port
+from tests.servers.ports import free_port
+from tests.servers.process import die_with_parent
 
-LIMIT_S = 30
+LIMIT_S = 90
 NOTHING_S = 1.0
 WHO = {"plantroom-cloud": "c-secret", "gw-a": "a-secret", "gw-b": "b-secret"}
 

@@ -63,7 +63,7 @@ class _Site:
         return sum(device == "gate" for device, _, _ in self.told)
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not condition():  # noqa: ASYNC110  (several things tell)
                 await asyncio.sleep(0.002)
 

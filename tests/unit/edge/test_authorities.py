@@ -65,7 +65,7 @@ async def _take(outbox: Outbox, gate: _Gate, *documents: Authority) -> None:
     task = asyncio.create_task(authorities.run(), name="authorities")
     for document in documents:
         authorities.take(document)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(await _events(outbox)) < told + len(documents):
             await outbox.wait_for_more()
     task.cancel()

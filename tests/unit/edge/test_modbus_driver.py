@@ -54,7 +54,7 @@ def test_a_command_under_way_is_unconfirmed_when_the_driver_is_stopped(monkeypat
         for name, replacement in (("open", opened), ("read", read), ("write", write)):
             monkeypatch.setattr(ModbusLink, name, replacement)
         driver = _driver(SystemClock())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             running = asyncio.create_task(driver.run(MemorySink()), name="driver")
             command = asyncio.create_task(driver.command("meter", "set", {"value": 3}), name="command")
             await sent.wait()
