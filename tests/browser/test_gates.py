@@ -107,10 +107,9 @@ def log_in(browser: Browser, site: Site, name: str, width: int) -> tuple[Browser
 
 
 def follow(page: Page, url: str) -> None:
-    """Go there, and be heard by the live stream before anything changes."""
+    """Go there; from now on the page is told what changes."""
     with page.expect_response("**/api/v1/stream"):
         page.goto(url)
-    page.wait_for_timeout(700)
 
 
 def fits(page: Page, width: int) -> None:

@@ -27,6 +27,9 @@ KEEP_ALIVE_S = 15.0
 #: Transactions may commit in another order than their numbers: so many numbers are looked at again.
 OVERLAP = 200
 
+#: Nobody follows, so that nobody looks.
+NOWHERE = -1
+
 Change = tuple[int, str, str]
 
 
@@ -37,6 +40,7 @@ class Changes:
         self._database = database
         self._followers: set[asyncio.Queue[Change | None]] = set()
         self._wanted = asyncio.Event()
+        self._newest = NOWHERE
         self._seen: deque[int] = deque(maxlen=4 * OVERLAP)
 
     def look(self) -> None:
@@ -45,25 +49,22 @@ class Changes:
 
     async def run(self) -> None:
         """Until cancelled."""
-        newest = -1
         while True:
             with suppress(TimeoutError):  # not wait_for, which can swallow being cancelled
                 async with asyncio.timeout(LOOK_EVERY_S):
                     await self._wanted.wait()
             self._wanted.clear()
             if not self._followers:
-                newest = -1
+                self._newest = NOWHERE
+            if self._newest == NOWHERE:
                 continue
             try:
-                if newest < 0:
-                    newest = await asyncio.to_thread(self._newest)
-                    continue
-                found = await asyncio.to_thread(self._after, newest)
+                found = await asyncio.to_thread(self._after, self._newest)
             except OperationalError as error:
                 _log.debug("database: %s", error.orig)
                 continue
             for change in found:
-                newest = max(newest, change[0])
+                self._newest = max(self._newest, change[0])
                 self._tell(change)
 
     async def follow(self, last: int | None) -> AsyncIterator[str]:
@@ -79,8 +80,8 @@ class Changes:
         clock = asyncio.get_running_loop().time
         try:
             self._followers.add(queue)
-            self._wanted.set()
             metrics.STREAMS.set(len(self._followers))
+            await self._begin()
             missed = await asyncio.to_thread(self._missed, last) if last is not None else []
             told, second, spoken = {number for number, _, _ in missed}, clock() + 1.0, clock()
             yield "retry: 2000\n\n"
@@ -116,11 +117,18 @@ class Changes:
                 queue.get_nowait()
                 queue.put_nowait(None)
 
-    def _newest(self) -> int:
+    async def _begin(self) -> None:
+        """The first of the followers says where the looking begins: what is committed from now on is told to it."""
+        if self._newest == NOWHERE:
+            newest, seen = await asyncio.to_thread(self._end)
+            if self._newest == NOWHERE:  # nobody was faster
+                self._newest = newest
+                self._seen.extend(seen)
+
+    def _end(self) -> tuple[int, list[int]]:
         with self._database.read() as session:
             newest = newest_id(session)
-            self._seen.extend(change.id or 0 for change in changes_after(session, newest - OVERLAP))
-        return newest
+            return newest, [change.id or 0 for change in changes_after(session, newest - OVERLAP)]
 
     def _after(self, newest: int) -> list[Change]:
         """Those not seen yet, late ones included."""

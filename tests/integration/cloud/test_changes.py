@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -42,7 +43,7 @@ def write(database: Database, *refs: str) -> None:
 
 
 async def next_alarm(events: AsyncIterator[str]) -> str:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         async for event in events:
             if "event: alarm" in event or "event: reload" in event:
                 return event
@@ -55,7 +56,6 @@ async def test_every_follower_hears_of_each_change_once(database: Database, chan
     assert '"ref": "1"' in await next_alarm(late)
     both = [late, await changes.follow(None)]
     assert [await anext(events) for events in both[1:]] == ["retry: 2000\n\n"]
-    await asyncio.sleep(3 * changes_module.LOOK_EVERY_S)  # the first look says where a follower begins
     for ref in ("2", "3"):
         write(database, ref)
         changes.look()
@@ -69,16 +69,38 @@ async def test_a_follower_that_falls_behind_is_told_to_reload_and_costs_no_memor
     monkeypatch.setattr(changes_module, "MOST_WAITING", 3)
     slow = await changes.follow(None)
     assert await anext(slow) == "retry: 2000\n\n"
-    await asyncio.sleep(3 * changes_module.LOOK_EVERY_S)
     write(database, *map(str, range(10)))
     changes.look()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while changes._followers:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     seen = [await next_alarm(slow)]
     while "reload" not in seen[-1]:
         seen.append(await next_alarm(slow))
     assert len(seen) <= 4
+
+
+async def test_a_follower_hears_of_what_is_committed_as_soon_as_it_has_its_first_line(
+    database: Database, changes: Changes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the first look takes: its page was fetched before, and would never show it."""
+    looking, look = threading.Event(), threading.Event()
+    end = changes._end
+
+    def slow() -> tuple[int, list[int]]:
+        looking.set()
+        assert look.wait(60)
+        return end()
+
+    monkeypatch.setattr(changes, "_end", slow)
+    following = asyncio.create_task(changes.follow(None))
+    await asyncio.to_thread(looking.wait)
+    done, _ = await asyncio.wait([following], timeout=3 * changes_module.LOOK_EVERY_S)
+    assert not done
+    look.set()
+    events = await following
+    write(database, "1")
+    assert '"ref": "1"' in await next_alarm(events)
 
 
 async def test_more_followers_than_allowed_are_asked_to_come_back(
@@ -95,7 +117,7 @@ async def test_more_followers_than_allowed_are_asked_to_come_back(
 
 async def test_a_follower_that_never_begins_to_read_keeps_no_place(changes: Changes) -> None:
     await changes.follow(None)  # its browser is gone before the first line
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while changes._followers:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
