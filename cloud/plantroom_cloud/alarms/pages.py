@@ -544,6 +544,22 @@ def _definition(
     return definition, errors
 
 
+def _offered(session: Session, services: Services, user: User) -> dict[str, Any]:
+    """What the forms of a rule and of levels offer: where it stands, who is told, when it is watched, how soon."""
+    devices = [device for device in services.devices.list(session, user.sites) if device.kind != "gateway"]
+    sites = services.sites.list(session, user.sites)
+    return {
+        "devices": devices,
+        "profiles": sorted({device.profile for device in devices if device.profile}),
+        "labels": services.alarms.labels(session, user.sites),
+        "sites": sites,
+        "teams": services.users.teams(session),
+        "days": list(enumerate(DAYS)),
+        "zone": common({site.timezone for site in sites}).key,
+        "respond": RESPOND,
+    }
+
+
 def _rule_form(
     request: Request,
     session: Session,
@@ -556,7 +572,6 @@ def _rule_form(
     for name in ("device_id", "label", "profile", "site_id"):  # one field of the form stands for them
         if name in errors:
             errors = errors | {"target": errors[name]}
-    devices = [device for device in services.devices.list(session, user.sites) if device.kind != "gateway"]
     judged, replaced = services.alarms.reach(session, rule, user.sites) if rule is not None else ([], [])
     return render(
         request,
@@ -568,19 +583,12 @@ def _rule_form(
         values=values,
         errors=errors,
         metrics=metrics_of(session, services, user, values.get("target", "")),
-        devices=devices,
-        profiles=sorted({device.profile for device in devices if device.profile}),
-        teams=services.users.teams(session),
-        sites=services.sites.list(session, user.sites),
         parts="\n".join(comparison(part) for part in values.get("more", {}).get("parts", [])),
         guard=comparison(values["more"]["guard"]) if values.get("more", {}).get("guard") else "",
-        days=list(enumerate(DAYS)),
-        zone=common({site.timezone for site in services.sites.list(session, user.sites)}).key,
-        labels=services.alarms.labels(session, user.sites),
         judged=judged,
         replaced=replaced,
         lacks=[NEEDED[name] for name in lacking(rule)] if rule is not None else [],
-        respond=RESPOND,
+        **_offered(session, services, user),
         **_graded(services, values.get("impact"), values.get("respond_within_s")),
         history=services.users.audited(session, f"alarm-rule/{rule.id}") if rule is not None else [],
     )
@@ -650,7 +658,6 @@ def _levels_form(
     for name in ("device_id", "label", "profile", "site_id"):
         if name in shown:
             shown["target"] = shown[name]
-    devices = [device for device in services.devices.list(session, user.sites) if device.kind != "gateway"]
     judged, replaced = services.alarms.reach(session, rules[0], user.sites) if rules else ([], [])
     subjects = [f"alarm-levels/{levels_id}", *(f"alarm-rule/{rule.id}" for rule in rules or [])]
     history = [entry for subject in subjects for entry in services.users.audited(session, subject)]
@@ -666,17 +673,10 @@ def _levels_form(
         errors=shown,
         letters={level.value: short for level, short in LETTERS.items()},
         metrics=metrics_of(session, services, user, values.get("target", "")),
-        devices=devices,
-        profiles=sorted({device.profile for device in devices if device.profile}),
-        teams=services.users.teams(session),
-        sites=services.sites.list(session, user.sites),
-        labels=services.alarms.labels(session, user.sites),
         guard=comparison(values["guard"]) if values.get("guard") else "",
-        days=list(enumerate(DAYS)),
-        zone=common({site.timezone for site in services.sites.list(session, user.sites)}).key,
-        respond=RESPOND,
         lacks={rule.level.value: [NEEDED[name] for name in lacking(rule)] for rule in rules or [] if rule.level},
         judged=judged,
         replaced=replaced,
         history=sorted(history, key=lambda entry: entry.at, reverse=True),
+        **_offered(session, services, user),
     )

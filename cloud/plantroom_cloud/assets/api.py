@@ -104,6 +104,7 @@ def create(body: AssetIn, user: Manager, session: WriteSession, services: Servic
     """A new one."""
     _may(user, body.site_id)
     asset = services.assets.save(session, Asset(**body.model_dump(), created_at=at), at)
+    services.users.audit(session, user.name, "asset.add", f"asset/{asset.id}", body.model_dump(mode="json"), at)
     return AssetOut.model_validate(asset)
 
 
@@ -133,6 +134,8 @@ def take_in(
     """A CSV or XLSX file as the body: every mistake by line, or everything at once."""
     rows = read_table("the file", content)
     new, changed, mistakes = services.assets.take_in(session, rows, user.sites, at, dry_run=dry_run)
+    if not mistakes and not dry_run:
+        services.users.audit(session, user.name, "asset.import", "assets", {"new": new, "changed": changed}, at)
     told = [Mistake(line=line, text=text) for line, text in mistakes]
     return TakenIn(new=new, changed=changed, mistakes=told, done=not mistakes and not dry_run)
 
@@ -157,7 +160,9 @@ def change(
     _may(user, body.site_id)
     for name, value in body.model_dump().items():
         setattr(asset, name, value)
-    return AssetOut.model_validate(services.assets.save(session, asset, at))
+    services.assets.save(session, asset, at)
+    services.users.audit(session, user.name, "asset.change", f"asset/{asset_id}", body.model_dump(mode="json"), at)
+    return AssetOut.model_validate(asset)
 
 
 @router.post("/{asset_id}/retire")
@@ -165,6 +170,7 @@ def retire(asset_id: Id, user: Manager, session: WriteSession, services: Service
     """It is gone; its history stays."""
     asset = _visible(session, services, user, asset_id)
     services.assets.retire(session, asset, at)
+    services.users.audit(session, user.name, "asset.retire", f"asset/{asset_id}", {}, at)
     return AssetOut.model_validate(asset)
 
 
@@ -173,13 +179,16 @@ def bind(asset_id: Id, body: Device, user: Manager, session: WriteSession, servi
     """From now on the device measures it."""
     asset = _visible(session, services, user, asset_id)
     visible_device(session, services, user, body.device_id)
-    return Binding.model_validate(services.assets.bind(session, asset, body.device_id, user.name, at))
+    binding = services.assets.bind(session, asset, body.device_id, user.name, at)
+    services.users.audit(session, user.name, "asset.bind", f"asset/{asset_id}", body.model_dump(), at)
+    return Binding.model_validate(binding)
 
 
 @router.delete("/{asset_id}/devices/{device_id}", status_code=204)
 def unbind(asset_id: Id, device_id: str, user: Manager, session: WriteSession, services: ServicesDep, at: At) -> None:
     """It measures this no more."""
     services.assets.unbind(session, _visible(session, services, user, asset_id), device_id, at)
+    services.users.audit(session, user.name, "asset.unbind", f"asset/{asset_id}", {"device_id": device_id}, at)
 
 
 def _visible(session: Session, services: Services, user: User, asset_id: int) -> Asset:

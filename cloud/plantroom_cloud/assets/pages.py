@@ -72,6 +72,8 @@ def take_in(
     except InvalidError as error:
         new, changed, mistakes = 0, 0, [(1, str(error))]
     if not mistakes:
+        if not dry_run:
+            services.users.audit(session, user.name, "asset.import", "assets", {"new": new, "changed": changed}, at)
         text = "%(new)s would be new, %(changed)s would be changed." if dry_run else "%(new)s new, %(changed)s changed."
         return RedirectResponse(f"/assets?told={quote(said(text, new=new, changed=changed))}", 303)
     tree = services.assets.tree(session, user.sites)
@@ -169,6 +171,7 @@ def edit(
 def retire(asset_id: int, user: Manager, session: WriteSession, services: ServicesDep, at: At) -> Response:
     """It is gone."""
     services.assets.retire(session, _visible(session, services, user, asset_id), at)
+    services.users.audit(session, user.name, "asset.retire", f"asset/{asset_id}", {}, at)
     return RedirectResponse("/assets", 303)
 
 
@@ -189,6 +192,8 @@ def bind(
     else:
         visible_device(session, services, user, device)
         services.assets.bind(session, asset, device, user.name, at)
+    what = "asset.unbind" if end else "asset.bind"
+    services.users.audit(session, user.name, what, f"asset/{asset_id}", {"device_id": device}, at)
     return RedirectResponse(f"/assets/{asset_id}", 303)
 
 
@@ -336,6 +341,7 @@ def _visible(session: Session, services: Services, user: User, asset_id: int) ->
 def _save(
     request: Request, form: Submitted, session: Session, services: Services, user: User, asset: Asset, at: At
 ) -> Response:
+    what = "asset.change" if asset.id else "asset.add"
     try:
         _fill(asset, form)
         if not may_see(user, asset.site_id):
@@ -345,6 +351,8 @@ def _save(
         values: dict[str, object] = {name: form.text(name) for name in form.fields}
         session.rollback()
         return _form(request, session, services, user, asset if asset.id else None, values, str(error))
+    detail = asset.model_dump(mode="json", exclude={"id"})
+    services.users.audit(session, user.name, what, f"asset/{asset.id}", detail, at)
     return RedirectResponse(f"/assets/{asset.id}", 303)
 
 

@@ -58,6 +58,7 @@ def add_link(
     """A link to where one stands."""
     visible(session, services, user, asset_id)
     document = services.documents.add_link(session, asset_id, body.title, body.url, user.name, at)
+    services.users.audit(session, user.name, "document.add", f"asset/{asset_id}", described(document), at)
     return shown(session, services, [document])[0]
 
 
@@ -76,6 +77,7 @@ def add_file(
     same one again changes its title."""
     visible(session, services, user, asset_id)
     document = services.documents.add_file(session, asset_id, title, content, name, user.name, at)
+    services.users.audit(session, user.name, "document.add", f"asset/{asset_id}", described(document), at)
     return shown(session, services, [document])[0]
 
 
@@ -90,10 +92,11 @@ def content(asset_id: Id, document_id: Id, user: Viewer, session: ReadSession, s
 
 
 @router.delete("/{document_id}", status_code=204)
-def remove(asset_id: Id, document_id: Id, user: Manager, session: WriteSession, services: ServicesDep) -> None:
+def remove(asset_id: Id, document_id: Id, user: Manager, session: WriteSession, services: ServicesDep, at: At) -> None:
     """It belongs elsewhere."""
     visible(session, services, user, asset_id)
-    services.documents.remove(session, asset_id, document_id)
+    document = services.documents.remove(session, asset_id, document_id)
+    services.users.audit(session, user.name, "document.remove", f"asset/{asset_id}", described(document), at)
 
 
 def shown(session: Session, services: Services, found: Sequence[AssetDocument]) -> list[DocumentOut]:
@@ -109,6 +112,11 @@ def shown(session: Session, services: Services, found: Sequence[AssetDocument]) 
             document.media_type, document.size = kept[one.file_id].media_type, kept[one.file_id].size
         out.append(document)
     return out
+
+
+def described(document: AssetDocument) -> dict[str, str]:
+    """What it was, for the log."""
+    return {"title": document.title, "name": document.name, "url": document.url}
 
 
 def visible(session: Session, services: Services, user: User, asset_id: int) -> None:

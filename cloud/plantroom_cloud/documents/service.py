@@ -65,6 +65,8 @@ class DocumentService:
         session.flush()
         return document
 
-    def remove(self, session: Session, asset_id: int, document_id: int) -> None:
-        """It belongs elsewhere; other assets keep theirs. Raises NotFoundError."""
-        session.delete(self.get(session, asset_id, document_id))
+    def remove(self, session: Session, asset_id: int, document_id: int) -> AssetDocument:
+        """It belongs elsewhere; other assets keep theirs. What it was. Raises NotFoundError."""
+        document = self.get(session, asset_id, document_id)
+        session.delete(document)
+        return document

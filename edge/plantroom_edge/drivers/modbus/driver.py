@@ -109,6 +109,7 @@ class ModbusDriver:
         finally:
             for task in self._remembering:
                 task.cancel()
+            await asyncio.gather(*self._remembering, return_exceptions=True)
 
     async def command(self, device: str, action: str, args: Mapping[str, Any]) -> Outcome:
         if device not in self._readers:
