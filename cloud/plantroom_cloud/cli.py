@@ -18,7 +18,7 @@ from plantroom_cloud.gateways.enrolment import Enrolment
 from plantroom_cloud.ingest.partition import Partition
 from plantroom_cloud.logs import log_to_stderr
 from plantroom_cloud.migration import migrate as migrate_database
-from plantroom_cloud.serve import Part, Server
+from plantroom_cloud.serve import Part, Server, check_ports
 from plantroom_cloud.services import Services, build, retention
 from plantroom_cloud.users.models import Role
 from plantroom_shared.clock import SystemClock
@@ -80,6 +80,7 @@ def serve(path: Path, log_format: str, parts: tuple[str, ...], partition: str, m
     config = load_cloud_config(path)
     if metrics_port is not None:
         config = config.model_copy(update={"metrics": config.metrics.model_copy(update={"port": metrics_port})})
+    check_ports(config, wanted)
     services = build(config, SystemClock())
     migrate_database(services.database)
     token = None
@@ -143,7 +144,9 @@ def user_list(path: Path, *, as_json: bool) -> None:
 @user.command("token", epilog="Example: plantroom-cloud user token anna --name reporting --days 90")
 @click.argument("name")
 @click.option("--name", "purpose", required=True, help="What the token is for.")
-@click.option("--days", type=int, default=None, help="How long it lasts; without it, until it is removed.")
+@click.option(
+    "--days", type=click.IntRange(1, 36_500), default=None, help="How long it lasts; without it, until it is removed."
+)
 @_CONFIG
 @_clear_errors
 def user_token(name: str, purpose: str, days: int | None, path: Path) -> None:

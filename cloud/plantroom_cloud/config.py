@@ -4,11 +4,13 @@ import os
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from plantroom_cloud.alarms.rationalisation import Matrix
 from plantroom_cloud.errors import CloudError
+from plantroom_shared.document import read_document
+from plantroom_shared.errors import ConfigError
+from plantroom_shared.mistake import describe
 
 
 class CloudConfigError(CloudError):
@@ -141,22 +143,22 @@ def load_cloud_config(
     mistake."""
     environment = dict(os.environ) if environment is None else environment
     try:
-        data: Any = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except OSError as error:
-        raise CloudConfigError(f"{path}: cannot be read: {error.strerror}; give the path with -c") from error
-    except yaml.YAMLError as error:
-        raise CloudConfigError(f"{path}: not valid YAML: {error}") from error
+        document = read_document(path)
+    except ConfigError as error:
+        raise CloudConfigError(str(error)) from error
+    data: Any = document.data or {}
     if not isinstance(data, dict):
         raise CloudConfigError(f"{path}: is no mapping; see configs/samples/cloud.yaml")
     if url := environment.get("PLANTROOM_DATABASE_URL"):
         data["database_url"] = url
     if token := environment.get("PLANTROOM_TELEMETRY_TOKEN"):
-        data.setdefault("telemetry", {})["token"] = token
+        telemetry = data.get("telemetry") or {}
+        if isinstance(telemetry, dict):  # else it is told below
+            data["telemetry"] = {**telemetry, "token": token}
     try:
         config = CloudConfig.model_validate(data)
     except ValidationError as error:
-        lines = [f"{path}: {'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
-        raise CloudConfigError("\n".join(lines)) from error
+        raise CloudConfigError("\n".join(describe(error, document, CloudConfig))) from error
     return _resolved(config, path.resolve().parent, before_setup=before_setup)
 
 

@@ -19,6 +19,7 @@ from plantroom_cloud.validation import reasons
 from plantroom_cloud.web import here
 from plantroom_cloud.web.render import language_of, render
 from plantroom_shared.errors import PlantroomError
+from plantroom_shared.said import said
 
 _log = logging.getLogger(__name__)
 
@@ -80,7 +81,11 @@ def _refused(request: Request, error: Exception) -> Response:
     title = error.title if isinstance(error, CloudError) else "Invalid request"
     if _is_page(request) and isinstance(error, UnauthenticatedError):
         return _to_login(request)
-    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, TooManyRequestsError) else {}
+    headers = {}
+    if isinstance(error, TooManyRequestsError):
+        headers["Retry-After"] = str(error.retry_after_s)
+    if isinstance(error, UnauthenticatedError):
+        headers["WWW-Authenticate"] = "Bearer"
     if here.ASKED in request.headers:
         fields = error.fields if isinstance(error, InvalidFieldsError) else None
         return _here(request, status, title, str(error), headers, fields)
@@ -102,7 +107,11 @@ def _http_error(request: Request, error: Exception) -> Response:
         if found is not None:
             request.state.user, request.state.csrf_token = found[0], found[1].csrf_token
     detail = "There is nothing at this address." if error.status_code == HTTPStatus.NOT_FOUND else ""
-    return answer(request, error.status_code, str(error.detail), detail)
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED and "allow" in {name.lower() for name in headers}:
+        methods = next(value for name, value in headers.items() if name.lower() == "allow")
+        detail = said("This address takes %(methods)s.", methods=methods)
+    return answer(request, error.status_code, str(error.detail), detail, headers)
 
 
 def _out_of_range(request: Request, _error: Exception) -> Response:

@@ -5,6 +5,7 @@ import contextlib
 import ctypes
 import gc
 import signal
+import socket
 from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -19,6 +20,8 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 
 from plantroom_cloud.columns import ms_from_utc
+from plantroom_cloud.config import CloudConfig
+from plantroom_cloud.errors import CloudError
 from plantroom_cloud.gateways.service import expire_commands
 from plantroom_cloud.ingest.loop import IngestLoop
 from plantroom_cloud.ingest.partition import Partition
@@ -42,6 +45,10 @@ class Part(StrEnum):
     INGEST = "ingest"
     WRITER = "writer"
     SCHEDULER = "scheduler"
+
+
+class PortError(CloudError):
+    """Something listens there already, or there is no such address."""
 
 
 class Server:
@@ -175,6 +182,24 @@ class _Uvicorn(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+def check_ports(config: CloudConfig, parts: Collection[Part]) -> None:
+    """Raises PortError for an address that cannot be listened at: with its key and what would be right."""
+    wanted = {"metrics": (config.metrics.host, config.metrics.port)}
+    if Part.WEB in parts:
+        wanted["web"] = (config.web.host, config.web.port)
+    for key, (host, port) in wanted.items():
+        try:
+            family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            with socket.socket(family, kind) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(address)
+        except OSError as error:
+            raise PortError(
+                f"{key}.host, {key}.port: {host}:{port} cannot be listened at ({error.strerror}); end what listens "
+                "there, or set another"
+            ) from error
 
 
 def _uvicorn(app: Any, host: str, port: int) -> _Uvicorn:

@@ -18,6 +18,7 @@ from plantroom_edge.driver import Decider, Driver, Outcome, Signal
 from plantroom_edge.drivers.registry import DRIVERS
 from plantroom_edge.health import health
 from plantroom_edge.health.watch import HealthWatch
+from plantroom_edge.only_agent import only_agent
 from plantroom_edge.outbox.dating import undatable
 from plantroom_edge.outbox.outbox import Outbox
 from plantroom_edge.outbox.payload import Payload
@@ -106,7 +107,10 @@ class Agent:
 
     async def run(self) -> None:
         """Everything, until the first fatal error or cancellation; what was read is committed before it returns."""
-        self.config.data_dir.mkdir(parents=True, exist_ok=True)
+        with only_agent(self.config.data_dir):
+            await self._run()
+
+    async def _run(self) -> None:
         logging.getLogger().addHandler(self.trouble)
         await self.outbox.open()
         try:

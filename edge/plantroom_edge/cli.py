@@ -18,7 +18,7 @@ from plantroom_edge.config.check import UncheckedError, check_gateway
 from plantroom_edge.config.site import Fleet, GatewayConfig
 from plantroom_edge.driver import Found
 from plantroom_edge.drivers.registry import DRIVERS
-from plantroom_edge.errors import ConfigError
+from plantroom_edge.errors import ConfigError, EdgeError
 from plantroom_edge.outbox.inspection import Inspection
 from plantroom_edge.status.status import status_path
 from plantroom_edge.status.text import lines
@@ -58,11 +58,9 @@ def run(path: Path, log_level: str) -> None:
     except UncheckedError as error:
         _fail([str(error)], as_json=False)
     try:
-        import uvloop
-    except ImportError:
-        asyncio.run(Agent(config, fleet, SystemClock()).run())
-    else:
-        uvloop.run(Agent(config, fleet, SystemClock()).run())
+        _run_agent(Agent(config, fleet, SystemClock()))
+    except EdgeError as error:
+        _fail([str(error)], as_json=False)
 
 
 @main.command(epilog="Example: plantroom-edge check -c gateway.yaml")
@@ -210,6 +208,15 @@ async def _probe(fleet: Fleet) -> list[Found]:
     for bus in fleet.site.buses:
         found += await DRIVERS[bus.type].build(bus, fleet.on(bus.id), SystemClock()).probe()
     return found
+
+
+def _run_agent(agent: Agent) -> None:
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(agent.run())
+    else:
+        uvloop.run(agent.run())
 
 
 def _load(path: Path, *, as_json: bool = False) -> tuple[GatewayConfig, Fleet]:

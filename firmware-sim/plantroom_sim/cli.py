@@ -152,7 +152,10 @@ def _runnable(file: Path) -> Scenario:
 
 
 async def _run(building: Building, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SimError(f"{folder}: {error.strerror}; name a folder with --data") from error
     ready = asyncio.Event()
     task = asyncio.current_task()
     assert task is not None

@@ -14,6 +14,7 @@ Value = float | int | bool | str | None
 _ID = re.compile(ID_PATTERN)
 _METRIC = re.compile(METRIC_PATTERN)
 LATEST_MS = 7_258_118_400_000  # 2200-01-01
+LAST_SEQ = 2**63 - 1  #: more fits neither into MessagePack nor into a database
 
 #: A row mark: (row index, metric name or None for the whole row, quality).
 Mark = tuple[int, str | None, str]
@@ -88,8 +89,15 @@ def check_batch(batch: Batch) -> str | None:
     """Why a decoded batch cannot be taken, or None. Only what the type alone cannot say."""
     if batch.seq < 1:
         return f"seq {batch.seq}: sequence numbers begin at 1"
+    if batch.seq > LAST_SEQ:
+        return f"seq {batch.seq}: sequence numbers are below 2^63"
     if not batch.outbox:
         return "outbox: empty; it is the random id born with the outbox file"
+    if batch.complete_until is not None and not 0 <= batch.complete_until <= LATEST_MS:
+        return f"complete_until {batch.complete_until}: milliseconds since 1970, before the year 2200"
+    for event in batch.events:
+        if not 0 <= event.time <= LATEST_MS:
+            return f"time {event.time} of event {event.id!r}: milliseconds since 1970, before the year 2200"
     for rows in batch.telemetry:
         count = len(rows.times)
         if not _is_id(rows.device):

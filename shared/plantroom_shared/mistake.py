@@ -89,6 +89,8 @@ def _text(item: ErrorDetails, place: Location, model: type[Any], tags: Collectio
         case bound if bound in _BOUNDS:
             key, words = _BOUNDS[bound]
             return f"{path}: {value!r} is {words} {context[key]:g}"
+        case "too_short":
+            return f"{path}: needs at least {context['min_length']}"
         case wrong if (first := wrong.partition("_")[0]) in _KINDS and wrong.endswith(("_type", "_parsing", "_float")):
             return f"{path}: {_short(value)} is not {_KINDS[first]}"
         case _:

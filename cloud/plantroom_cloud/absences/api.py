@@ -4,11 +4,12 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from plantroom_cloud.absences.models import Absence, AbsenceReason
 from plantroom_cloud.dependencies import At, ReadSession, ServicesDep, Viewer, WriteSession
 from plantroom_cloud.listing import Page
+from plantroom_cloud.moment import Moment
 from plantroom_cloud.users.models import RANK, Role, User
 
 router = APIRouter(prefix="/api/v1/absences", tags=["absences"])
@@ -18,8 +19,8 @@ class AbsenceIn(BaseModel):
     """`substitute` is told, called and asked in the person's place."""
 
     reason: AbsenceReason
-    starts_at: AwareDatetime
-    ends_at: AwareDatetime
+    starts_at: Moment
+    ends_at: Moment
     substitute: str | None = Field(default=None, max_length=63)
     note: str = Field(default="", max_length=300)
 
@@ -52,8 +53,8 @@ def list_absences(
     services: ServicesDep,
     at: At,
     of: Annotated[str | None, Query(max_length=63)] = None,
-    start: AwareDatetime | None = None,
-    end: AwareDatetime | None = None,
+    start: Moment | None = None,
+    end: Moment | None = None,
     cursor: Annotated[int, Query(ge=0, le=2**53)] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Page[AbsenceOut]:

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from plantroom_cloud.access.gates import EXPIRES_S, GateView
 from plantroom_cloud.access.models import AccessCredential, AccessPerson, EntryKind, Standing
+from plantroom_cloud.moment import Moment
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -82,8 +83,8 @@ class PersonBody(ZoneBody):
     company: str = Field(default="", max_length=200)
     groups: list[str] = []
     active: bool = True
-    valid_from: AwareDatetime | None = None
-    valid_until: AwareDatetime | None = None
+    valid_from: Moment | None = None
+    valid_until: Moment | None = None
     through_lockdown: bool = False
 
 
@@ -93,7 +94,7 @@ class CredentialBody(BaseModel):
     key: str
     label: str = Field(default="", max_length=200)
     standing: Standing = Standing.ACTIVE
-    valid_until: AwareDatetime | None = None
+    valid_until: Moment | None = None
 
 
 class CredentialOut(_Out):

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response, StreamingResponse
-from pydantic import AwareDatetime
 
 from plantroom_cloud.access.answer import (
     CommandBody,
@@ -38,6 +37,7 @@ from plantroom_cloud.dependencies import At, Dispatcher, Manager, ReadSession, S
 from plantroom_cloud.errors import InvalidError
 from plantroom_cloud.gateways.api import CommandOut
 from plantroom_cloud.listing import Page
+from plantroom_cloud.moment import Moment
 from plantroom_cloud.services import Services
 from plantroom_shared.said import said
 
@@ -294,8 +294,8 @@ def list_events(
     person: str = "",
     gate: str = "",
     result: str = "",
-    start: AwareDatetime | None = None,
-    end: AwareDatetime | None = None,
+    start: Moment | None = None,
+    end: Moment | None = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
     cursor: int | None = None,
 ) -> Page[EntryOut]:
@@ -313,8 +313,8 @@ def export_events(
     person: str = "",
     gate: str = "",
     result: str = "",
-    start: AwareDatetime | None = None,
-    end: AwareDatetime | None = None,
+    start: Moment | None = None,
+    end: Moment | None = None,
 ) -> StreamingResponse:
     """The same as a file for a spreadsheet."""
     wanted = Wanted(user.sites, person, gate, result, start, end)

@@ -37,6 +37,7 @@ from plantroom_cloud.dependencies import (
 )
 from plantroom_cloud.errors import NotFoundError
 from plantroom_cloud.listing import Page
+from plantroom_cloud.moment import Moment
 from plantroom_cloud.services import Services
 from plantroom_shared.said import said
 
@@ -436,8 +437,8 @@ def _asked(
     at: At,
     site: str | None = None,
     days: Annotated[float, Query(ge=0.01, le=366)] = 30,
-    start: datetime | None = None,
-    end: datetime | None = None,
+    start: Moment | None = None,
+    end: Moment | None = None,
 ) -> _Asked:
     """From `start` to `end` (now, when it is left out), else the last days."""
     if site is not None and (not may_see(user, site) or not services.sites.list(session, [site])):

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from sqlmodel import Session
 
 from plantroom_cloud.checklists.definition import StepDefinition
@@ -24,6 +24,7 @@ from plantroom_cloud.dependencies import (
 )
 from plantroom_cloud.errors import NotFoundError
 from plantroom_cloud.listing import Page
+from plantroom_cloud.moment import Moment
 from plantroom_cloud.services import Services
 from plantroom_cloud.users.models import User
 from plantroom_cloud.workorders.models import WorkOrder, WorkOrderState
@@ -75,7 +76,7 @@ class AnswerIn(BaseModel):
     value: StrictBool | float | str | list[str] | None = None
     verdict: Verdict = Verdict.PASSED
     note: str = Field(default="", max_length=MOST_TEXT)
-    at: AwareDatetime | None = None
+    at: Moment | None = None
     confirmed: bool = False
 
 

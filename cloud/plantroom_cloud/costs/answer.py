@@ -4,9 +4,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from plantroom_cloud.costs.models import Activity, DowntimeReason
+from plantroom_cloud.moment import Moment
 
 Amount = Annotated[Decimal, Field(ge=0, le=10_000_000, decimal_places=4)]
 
@@ -34,8 +35,8 @@ class NewLabour(BaseModel):
 
     model_config = ConfigDict(populate_by_name=True)
     activity: Activity
-    start: AwareDatetime | None = Field(default=None, alias="from")
-    end: AwareDatetime | None = Field(default=None, alias="to")
+    start: Moment | None = Field(default=None, alias="from")
+    end: Moment | None = Field(default=None, alias="to")
     minutes: int | None = Field(default=None, ge=1, le=1440)
     person: str | None = None
     note: str = Field(default="", max_length=2000)
@@ -126,8 +127,8 @@ class NewDowntime(BaseModel):
     """From then to then; without `to` while it is down."""
 
     model_config = ConfigDict(populate_by_name=True)
-    start: AwareDatetime = Field(alias="from")
-    end: AwareDatetime | None = Field(default=None, alias="to")
+    start: Moment = Field(alias="from")
+    end: Moment | None = Field(default=None, alias="to")
     reason: DowntimeReason = DowntimeReason.FAILURE
     planned: bool = False
     note: str = Field(default="", max_length=2000)
@@ -137,7 +138,7 @@ class DowntimeEnd(BaseModel):
     """It works again; without a time: now."""
 
     model_config = ConfigDict(populate_by_name=True)
-    end: AwareDatetime | None = Field(default=None, alias="to")
+    end: Moment | None = Field(default=None, alias="to")
 
 
 class RateOut(BaseModel):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from math import isfinite
 
 import msgspec
 from sqlmodel import Session
@@ -171,7 +172,7 @@ def _merge(rows: DeviceRows, values: dict[str, object], newest: int) -> int:
             [value] = column
             before = values.get(metric)
             if value is not None and (not isinstance(before, dict) or before["t"] <= moment):
-                values[metric] = {"t": moment, "v": value, "q": "good"}
+                values[metric] = _newest(moment, value, None)
         return max(newest, moment)
     marks = {(row, metric): quality for row, metric, quality in rows.marks}
     for index, moment in enumerate(rows.times):
@@ -186,6 +187,13 @@ def _merge(rows: DeviceRows, values: dict[str, object], newest: int) -> int:
                 continue
             before = values.get(metric)
             if not isinstance(before, dict) or before["t"] <= moment:
-                values[metric] = {"t": moment, "v": value, "q": mark or "good"}
+                values[metric] = _newest(moment, value, mark)
         newest = max(newest, moment)
     return newest
+
+
+def _newest(moment: int, value: Value, mark: str | None) -> dict[str, object]:
+    """NaN and infinity, which MessagePack can carry, are a fault of the sensor: neither a store nor JSON has them."""
+    if isinstance(value, float) and not isfinite(value):
+        return {"t": moment, "v": None, "q": mark or "sensor-fault"}
+    return {"t": moment, "v": value, "q": mark or "good"}

@@ -13,6 +13,7 @@ from plantroom_cloud.errors import InvalidError, NotFoundError
 from plantroom_cloud.gateways import ledger
 from plantroom_cloud.gateways.models import Gateway
 from plantroom_cloud.listing import Page
+from plantroom_cloud.moment import Moment
 from plantroom_cloud.services import Services
 from plantroom_cloud.users.models import User
 from plantroom_shared.said import said
@@ -138,8 +139,8 @@ def get_ledger(
     session: ReadSession,
     services: ServicesDep,
     at: At,
-    start: datetime | None = None,
-    end: datetime | None = None,
+    start: Moment | None = None,
+    end: Moment | None = None,
 ) -> LedgerOut:
     """The last day by default."""
     visible(session, services, user, gateway_id)

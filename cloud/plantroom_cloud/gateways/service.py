@@ -96,7 +96,8 @@ class GatewayService:
         gateway = session.get(Gateway, birth.gateway)
         if gateway is None:
             return
-        gateway.boot, gateway.versions, gateway.capabilities = birth.boot, birth.versions, birth.capabilities
+        gateway.boot, gateway.versions = birth.boot, birth.versions or gateway.versions
+        gateway.capabilities = birth.capabilities
         gateway.config_version = birth.config_version
         gateway.label = birth.label or gateway.label
         session.add(gateway)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from plantroom_shared.batch import Stream
+from plantroom_shared.batch import LAST_SEQ, Stream
 from plantroom_shared.encoding import encode, is_json
 from plantroom_shared.messages import Ack, Rejected
 from plantroom_shared.topics import topic
@@ -51,6 +51,8 @@ def identity(payload: bytes) -> tuple[str, str, int] | None:
     try:
         found = decoder.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    if abs(found.seq) > LAST_SEQ:  # no answer could name it
         return None
     return found.outbox, found.stream, found.seq
 

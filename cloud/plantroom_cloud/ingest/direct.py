@@ -1,6 +1,7 @@
 """Plain JSON of a device that speaks MQTT itself, no gateway in between; no I/O."""
 
 import json
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +15,7 @@ from plantroom_shared.said import said
 def read_direct(payload: bytes, at: datetime) -> tuple[dict[str, Value], int]:
     """The plain JSON of a device to its values and time (ms); raises MessageRefusedError."""
     try:
-        data: Any = json.loads(payload)
+        data: Any = json.loads(payload, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise MessageRefusedError(said("not JSON: %(error)s", error=error)) from error
     if not isinstance(data, dict):
@@ -22,7 +23,7 @@ def read_direct(payload: bytes, at: datetime) -> tuple[dict[str, Value], int]:
     moment = ms_from_utc(at)
     if "ts" in data:
         moment = data.pop("ts")
-        if not isinstance(moment, int) or not 0 <= moment <= LATEST_MS:
+        if not isinstance(moment, int) or isinstance(moment, bool) or not 0 <= moment <= LATEST_MS:
             raise MessageRefusedError("ts must be whole milliseconds since 1970")
     elif "time" in data:
         try:
@@ -36,6 +37,13 @@ def read_direct(payload: bytes, at: datetime) -> tuple[dict[str, Value], int]:
         check_metric(name)
         if value is not None and not isinstance(value, (int, float, bool, str)):
             raise MessageRefusedError(said("%(name)s: nested values are not taken; send a flat object", name=name))
+        if isinstance(value, (int, float)) and not abs(value) <= sys.float_info.max:
+            raise MessageRefusedError(said("%(name)s: the number is out of range", name=name))
     if not data:
         raise MessageRefusedError("there is no value in it")
     return data, moment
+
+
+def _no_number(text: str) -> float:
+    """NaN and Infinity are no JSON (RFC 8259), though Python reads them."""
+    raise ValueError(said("%(text)s is no number", text=text))

@@ -32,6 +32,9 @@ from plantroom_shared.topics import Address, parse_topic
 
 _log = logging.getLogger(__name__)
 
+#: How a message that no check foresaw breaks what takes it.
+_BROKEN = (DBAPIError, ValueError, TypeError, KeyError, ArithmeticError, AttributeError)
+
 
 class EventConsumer(Protocol):
     """A domain that takes events."""
@@ -105,10 +108,11 @@ class IngestService:
                 for message in messages:
                     self._take(group, message)
                 self._finish(group)
+                answers = group.answers.messages()
         except OperationalError:
             self._alarms.forget()
             raise
-        except (DBAPIError, ValueError, TypeError, KeyError, ArithmeticError, AttributeError) as error:
+        except _BROKEN as error:
             self._alarms.forget()
             if isinstance(error, IntegrityError) and not again:  # another process made the same row meanwhile
                 return self._commit(messages, at, again=True)
@@ -121,15 +125,24 @@ class IngestService:
         metrics.REFUSED.inc(group.refused)
         metrics.BATCHES.labels("duplicate").inc(group.duplicates)
         metrics.BATCHES.labels("held").inc(group.held)
-        return group.answers.messages()
+        return answers
 
     def _give_up(self, message: _Read, reason: str, at: datetime) -> list[tuple[str, bytes]]:
-        with self._database.write() as session:
-            group = self._begin(session, [message], at)
-            self._refuse(group, message, reason)
-            group.ledger.save()
+        answers: list[tuple[str, bytes]] = []
+        try:
+            with self._database.write() as session:
+                group = self._begin(session, [message], at)
+                self._refuse(group, message, reason)
+                group.ledger.save()
+                answers = group.answers.messages()
+        except OperationalError:
+            raise
+        except _BROKEN:  # whose it was cannot even be written down: the message alone is kept, and the queue goes on
+            _log.exception("a refused message on %s has no sender that can be told", message.message.topic)
+            with self._database.write() as session:
+                self._keep(session, message, reason, at)
         metrics.REFUSED.inc()
-        return group.answers.messages()
+        return answers
 
     def _begin(self, session: Session, messages: Sequence[_Read], at: datetime) -> _Group:
         named = sorted({message.address.gateway for message in messages if message.address is not None})
@@ -254,13 +267,11 @@ class IngestService:
         group.ledger.count(gateway_id, values_received=len(values))
 
     def _refuse(self, group: _Group, message: _Read, reason: str) -> None:
-        parts = message.message.topic.split("/")
-        gateway_id, payload = parts[2] if len(parts) > 2 else "", message.message.payload
-        keep(group.session, message.message.topic, gateway_id, reason, payload[: MAX_MESSAGE_BYTES * 2], group.at)
+        gateway_id = self._keep(group.session, message, reason, group.at)
         group.refused += 1
-        if parts[-1] != "data":
+        if message.message.topic.rpartition("/")[2] != "data":
             return
-        whose = identity(payload)
+        whose = identity(message.message.payload)
         if whose is not None:
             outbox, stream, seq = whose
             group.answers.rejected[gateway_id, outbox, stream].append(Rejected(seq=seq, reason=reason))
@@ -268,6 +279,14 @@ class IngestService:
             group.ledger.count(gateway_id, rejected=1)
             if whose is not None:
                 group.ledger.reject(gateway_id, *whose)
+
+    def _keep(self, session: Session, message: _Read, reason: str, at: datetime) -> str:
+        """In quarantine; the gateway that its topic names."""
+        topic, payload = message.message.topic, message.message.payload
+        parts = topic.split("/")
+        gateway_id = parts[2] if len(parts) > 2 else ""
+        keep(session, topic, gateway_id, reason, payload[: MAX_MESSAGE_BYTES * 2], at)
+        return gateway_id
 
 
 def _read(message: Received) -> _Read:

@@ -4,11 +4,12 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from plantroom_cloud.dependencies import At, Manager, ReadSession, ServicesDep, Viewer, WriteSession
 from plantroom_cloud.errors import InvalidError, NotFoundError
 from plantroom_cloud.listing import Page
+from plantroom_cloud.moment import Moment
 from plantroom_cloud.notifications.models import Channel, ChannelKind, NoticeKind, Preference, Rota, RotaOverride
 from plantroom_cloud.users.models import Role, Team
 from plantroom_shared.said import said
@@ -82,8 +83,8 @@ class OverrideIO(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
     user: str
-    starts_at: AwareDatetime
-    ends_at: AwareDatetime
+    starts_at: Moment
+    ends_at: Moment
 
 
 class StandInOut(OverrideIO):

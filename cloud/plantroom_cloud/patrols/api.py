@@ -21,6 +21,7 @@ from plantroom_cloud.dependencies import (
 from plantroom_cloud.errors import InvalidError
 from plantroom_cloud.labels import SHEETS, sheet_pdf
 from plantroom_cloud.listing import Page
+from plantroom_cloud.moment import Moment
 from plantroom_cloud.patrols.answer import (
     EntryOut,
     FindingOut,
@@ -203,8 +204,8 @@ def list_rounds(
     services: ServicesDep,
     state: Annotated[list[RoundState] | None, Query()] = None,
     route: int | None = None,
-    start: datetime | None = None,
-    end: datetime | None = None,
+    start: Moment | None = None,
+    end: Moment | None = None,
     cursor: Annotated[int | None, Query(ge=1)] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Page[RoundOut]:

@@ -4,12 +4,13 @@ from datetime import date, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict
 from sqlmodel import Session
 
 from plantroom_cloud.dependencies import At, Manager, ReadSession, ServicesDep, Viewer, WriteSession, may_see
 from plantroom_cloud.errors import InvalidFieldsError, NotFoundError
 from plantroom_cloud.listing import Page
+from plantroom_cloud.moment import Moment
 from plantroom_cloud.plans.form import PlanIn
 from plantroom_cloud.plans.models import MaintenancePlan, Outcome
 from plantroom_cloud.services import Services
@@ -170,7 +171,7 @@ def forecast_weeks(
 
 @router.get("/occurrences")
 def occurrences(
-    user: Viewer, session: ReadSession, services: ServicesDep, start: AwareDatetime, end: AwareDatetime
+    user: Viewer, session: ReadSession, services: ServicesDep, start: Moment, end: Moment
 ) -> Page[PlanOccurrenceOut]:
     """What was due in start <= due < end, at most ten years, and what came of it."""
     if not timedelta(0) < end - start <= MOST_TIME:

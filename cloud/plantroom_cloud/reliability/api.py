@@ -4,10 +4,11 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, BaseModel
+from pydantic import BaseModel
 
 from plantroom_cloud.dependencies import At, ReadSession, ServicesDep, Viewer, may_see
 from plantroom_cloud.errors import NotFoundError
+from plantroom_cloud.moment import Moment
 from plantroom_cloud.reliability.figures import DEFINITIONS, Figure
 from plantroom_cloud.reliability.records import Part
 from plantroom_cloud.reliability.service import By, Row
@@ -167,8 +168,8 @@ def report(
     by: By = "asset",
     site: str = "",
     equipment_class: Annotated[str, Query(alias="class")] = "",
-    start: AwareDatetime | None = None,
-    end: AwareDatetime | None = None,
+    start: Moment | None = None,
+    end: Moment | None = None,
     repeat_days: RepeatDays = 30,
 ) -> ReportOut:
     """Figures by asset, class or site; without a period: the last 30 days."""
@@ -197,8 +198,8 @@ def of_asset(
     session: ReadSession,
     services: ServicesDep,
     at: At,
-    start: AwareDatetime | None = None,
-    end: AwareDatetime | None = None,
+    start: Moment | None = None,
+    end: Moment | None = None,
     repeat_days: RepeatDays = 30,
 ) -> AssetReportOut:
     """One asset with the records behind its figures."""

@@ -7,6 +7,7 @@ from sqlmodel import Session
 from plantroom_cloud.errors import NotFoundError
 from plantroom_cloud.sites import repository
 from plantroom_cloud.sites.models import Site
+from plantroom_shared.ids import check_id
 from plantroom_shared.said import said
 
 
@@ -25,10 +26,10 @@ class SiteService:
         return [site for site in repository.sites(session) if not sites or site.id in sites]
 
     def ensure(self, session: Session, site_id: str, name: str) -> Site:
-        """Make it when it is new."""
+        """Make it when it is new; raises InvalidIdError for an id that could not stand in a topic or a URL."""
         site = session.get(Site, site_id)
         if site is None:
-            site = Site(id=site_id, name=name or site_id)
+            site = Site(id=check_id(site_id, "site"), name=name or site_id)
             session.add(site)
             session.flush()
         return site

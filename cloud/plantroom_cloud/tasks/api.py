@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
 from plantroom_cloud.checklists.api import ChecklistOut, checklist_out
@@ -13,6 +13,7 @@ from plantroom_cloud.dependencies import At, ReadSession, ServicesDep, Technicia
 from plantroom_cloud.devices.tile import key_values
 from plantroom_cloud.errors import NotFoundError
 from plantroom_cloud.language import worded
+from plantroom_cloud.moment import Moment
 from plantroom_cloud.services import Services
 from plantroom_cloud.tasks.service import Reported, possible
 from plantroom_cloud.users.models import User
@@ -110,10 +111,10 @@ class StepReport(BaseModel):
     out_of_service: bool = False
     photos: list[str] = Field(default=[], max_length=6)
     activity: Activity = Activity.REPAIR
-    started_at: AwareDatetime | None = None
+    started_at: Moment | None = None
     minutes: int = Field(default=0, ge=0, le=1440)
     labour_id: int = Field(default=0, ge=0, le=2**31 - 1)
-    at: AwareDatetime
+    at: Moment
 
 
 class Taken(BaseModel):
@@ -134,7 +135,7 @@ class AssetNote(BaseModel):
     text: str = Field(min_length=1, max_length=2000)
     priority: Literal["critical", "high", "medium", "low"] = "medium"
     photos: list[str] = Field(default=[], max_length=6)
-    at: AwareDatetime
+    at: Moment
 
 
 class Reading(BaseModel):

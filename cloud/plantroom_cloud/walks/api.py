@@ -4,12 +4,13 @@ from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Request
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 from sqlmodel import Session
 
 from plantroom_cloud.dependencies import At, ReadSession, ServicesDep, Technician, WriteSession
 from plantroom_cloud.errors import InvalidError
 from plantroom_cloud.language import worded
+from plantroom_cloud.moment import Moment
 from plantroom_cloud.patrols.models import RoundState
 from plantroom_cloud.patrols.visible import visible_point, visible_round
 from plantroom_cloud.patrols.visits import Scan
@@ -79,7 +80,7 @@ class ScanReport(BaseModel):
     ref: Ref
     phone: str = Field(max_length=64)
     code: str = Field(min_length=1, max_length=512)
-    at: AwareDatetime
+    at: Moment
     round_id: int | None = None
 
 
@@ -92,7 +93,7 @@ class SkipReport(BaseModel):
     round_id: int
     position: int
     reason: str = Field(max_length=500)
-    at: AwareDatetime
+    at: Moment
 
 
 class FindingReport(BaseModel):
@@ -106,7 +107,7 @@ class FindingReport(BaseModel):
     priority: Literal["critical", "high", "medium", "low"] = "medium"
     photos: list[str] = Field(default=[], max_length=6)
     round_id: int | None = None
-    at: AwareDatetime
+    at: Moment
 
 
 Report = Annotated[ScanReport | SkipReport | FindingReport, Field(discriminator="kind")]

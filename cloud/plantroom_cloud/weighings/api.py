@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlmodel import Session
 
 from plantroom_cloud.dependencies import (
@@ -20,6 +20,7 @@ from plantroom_cloud.dependencies import (
 )
 from plantroom_cloud.errors import InvalidError, NotFoundError
 from plantroom_cloud.listing import Page
+from plantroom_cloud.moment import Moment
 from plantroom_cloud.services import Services
 from plantroom_cloud.spreadsheet import CsvResponse, csv_response
 from plantroom_cloud.users.models import User
@@ -87,8 +88,8 @@ class Filter(BaseModel):
     station: str | None = None
     state: WeighingState | None = None
     code: str | None = None
-    start: AwareDatetime | None = None
-    end: AwareDatetime | None = None
+    start: Moment | None = None
+    end: Moment | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -49,7 +49,10 @@ class Lab:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         check_path(self._folder / CONTROL)
-        self._folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SimError(f"{self._folder}: {error.strerror}; name a folder with --data") from error
         with only_one(self._folder):
             await self._run(stop, seconds)
 

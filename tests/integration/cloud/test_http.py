@@ -226,3 +226,35 @@ def test_a_chart_is_answered_as_its_schema_says_and_asks_for_no_more_than_a_metr
         assert point.time.tzinfo is not None
     for metric in ('t" FROM "x', "t;DROP", "T"):
         assert client.get("/api/v1/devices/gw-a.pump/telemetry", params={"metric": metric}).status_code == 422
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "gateways/gw-a/ledger",
+        "patrols/rounds",
+        "alarm-figures",
+        "access-events",
+        "access-events.csv",
+        "weighings",
+        "devices/gw-a.d/telemetry?metric=m",
+        "absences",
+        "reliability",
+    ],
+)
+@pytest.mark.parametrize("key", ["start", "end"])
+def test_a_time_without_zone_or_out_of_range_is_told(app: FastAPI, token: str, path: str, key: str) -> None:
+    with TestClient(app, headers={"Authorization": f"Bearer {token}"}, raise_server_exceptions=False) as client:
+        for time in ("2026-11-25T10:00:00", "2026-11-25", "9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00"):
+            answer = client.get(f"/api/v1/{path}", params={**({"metric": "m"} if "?" in path else {}), key: time})
+            assert answer.status_code == 422, (time, answer.text)
+            assert answer.json()["detail"] == f"query.{key}: write a time like 2026-03-10T14:30:00Z"
+
+
+def test_refusals_say_what_the_standard_asks_for(app: FastAPI, token: str) -> None:
+    with TestClient(app) as client:
+        stranger = client.get("/api/v1/devices")
+        assert (stranger.status_code, stranger.headers["www-authenticate"]) == (401, "Bearer")
+        wrong = client.delete("/api/v1/devices", headers={"Authorization": f"Bearer {token}"})
+        assert (wrong.status_code, wrong.headers["allow"]) == (405, "GET")
+        assert wrong.json()["detail"] == "This address takes GET."

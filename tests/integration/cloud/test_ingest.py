@@ -260,6 +260,10 @@ def test_a_lost_gateway_raises_one_alarm_and_silences_its_devices(cloud: Cloud) 
         (b'{"v": 9, "gateway": "gw-a", "outbox": "o", "stream": "telemetry", "seq": 1}', "version 9"),
         (encode(msgspec.structs.replace(batch(1), gateway="gw-b")), "topic of 'gw-a'"),
         (b"x" * 1_100_000, "at most"),
+        (msgspec.json.encode(msgspec.to_builtins(batch(1)) | {"seq": 2**70}), "are below"),
+        (msgspec.json.encode(msgspec.to_builtins(batch(1)) | {"seq": -(2**70)}), "begin at 1"),
+        (msgspec.json.encode(msgspec.to_builtins(batch(1)) | {"complete_until": 2**70}), "before the year 2200"),
+        (b'{"seq": 99999999999999999999999, "outbox": "o", "stream": "telemetry"}', ""),
     ],
 )
 def test_a_wrong_message_is_kept_whole_and_blocks_nothing(cloud: Cloud, payload: bytes, reason: str) -> None:
@@ -269,6 +273,56 @@ def test_a_wrong_message_is_kept_whole_and_blocks_nothing(cloud: Cloud, payload:
         [message] = waiting(session)
         assert message.payload == payload
         assert re.search(reason, message.reason)
+
+
+@pytest.mark.parametrize("size", [2**64, -(2**70), 10**400])
+def test_a_number_that_nothing_can_keep_goes_to_quarantine_with_its_batch(cloud: Cloud, size: int) -> None:
+    text = msgspec.json.encode(batch(1, (0, 4242.0))).replace(b"4242.0", str(size).encode())
+    assert str(size).encode() in text
+    acks = cloud.send_raw("data", text, encode(batch(7, (1, 1.0))))
+    assert any(ack.acked == [(7, 7)] for ack in acks)
+    with cloud.database.read() as session:
+        [message] = waiting(session)
+        assert message.payload == text
+
+
+def test_a_message_that_nobody_foresaw_is_kept_and_the_queue_goes_on(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise OverflowError("cannot be written down")
+
+    monkeypatch.setattr(ledger.GroupLedger, "save", broken)
+    assert cloud.send("data", batch(1, (0, 1.0))) == []
+    with cloud.database.read() as session:
+        assert [message.reason for message in waiting(session)] == [
+            "could not be processed: OverflowError('cannot be written down')"
+        ]
+
+
+def test_a_value_that_is_no_number_is_no_value(cloud: Cloud) -> None:
+    [ack] = cloud.send("data", batch(1, (0, float("nan"))))
+    assert ack.acked == [(1, 1)]
+    with cloud.database.read() as session:
+        [latest] = session.exec(select(DeviceLatest))
+        assert latest.values["t"] == {"t": MS, "v": None, "q": "sensor-fault"}
+
+
+@pytest.mark.parametrize("value", ["NaN", "-Infinity", "1e999", "[1]", str(10**400)])
+def test_a_direct_value_that_nothing_can_keep_is_told(cloud: Cloud, value: str) -> None:
+    cloud.send_raw("direct/scale-7", f'{{"weight": {value}}}'.encode(), b'{"weight": 1.5}')
+    with cloud.database.read() as session:
+        assert len(waiting(session)) == 1
+        assert session.get(DeviceLatest, "gw-a.scale-7") is not None
+
+
+def test_a_birth_that_says_no_versions_takes_none_away(cloud: Cloud) -> None:
+    cloud.send("status", Status(v=1, gateway="gw-a", state="online", boot="b", at=MS, versions={"firmware": "7"}))
+    cloud.send("birth", birth())
+    with cloud.database.read() as session:
+        gateway = session.get(Gateway, "gw-a")
+        assert gateway is not None
+        assert gateway.versions == {"firmware": "7"}
 
 
 def test_a_gateway_that_is_not_enrolled_is_refused_with_the_remedy(cloud: Cloud) -> None:

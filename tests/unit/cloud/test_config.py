@@ -22,7 +22,10 @@ def test_the_sample_says_the_defaults() -> None:
         ("telemetry: {raw_days: 500}", "each must be at least as long as the one before it"),
         ("telemetry: {token_file: nowhere}", "plantroom-cloud influx setup"),
         ("telemetry: {journal_mb: 0}", r"telemetry\.journal_mb"),
-        ("web: {prot: 1}", r"web\.prot"),
+        ("web: {prot: 1}", r"cloud\.yaml:1: 'prot' is not known here; did you mean 'port'"),
+        ("mqtt:\n  host: broker\n  port: 70000", r"cloud\.yaml:3: mqtt\.port: 70000 is too large; use at most 65535"),
+        ("web: {port: 1}\nweb: {port: 2}", r"cloud\.yaml:2: 'web' stands here twice"),
+        ("web: [", r"cloud\.yaml:1: not valid YAML"),
         ("- 1", r"samples/cloud\.yaml"),
     ],
 )
