@@ -18,7 +18,8 @@ def read(secret: str, kind: str, text: str) -> int | None:
     if not head.startswith(kind) or not head[len(kind) :].isdecimal() or len(head) > 18:
         return None
     number = int(head[len(kind) :])
-    return number if hmac.compare_digest(mark, _mark(secret, kind, number)) else None
+    right = _mark(secret, kind, number).encode()
+    return number if hmac.compare_digest(mark.encode(errors="replace"), right) else None
 
 
 def _mark(secret: str, kind: str, number: int) -> str:

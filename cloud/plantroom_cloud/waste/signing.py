@@ -1,6 +1,6 @@
 """Signing on another person's phone: a PIN of one's own."""
 
-from collections import defaultdict, deque
+from collections import deque
 from datetime import datetime, timedelta
 
 from argon2 import PasswordHasher
@@ -24,7 +24,7 @@ class Signing:
     def __init__(self, users: UserService) -> None:
         self._users = users
         self._hasher = PasswordHasher()
-        self._failures: dict[str, deque[datetime]] = defaultdict(deque)
+        self._failures: dict[int, deque[datetime]] = {}  #: by user: what is no person's takes no room
 
     def set_pin(self, session: Session, user: User, pin: str, at: datetime) -> None:
         """One's own; raises InvalidError."""
@@ -43,7 +43,14 @@ class Signing:
 
     def signer(self, session: Session, name: str, pin: str, at: datetime) -> User:
         """Who signs; raises UnauthenticatedError, TooManyRequestsError."""
-        failures = self._failures[name]
+        try:
+            user = self._users.get(session, name)
+            row = session.get(SigningPin, user.id)
+        except NotFoundError:
+            user, row = None, None
+        if user is None or user.id is None or row is None or not user.active:
+            raise self._wrong(name)
+        failures = self._failures.setdefault(user.id, deque())
         while failures and at - failures[0] > WINDOW:
             failures.popleft()
         if len(failures) >= MOST_FAILURES:
@@ -52,15 +59,14 @@ class Signing:
                 said("too many wrong PINs of %(name)s; try again in %(wait)s s", name=name, wait=wait), wait
             )
         try:
-            user = self._users.get(session, name)
-            row = session.get(SigningPin, user.id)
-            if row is None or not user.active:
-                raise NotFoundError(name)
             self._hasher.verify(row.pin_hash, pin)
-        except (NotFoundError, VerifyMismatchError, InvalidHashError) as error:
+        except (VerifyMismatchError, InvalidHashError) as error:
             failures.append(at)
-            raise UnauthenticatedError(
-                said("%(name)s: name or PIN is wrong, or no PIN is set (on the page Collect bags)", name=name)
-            ) from error
-        self._failures.pop(name, None)
+            raise self._wrong(name) from error
+        self._failures.pop(user.id, None)
         return user
+
+    def _wrong(self, name: str) -> UnauthenticatedError:
+        return UnauthenticatedError(
+            said("%(name)s: name or PIN is wrong, or no PIN is set (on the page Collect bags)", name=name)
+        )

@@ -223,7 +223,14 @@ def test_labels_cannot_be_guessed_and_nobody_floods_the_pool(house: _House) -> N
     label = house.label()
     with house.database.write() as session:
         asset = house.assets.by_label(session, label)
-        for wrong in ("", "A1", f"{label}X", label.replace(label[-1], "A" if label[-1] != "A" else "B"), "A99-XXXX"):
+        for wrong in (
+            "",
+            "A1",
+            f"{label}X",
+            label.replace(label[-1], "A" if label[-1] != "A" else "B"),
+            "A99-XXXX",
+            "A1-ÄÖ",
+        ):
             with pytest.raises(NotFoundError):
                 house.assets.by_label(session, wrong)
         with pytest.raises(NotFoundError):

@@ -373,6 +373,10 @@ def test_a_pin_is_one_persons_and_cannot_be_tried_out(house: House) -> None:
             house.waste.signing.signer(session, "nora", "4711", NOON)
         later = NOON + timedelta(minutes=6)
         assert house.waste.signing.signer(session, "nora", "4711", later).name == "nora"
+        for number in range(50):
+            with pytest.raises(UnauthenticatedError):
+                house.waste.signing.signer(session, f"nobody-{number}", "4711", NOON)
+        assert not house.waste.signing._failures  # names that are nobody's are not kept
 
 
 def test_bags_stand_on_one_manifest_and_only_from_the_store(house: House) -> None:
