@@ -33,7 +33,16 @@ from plantroom_shared.topics import Address, parse_topic
 _log = logging.getLogger(__name__)
 
 #: How a message that no check foresaw breaks what takes it.
-_BROKEN = (DBAPIError, ValueError, TypeError, KeyError, ArithmeticError, AttributeError)
+_BROKEN = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    DBAPIError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 
 
 class EventConsumer(Protocol):

@@ -286,18 +286,26 @@ def test_a_number_that_nothing_can_keep_goes_to_quarantine_with_its_batch(cloud:
         assert message.payload == text
 
 
+@pytest.mark.parametrize("error", [OverflowError("so"), AssertionError("so"), IndexError("so"), RecursionError("so")])
 def test_a_message_that_nobody_foresaw_is_kept_and_the_queue_goes_on(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def broken(*_: object) -> None:
-        raise OverflowError("cannot be written down")
+        raise error
 
     monkeypatch.setattr(ledger.GroupLedger, "save", broken)
     assert cloud.send("data", batch(1, (0, 1.0))) == []
     with cloud.database.read() as session:
-        assert [message.reason for message in waiting(session)] == [
-            "could not be processed: OverflowError('cannot be written down')"
-        ]
+        assert [message.reason for message in waiting(session)] == [f"could not be processed: {error!r}"]
+
+
+def test_text_where_a_limit_is_watched_crosses_nothing(cloud: Cloud) -> None:
+    text = msgspec.json.encode(batch(1, (0, 4242.0))).replace(b"4242.0", b'"on"')
+    assert b'"on"' in text
+    [ack] = cloud.send_raw("data", text, encode(batch(2, (1, 1.0))))
+    assert ack.acked == [(1, 2)]
+    with cloud.database.read() as session:
+        assert (waiting(session), session.exec(select(Alarm)).all()) == ([], [])
 
 
 def test_a_value_that_is_no_number_is_no_value(cloud: Cloud) -> None:
