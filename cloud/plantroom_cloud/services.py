@@ -140,7 +140,7 @@ def build(config: CloudConfig, clock: Clock) -> Services:
     work_orders.guard(checklists.guard)
     patrols = PatrolService(alarms, work_orders, gateways, devices, users, photos, absences)
     weighings = WeighingService(read_scan)
-    departments, calendars = DepartmentService(sites), CalendarService(sites)
+    departments, calendars = DepartmentService(sites, users), CalendarService(sites)
     plans = PlanService(work_orders, devices, sites, calendars, alarms, checklists.attach)
     work_orders.listen(plans.follow_work_order)
     sla = SlaService(work_orders, calendars, sites, Escalation(users, notifications, absences))

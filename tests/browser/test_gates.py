@@ -16,6 +16,7 @@ from plantroom_cloud.gateways.models import GatewayAuthority, GatewayCommand
 from plantroom_shared.batch import Batch, DeviceRows, Event
 from plantroom_shared.messages import VERSION, Action, BirthDevice, Metric
 from tests.browser.building import GATEWAY, PASSWORD, Building, ms_of, wait_for
+from tests.browser.conftest import settle
 
 GATE = f"{GATEWAY}.gate-yard"
 
@@ -151,6 +152,7 @@ def test_rights_are_made_on_the_pages_and_a_gate_is_opened(browser: Browser, sit
     page.goto(site.url + f"/gates/{GATE}")
     page.select_option("#inside", label="Yard")
     page.get_by_role("button", name="Save").click()
+    settle(page)
     document = site.allow_list()
     assert document["gates"] == {"gate-yard": {"inside": "yard"}}
     assert document["credentials"]["w26:12:3456"][:2] == ["jorg-wei", ["staff"]]
@@ -162,6 +164,7 @@ def test_rights_are_made_on_the_pages_and_a_gate_is_opened(browser: Browser, sit
     assert site.commands() == []
     page.get_by_label("Why").fill("delivery")
     page.get_by_role("button", name="Open").click()
+    settle(page)
     expect(page.get_by_text("on its way")).to_be_visible()
     (command,) = site.commands()
     assert (command.action, command.reason, command.issued_by, command.args) == ("open", "delivery", "anna", {})

@@ -22,6 +22,7 @@ from plantroom_shared.messages import BirthDevice
 from plantroom_shared.patrol_code import rotating_code, window_at
 from tests.browser.building import PASSWORD, Building, pump, wait_for
 from tests.browser.camera import camera_file, chromium_that_sees
+from tests.browser.conftest import settle
 from tests.browser.reading import english, reads_chinese
 
 PHONE = {"width": 360, "height": 740}
@@ -309,6 +310,7 @@ def test_a_supervisor_makes_a_point_and_a_route_and_follows_its_round(
     row = page.locator(".list-group-item", has_text=f"Attic round {width}")
     expect(row).to_contain_text("2 points")
     row.get_by_role("button", name="Walk it now").click()
+    settle(page)
     expect(page.get_by_role("heading", name=f"Attic round {width}")).to_be_visible()
     told = "new Promise(tell => document.addEventListener('live:telemetry', () => tell(true), {once: true}))"
     assert page.evaluate(told)  # from now on the page is told what changes
@@ -324,6 +326,7 @@ def test_a_supervisor_makes_a_point_and_a_route_and_follows_its_round(
     page.reload()
     page.fill("#review-note", "the attic is closed this week")
     page.click("#review")
+    settle(page)
     expect(page.get_by_text("reviewed by anna")).to_be_visible()
     for path in ("/patrols", "/patrols?show=missed", "/patrols/points", "/patrols/routes", "/patrols/visits?show=all",
                  "/patrols/points/roof", f"/patrols/rounds/{round_id}", "/patrols/walk"):  # fmt: skip

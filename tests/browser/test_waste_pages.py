@@ -13,6 +13,7 @@ from plantroom_cloud.waste.label import label_text
 from plantroom_shared.batch import Batch, DeviceRows, Event
 from plantroom_shared.messages import VERSION, BirthDevice, Metric
 from tests.browser.building import GATEWAY, PASSWORD, Building, ms_of
+from tests.browser.conftest import settle
 
 PIN = "4711"
 
@@ -89,8 +90,15 @@ def test_a_bags_life(hospital: Hospital, browser: Browser, width: int, departmen
     page.goto(f"{url}/waste/labels")
     page.select_option("#department", department)
     page.select_option("#kind", "sharps")
+    page.locator("#make").evaluate("(button) => { button.form.noValidate = true }")
+    page.fill("#count", "0")
+    page.click("#make")
+    expect(page.locator("#count + .invalid-feedback")).to_contain_text("use 1 to")
+    expect(page.locator("#kind")).to_have_value("sharps")  # what was chosen is still there
+    _look(page, width, "labels-wrong")
     page.fill("#count", "3")
     page.click("#make")
+    settle(page)
     expect(page.locator(".label-one")).to_have_count(3)
     _look(page, width, "labels")
     pdf = page.request.get(url + str(page.locator("#pdf").get_attribute("href")))
@@ -129,6 +137,7 @@ def test_a_bags_life(hospital: Hospital, browser: Browser, width: int, departmen
     page.goto(f"{url}/waste/bags/{code}")
     page.fill("#reason", "a second bag was tied to it")
     page.click("#explain")
+    settle(page)
     expect(page.locator("#explain")).to_have_count(0)
 
     page.goto(f"{url}/waste/manifests")
@@ -136,10 +145,13 @@ def test_a_bags_life(hospital: Hospital, browser: Browser, width: int, departmen
     page.fill("#vehicle", "B-EM 123")
     _look(page, width, "manifests")
     page.click("#make")
+    settle(page)
     page.fill("[name=carrier_signature]", "D. River")
     page.click("#ship")
+    settle(page)
     page.fill("[name=certificate]", f"CERT-{width}")
     page.click("#destroy")
+    settle(page)
     expect(page.get_by_text(f"CERT-{width}")).to_be_visible()
     _look(page, width, "manifest")
     page.goto(f"{url}/waste/bags/{code}")

@@ -32,8 +32,6 @@ def departments_page(request: Request, user: Manager, session: ReadSession, serv
 def set_department(form: Form, user: Manager, session: WriteSession, services: ServicesDep, at: At) -> Response:
     """Add one, or change it."""
     people, site, key = form.listed("staff"), form.text("site"), form.text("id")
-    for person in people:
-        services.users.get(session, person)
     if not may_see(user, site or services.departments.get(session, key).site_id):
         raise NotFoundError(said("there is no department %(key)r", key=key))
     if site:

@@ -34,6 +34,8 @@ def of_template(source: str) -> Iterator[str]:
             and isinstance(call.args[0], nodes.Const)
         ):
             yield str(call.args[0].value)
+        elif isinstance(call.node, nodes.Name) and call.node.name == "ngettext":
+            yield from (str(form.value) for form in call.args[:2] if isinstance(form, nodes.Const))
     for found in tree.find_all(nodes.Filter):
         if found.name == "worded" and found.node is not None:
             yield from _consts(found.node, False)
@@ -71,7 +73,7 @@ def _consts(node: nodes.Node, strict: bool) -> Iterator[str]:
             if node.expr2 is not None:
                 yield from _consts(node.expr2, strict)
         case nodes.Call():
-            if isinstance(node.node, nodes.Name) and node.node.name in ("gettext", "_"):
+            if isinstance(node.node, nodes.Name) and node.node.name in ("gettext", "ngettext", "_"):
                 return
             if isinstance(node.node, nodes.Getattr) and isinstance(node.node.node, nodes.Dict):
                 yield from _consts(node.node.node, strict)

@@ -155,3 +155,43 @@ def test_a_refusal_leads_back_to_the_form_and_a_large_request_is_told_on_a_page(
     assert f'href="{order}"' in large.text
     program = client.post(f"/api/v1{order}/files", content=b"a" * 10_300_000)
     assert program.headers["content-type"] == "application/problem+json"
+
+
+def _told(client: TestClient, path: str, fields: dict[str, str]) -> dict[str, str]:
+    """What the script is told to write beside the fields of a short form."""
+    answer = client.post(path, data=fields | {"csrf_token": _csrf(client)}, headers={"X-Here": "1"})
+    assert answer.status_code in (409, 422), answer.text
+    found: dict[str, str] = answer.json()["fields"]
+    return found
+
+
+def test_a_typo_in_who_signs_for_a_department_is_told_at_its_field(client: TestClient) -> None:
+    ward = {"id": "ward-7", "name": "Ward 7", "site": "main", "staff": "anna"}
+    assert "anny" in _told(client, "/departments", ward | {"staff": "anna, anny"})["staff"]
+    assert client.post("/departments", data=ward | {"csrf_token": _csrf(client)}).status_code == 303
+    assert "anny" in _told(client, "/departments", {"id": "ward-7", "name": "Ward 7", "staff": "anny"})["staff"]
+    token = {"X-CSRF-Token": _csrf(client)}
+    body = {"name": "Ward 7", "staff": ["anny"]}
+    answer = client.put("/api/v1/departments/ward-7", json=body, headers=token)
+    assert answer.status_code == 422
+    assert "anny" in answer.json()["detail"]
+    assert 'value="anna"' in client.get("/departments").text  # nothing was changed
+
+
+def test_short_forms_of_waste_tell_a_mistake_at_its_field(client: TestClient) -> None:
+    ward = {"id": "ward-8", "name": "Ward 8", "site": "main", "csrf_token": _csrf(client)}
+    assert client.post("/departments", data=ward).status_code == 303
+    labels = {"department": "ward-8", "kind": "infectious", "count": "0"}
+    assert list(_told(client, "/waste/labels", labels)) == ["count"]
+    assert list(_told(client, "/waste/manifests", {"site": "main", "carrier": ""})) == ["carrier"]
+
+
+def test_a_wrong_rule_of_recurrence_is_told_once(client: TestClient) -> None:
+    plan = PLAN | {"trigger": "calendar", "rule": "FREQ=NEVER", "starts": "2026-03-10T08:00", "priority": "medium"}
+    page = client.post("/plans/new", data=plan | {"csrf_token": _csrf(client)}).text
+    assert page.count("a right one is FREQ=DAILY") == 1
+    assert 'hx-trigger="input changed' in page  # the preview would say the same at once
+    assert 'hx-trigger="load, input changed' in client.get("/plans/new").text
+    route = ROUTE | {"rule": "FREQ=NEVER"}
+    page = client.post("/patrols/routes/new", data=route | {"csrf_token": _csrf(client)}).text
+    assert page.count("a right one is FREQ=DAILY") == 1

@@ -137,6 +137,27 @@ def test_a_failure_belongs_to_the_asset_that_the_device_measured_then(house: _Ho
     assert house.rows(105, 500)["a"]["down_s"] == 5 * 3600  # cut at the edge
 
 
+def test_one_is_said_as_one_and_several_as_several(house: _House) -> None:
+    def page(language: str) -> str:
+        headers = {"Authorization": f"Bearer {house.tokens['anna']}", "Accept-Language": language}
+        return str(house.client.get("/reliability?days=90", headers=headers).text)
+
+    house.bind(0, "gw.a", 0)
+    with house.services.database.write() as session:
+        first = house.alarm(session, "gw.a", 100, 110)
+    assert "1 failure in" in page("en")
+    assert "1 open order, 1 of them without an estimate." in page("en")
+    assert "故障 1 次" in page("zh")
+    assert first is not None
+    assert first.id is not None
+    with house.services.database.write() as session:
+        house.services.work_orders.complete(session, first.id, "", "tom", house.hour(110))
+        house.services.work_orders.verify(session, first.id, "seen", "anna", house.hour(110))
+        house.alarm(session, "gw.a", 200, 210)
+    assert "2 failures in" in page("en")
+    assert "故障 2 次" in page("zh")
+
+
 def test_only_what_opened_work_and_was_real_is_a_failure(house: _House) -> None:
     house.bind(0, "gw.a", 0)
     with house.services.database.write() as session:

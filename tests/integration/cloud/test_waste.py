@@ -46,7 +46,7 @@ class House:
         self.alarms = AlarmService(WorkOrderService())
         self.weighings = WeighingService(read_scan)
         self.devices = DeviceService()
-        self.departments = departments = DepartmentService(SiteService())
+        self.departments = departments = DepartmentService(SiteService(), UserService())
         self.waste = WasteService(SiteService(), self.users, self.alarms, self.weighings, departments, self.devices)
         with database.write() as session:
             session.add(Site(id="main", name="Main", timezone="Europe/Berlin"))

@@ -51,7 +51,8 @@
     const files = [...body.values()].some((value) => value instanceof File);
     let answer;
     try {
-      answer = await fetch(form.action, {method: "POST", headers: {"X-Here": "1"}, body: files ? body : new URLSearchParams(body)});
+      const there = form.getAttribute("action"); // form.action is a button where one is called so
+      answer = await fetch(there, {method: "POST", headers: {"X-Here": "1"}, body: files ? body : new URLSearchParams(body)});
     } catch {
       tell(form, {}, tr("No network: nothing was sent. What you typed is still here."));
       return false;

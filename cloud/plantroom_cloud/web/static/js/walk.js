@@ -49,7 +49,7 @@ function showRounds(rounds) {
     card.dataset.round = round.id;
     const body = make("div", "card-body");
     const times = tr("due %(due)s, until %(end)s", {due: clock(round.due_at, round.zone), end: clock(round.closes_at, round.zone)});
-    const facts = [times, tr("%(count)s points", {count: round.stops.length}), WORDS[round.state], round.assignee].filter(Boolean);
+    const facts = [times, round.stops.length === 1 ? tr("1 point") : tr("%(count)s points", {count: round.stops.length}), WORDS[round.state], round.assignee].filter(Boolean);
     body.append(make("div", "walk-next", round.name), make("div", "text-secondary", facts.join(" · ")));
     card.append(body);
     card.onclick = () => choose(round.id);
