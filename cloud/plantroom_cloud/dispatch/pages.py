@@ -27,8 +27,9 @@ AHEAD = timedelta(days=14)
 def dispatch_page(request: Request, user: Dispatcher, session: ReadSession, services: ServicesDep, at: At) -> Response:
     """The pool with suggestions, and the settings."""
     dispatch = services.dispatch
+    present = dispatch.present(session, at)
     pool = [
-        (order, dispatch.needed(session, order), dispatch.candidates(session, order, at)[:3])
+        (order, dispatch.needed(session, order), dispatch.candidates(session, order, at, present)[:3])
         for order in dispatch.pool(session, user.sites, SHOWN)
     ]
     needs, origins = dispatch.needs(session, user.sites), dispatch.origins(session, user.sites)

@@ -50,17 +50,19 @@ class DispatchService:
         """Skills that an order needs: its own, and those of the rule, asset class and plan it comes from."""
         return sorted({*order.skills, *repository.needed(session, order)})
 
-    def candidates(self, session: Session, order: WorkOrder, at: datetime) -> Sequence[Candidate]:
-        """Who may do it, best first; only those who may see its site and are not away."""
+    def candidates(
+        self, session: Session, order: WorkOrder, at: datetime, people: Sequence[User] | None = None
+    ) -> Sequence[Candidate]:
+        """Who may do it, best first; only those who may see its site and are not away. `people`: who is there, where
+        several orders are looked at."""
         assert order.id is not None
         loads = repository.loads(session)
         gave_back = repository.gave_back(session, order.id)
         on_call = self._on_call(session, order.team_id, at)
-        away = self._absences.away(session, at)
-        workers = (user for user in self.workers(session) if user.name not in away)
-        able = [user for user in workers if not user.sites or order.site_id in user.sites]
+        present = self.present(session, at) if people is None else people
+        able = [user for user in present if not user.sites or order.site_id in user.sites]
         shifts = {name: self._shift(session, name, order.site_id).is_working(at) for name in {u.shift for u in able}}
-        people = [
+        persons = [
             Person(
                 user.name,
                 user.display_name,
@@ -73,11 +75,16 @@ class DispatchService:
             )
             for user in able
         ]
-        return candidates(people, Need(order.team_id, frozenset(self.needed(session, order))))
+        return candidates(persons, Need(order.team_id, frozenset(self.needed(session, order))))
 
     def workers(self, session: Session) -> Sequence[User]:
         """Those who may be given work."""
         return [user for user in self._users.list(session) if user.active and RANK[user.role] >= RANK[Role.TECHNICIAN]]
+
+    def present(self, session: Session, at: datetime) -> Sequence[User]:
+        """Those of them who are not away."""
+        away = self._absences.away(session, at)
+        return [user for user in self.workers(session) if user.name not in away]
 
     def loads(self, session: Session) -> Mapping[str, int]:
         """Open orders that wait for nothing, by login name."""
@@ -90,9 +97,11 @@ class DispatchService:
     def tick(self, session: Session, at: datetime) -> None:
         """Give out what is in the pool of teams that want it so; where nobody fits now, it stays there."""
         teams = repository.automatic_teams(session)
-        for order in repository.in_pool(session, teams, AT_ONCE) if teams else ():
+        orders = repository.in_pool(session, teams, AT_ONCE) if teams else []
+        people = self.present(session, at) if orders else []
+        for order in orders:
             assert order.id is not None
-            best = next((each for each in self.candidates(session, order, at) if each.fits), None)
+            best = next((each for each in self.candidates(session, order, at, people) if each.fits), None)
             if best is not None:
                 self._work_orders.assign(session, order.id, best.person.name, ACTOR, at)
                 session.flush()  # the next one counts it
