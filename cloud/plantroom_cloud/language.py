@@ -267,6 +267,11 @@ def day(date: date_) -> str:
     return format_date(date, "medium", locale=_locale(reader().language))
 
 
+def month(date: date_) -> str:
+    """Of a day, short: "Nov", "11月"."""
+    return format_date(date, "LLL", locale=_locale(reader().language))
+
+
 def weekday(date: date_) -> str:
     """Of a day, short: "Wed", "周三"."""
     return format_date(date, "EEE", locale=_locale(reader().language))

@@ -95,6 +95,8 @@ def _refused(request: Request, error: Exception) -> Response:
 
 def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
+    if _is_page(request) and all(found["loc"][:1] == ("path",) for found in error.errors()):  # /work-orders/abc
+        return answer(request, 404, "Not found", "There is nothing at this address.")
     return answer(request, 422, "Invalid request", reasons(list(error.errors())))
 
 
@@ -111,7 +113,8 @@ def _http_error(request: Request, error: Exception) -> Response:
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED and "allow" in {name.lower() for name in headers}:
         methods = next(value for name, value in headers.items() if name.lower() == "allow")
         detail = said("This address takes %(methods)s.", methods=methods)
-    return answer(request, error.status_code, str(error.detail), detail, headers)
+    title = "Not found" if error.status_code == HTTPStatus.NOT_FOUND and _is_page(request) else str(error.detail)
+    return answer(request, error.status_code, title, detail, headers)
 
 
 def _out_of_range(request: Request, _error: Exception) -> Response:

@@ -67,7 +67,7 @@ def test_by_keyboard_alone(browser: Browser, building: Building) -> None:
     accessible(page)
     page.locator("#move-user").press("Tab")
     page.keyboard.press("Enter")
-    expect(page.locator("#column-assigned #card-2")).to_contain_text("tom")
+    expect(page.locator("#column-assigned #card-2")).to_contain_text("Tom")
     expect(page.locator("#said")).to_contain_text("#2 was moved; it is tom's.")
     assert page.evaluate("document.activeElement.id") == "move-2"
 
@@ -104,7 +104,7 @@ def test_by_hand_and_beside_somebody_else(browser: Browser, building: Building) 
     expect(take).to_be_visible()
     with services.database.write() as session:
         services.work_orders.claim(session, 1, "anna", building.now())
-    expect(page.locator("#column-assigned #card-1")).to_contain_text("anna")  # live, behind the dialog
+    expect(page.locator("#column-assigned #card-1")).to_contain_text("Anna")  # live, behind the dialog
     take.click()
     expect(page.locator("#move-problem")).to_contain_text("anna's already")
     page.get_by_role("button", name="Close", exact=True).click()

@@ -61,10 +61,10 @@ def test_from_skills_to_who_has_it(browser: Browser, building: Building, width: 
     expect(page.get_by_text("has doors, on shift")).to_be_visible()
     anna.check()
     _press(page.get_by_label("Give it to tom"))
-    expect(page.locator("#who")).to_contain_text("tom")
+    expect(page.locator("#who")).to_contain_text("Tom")
     page.select_option("#helper", "anna")
     _press(page.locator("#join"))
-    expect(page.locator("#who")).to_contain_text("tom, with anna")
+    expect(page.locator("#who")).to_contain_text("Tom, with Anna")
     anna.check()
     context.close()
 

@@ -205,7 +205,7 @@ def test_the_log_comes_live_is_filtered_and_exported(browser: Browser, site: Sit
     page.get_by_role("button", name="Show").click()
     expect(page.get_by_text("Forced open")).to_have_count(0)
     with page.expect_download() as download:
-        page.get_by_text("Export as CSV").click()
+        page.get_by_text("Export CSV").click()
     rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text())))
     assert [(row["person"], row["result"], row["list_version"]) for row in rows] == [("Anna Huber", "opened", "4")]
     page.goto(site.url + "/access/people/anna-huber")

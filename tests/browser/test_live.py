@@ -428,7 +428,7 @@ def test_work_is_opened_by_hand_given_and_found(building: Building, visitor: Vis
     page.click("#open-order")
     page.select_option("#person", "tom")
     page.click("#assign")
-    expect(page.locator("#who")).to_contain_text("tom")
+    expect(page.locator("#who")).to_contain_text("Tom")
     visitor.open("/work-orders?q=repaint")
     expect(page.locator(".list-group-item")).to_have_count(1)
     visitor.open("/work-orders?show=mine")

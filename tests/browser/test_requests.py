@@ -70,7 +70,7 @@ def test_a_request_from_the_label_to_the_evaluation(
         assert staff.open(path) == 200
         staff.check()
     staff.open(f"/assets/{pump.id}")
-    expect(staff.page.get_by_text("gw-a.pump-1").first).to_be_visible()
+    expect(staff.page.locator("a[href='/devices/gw-a.pump-1']")).to_have_text(pump.name)
     staff.page.get_by_role("link", name="It drips on the floor").click()
     expect(staff.page.locator("#facts")).to_contain_text("Zoe, 12 34")
     picture = staff.page.locator("#files").get_by_role("img", name="photo.jpg")

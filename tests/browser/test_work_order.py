@@ -37,10 +37,10 @@ def test_somebody_elses_work_is_helped_with_or_taken_over_by_consent(browser: Br
     tom.log_in("tom")
     assert tom.open("/work-orders/2") == 200
     expect(page.get_by_role("link", name="Air handler, roof")).to_be_visible()
-    expect(page.locator("#steps")).to_contain_text("It is eva's.")
+    expect(page.locator("#steps")).to_contain_text("It is Eva's.")
     expect(page.locator("#step-complete")).to_be_hidden()
     page.click("#step-help")
-    expect(page.locator("#who")).to_contain_text("eva, with tom")
+    expect(page.locator("#who")).to_contain_text("Eva, with Tom")
     expect(page.locator("#step-complete")).to_be_visible()
     tom.check()
 
@@ -53,7 +53,7 @@ def test_somebody_elses_work_is_helped_with_or_taken_over_by_consent(browser: Br
     tom.check()
     page.locator("#order-2").click()
     page.click("#step-take-over")
-    expect(page.locator("#who")).to_contain_text("tom")
+    expect(page.locator("#who")).to_contain_text("Tom")
     tom.check()
     context.close()
 

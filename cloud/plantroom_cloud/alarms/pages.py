@@ -1,5 +1,6 @@
 """Alarms, and the rules that raise them."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -293,9 +294,12 @@ def figures_page(
     figures = services.alarms.figures(session, team or None, sites, when.start, when.end, all_teams=not team, zone=zone)
     teams = services.users.teams(session)
     by_team = services.alarms.figures_by_team(session, sites, when.start, when.end, zone) if not team else {}
+    worst = [(actor, *actor.name.rpartition(": ")[::2]) for actor in figures.bad_actors]
     return render(
         request,
         "alarm_figures.html",
+        worst=worst,
+        labels=services.devices.names(session, [source for _, _, source in worst]),
         status_code=422 if problem else 200,
         user=user,
         page="alarm-figures",
@@ -330,7 +334,10 @@ def preview(
             mine = form.text("rule_id")
             instead_of = [int(mine)] if mine.isdecimal() and len(mine) < 10 else []
             found = services.previews.preview(session, definition, user.sites, span, at, instead_of=instead_of)
-            return render(request, "rule_preview.html", user=user, found=found, definition=definition, at=at)
+            return render(
+                request, "rule_preview.html", user=user, found=found, definition=definition, at=at,
+                **_watched(session, services, [item.device_id for item in found.devices]),
+            )  # fmt: skip
     except InvalidFieldsError as error:
         errors = error.fields
     except InvalidError as error:
@@ -490,6 +497,7 @@ def preview_of_levels(
         errors=errors,
         letters=LETTERS,
         at=at,
+        **_watched(session, services, list(found.devices) if found is not None else []),
     )
 
 
@@ -526,6 +534,13 @@ def delete_levels(levels_id: str, user: Manager, session: WriteSession, services
     return RedirectResponse("/rules", 303)
 
 
+def _watched(session: Session, services: Services, device_ids: Sequence[str]) -> dict[str, Any]:
+    """What a preview calls devices and their metrics, with the units."""
+    devices = services.devices.of_ids(session, device_ids)
+    metrics = {device.id: {metric["name"]: metric for metric in device.metrics} for device in devices}
+    return {"labels": {device.id: device.label for device in devices}, "metrics": metrics}
+
+
 def _definition(
     session: Session, services: Services, user: User, values: dict[str, Any]
 ) -> tuple[RuleDefinition | None, dict[str, str]]:
@@ -541,6 +556,8 @@ def _definition(
                 errors = error.fields | errors
     elif wrong := wrong_reach(session, services, user, definition):
         return None, wrong
+    if "target" in errors and not values.get("target"):
+        errors["target"] = "choose what the rule applies to"
     return definition, errors
 
 

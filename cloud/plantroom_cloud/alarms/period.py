@@ -49,7 +49,7 @@ def bounded(start: datetime, end: datetime) -> tuple[datetime, datetime]:
     if start.tzinfo is None or end.tzinfo is None:
         raise InvalidError("start, end: say the time zone too, for example by a Z at the end")
     if start >= end:
-        raise InvalidError("start, end: the end must be later than the start")
+        raise InvalidError("the end must be later than the start")
     if end - start > LONGEST + timedelta(days=1):
         raise InvalidError(said("start, end: at most %(days)s days", days=LONGEST.days))
     return start, end

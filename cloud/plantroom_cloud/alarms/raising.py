@@ -12,6 +12,7 @@ from plantroom_cloud.alarms.judgement import Crossing
 from plantroom_cloud.alarms.levels import INNER, OUTER, same_set
 from plantroom_cloud.alarms.models import Alarm, AlarmRule, AlarmState, AlarmTransition, RuleEvent, Suppression
 from plantroom_cloud.alarms.rationalisation import lacking
+from plantroom_cloud.alarms.source import source_name
 from plantroom_cloud.alarms.transitions import INTO, AlarmEvent, next_state
 from plantroom_cloud.columns import utc_from_ms
 from plantroom_cloud.devices.models import Device
@@ -205,7 +206,11 @@ class Raising:
                 NoticeKind.ALARM,
                 str(alarm.severity.value),
                 alarm.site_id,
-                said("%(alarm)s: %(source)s", alarm=alarm.name, source=device.label if device else alarm.source),
+                said(
+                    "%(alarm)s: %(source)s",
+                    alarm=alarm.name,
+                    source=device.label if device else source_name(alarm.source),
+                ),
                 at,
                 body=lines((alarm.detail, alarm.cause, alarm.response)),
                 link=f"/alarms/{alarm.id}",

@@ -139,6 +139,7 @@ def asset_page(
         children=[child for depth, child in services.assets.tree(session, user.sites) if child.parent_id == asset_id],
         bindings=bindings,
         devices=[device for device in services.devices.list(session, user.sites) if device.id not in now],
+        names=services.devices.names(session, [item.device_id for item in bindings]),
         documents=documents(session, services, services.documents.of_asset(session, asset_id)),
         alarms=[
             alarm

@@ -1,6 +1,6 @@
 """Devices: they register themselves by the birth message, or by their first own message."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from math import isfinite
 
@@ -109,6 +109,11 @@ class DeviceService:
     def of_ids(self, session: Session, device_ids: Sequence[str]) -> Sequence[Device]:
         """Those of these ids that there are."""
         return [*repository.by_ids(session, device_ids).values()]
+
+    def names(self, session: Session, device_ids: Iterable[str | None]) -> dict[str, str]:
+        """What people call these devices, by id."""
+        wanted = sorted({device_id for device_id in device_ids if device_id})
+        return {device.id: device.label or device.id for device in self.of_ids(session, wanted)}
 
     def conditions(
         self, session: Session, at: datetime, sites: Sequence[str] = (), gateway_id: str | None = None

@@ -49,6 +49,7 @@ def overview(
     devices = tiles(session, services, sites, at)
     shown = devices if len(devices) <= MOST_TILES else [tile for tile in devices if not tile.well][:MOST_TILES]
     active = services.alarms.active_by_severity(session, sites)
+    alarms = services.alarms.attention(session, sites, 8)
     return render(
         request,
         "overview.html",
@@ -56,7 +57,8 @@ def overview(
         page="overview",
         sites=known,
         site=chosen,
-        alarms=services.alarms.attention(session, sites, 8),
+        alarms=alarms,
+        work=services.work_orders.for_alarms(session, alarms),
         active={severity.value: count for severity, count in active.items()},
         orders=services.work_orders.due_first(session, sites, 8),
         open_orders=services.work_orders.count_open(session, sites),

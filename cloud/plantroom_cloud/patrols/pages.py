@@ -104,7 +104,10 @@ def visits_page(
 def points_page(request: Request, user: Viewer, session: ReadSession, services: ServicesDep) -> Response:
     """All, with a choice for label sheets."""
     points = services.patrols.points.all(session, user.sites)
-    return render(request, "patrol_points.html", user=user, page="patrol-points", points=points, sheets=list(SHEETS))
+    names = services.devices.names(session, [point.device_id for point in points])
+    return render(
+        request, "patrol_points.html", user=user, page="patrol-points", points=points, sheets=list(SHEETS), names=names
+    )
 
 
 @router.get("/patrols/points/new")

@@ -1,6 +1,6 @@
 """Rounds: judged by their visits, again and again; each change is one line of their story."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlmodel import Session
@@ -220,12 +220,17 @@ class RoundBook:
         corrected = before in _ENDED
         found.corrected += corrected
         found.finished_at = ended if verdict.state in _ENDED else None
-        note = _summary(verdict)
+        note = _summary(verdict, self._names(session, verdict))
         action = "corrected" if corrected else {RoundState.IN_PROGRESS: "begun"}.get(verdict.state, "ended")
         self.note(session, found, "system", action, note, at, from_state=before, to_state=verdict.state)
         if verdict.state in _ENDED and found.work_order_id is not None:
             text = f"{verdict.state.value.replace('-', ' ')}: {note}"
             self._work_orders.conclude(session, found.work_order_id, text, "system", at)
+
+    def _names(self, session: Session, verdict: Verdict) -> dict[str, str]:
+        """Of its points, by id."""
+        points = (session.get(PatrolPoint, point) for point in {stop.stop.point for stop in verdict.stops})
+        return {point.id: point.name for point in points if point is not None}
 
     def _start_order(self, session: Session, found: PatrolRound, person: str, reader: str, at: datetime) -> None:
         """Who walks a round that nobody has taken takes it; a scanner cannot say who carries it."""
@@ -280,15 +285,15 @@ class RoundBook:
         )
 
 
-def _summary(verdict: Verdict) -> str:
+def _summary(verdict: Verdict, names: Mapping[str, str]) -> str:
     total, seen = len(verdict.stops), sum(stop.visit is not None for stop in verdict.stops)
     parts = [said("%(seen)d of %(total)d points visited", seen=seen, total=total)]
     for state in (StopState.EARLY, StopState.LATE, StopState.SKIPPED, StopState.MISSED):
-        names = [stop.stop.point for stop in verdict.stops if stop.state is state]
-        if names:
-            parts.append(f"{state.value}: {', '.join(names)}")
+        such = [stop.stop.point for stop in verdict.stops if stop.state is state]
+        if such:
+            parts.append(f"{state.value}: {', '.join(names.get(point, point) for point in such)}")
     for mark in ("out-of-order", "implausible"):
-        names = [stop.stop.point for stop in verdict.stops if mark in stop.deviations]
-        if names:
-            parts.append(f"{mark}: {', '.join(names)}")
+        such = [stop.stop.point for stop in verdict.stops if mark in stop.deviations]
+        if such:
+            parts.append(f"{mark}: {', '.join(names.get(point, point) for point in such)}")
     return "; ".join(parts)

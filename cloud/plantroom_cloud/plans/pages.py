@@ -1,8 +1,8 @@
 """Maintenance plans: the list, the year by week, one plan and its form."""
 
 from collections.abc import Sequence
-from datetime import datetime
-from itertools import islice
+from datetime import date, datetime
+from itertools import groupby, islice
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
@@ -40,7 +40,8 @@ def plans_page(request: Request, user: Viewer, session: ReadSession, services: S
     due = services.plans.upcoming(session, [plan for plan in plans if plan.enabled], at)
     rows = [(plan, due.get(plan.id or 0), waiting.get(plan.id or 0), done.get(plan.id or 0)) for plan in plans]
     rows.sort(key=lambda row: (row[1] is None, row[1] or at, row[0].title))
-    return render(request, "plans.html", user=user, page="plans", rows=rows, at=at)
+    metrics = _metrics(session, services, plans)
+    return render(request, "plans.html", user=user, page="plans", rows=rows, metrics=metrics, at=at)
 
 
 @router.get("/plans/calendar")
@@ -50,12 +51,25 @@ def calendar_page(request: Request, user: Viewer, session: ReadSession, services
     names: dict[str | None, str] = {team.id: team.name for team in services.users.teams(session)}
     names[None] = "No team"
     used = {team for week in weeks for team in week.teams}
+    months = [(next(days), 1 + sum(1 for _ in days)) for _, days in groupby((w.monday for w in weeks), _month)]
     return render(
-        request, "plan_calendar.html", user=user, page="plan-calendar", weeks=weeks,
+        request, "plan_calendar.html", user=user, page="plan-calendar", weeks=weeks, months=months,
         most=max((week.all.hours for week in weeks), default=0), names=names,
         teams=sorted(used, key=lambda team: (team is None, names.get(team, team))),
         most_of_team=max((load.hours for week in weeks for load in week.teams.values()), default=0),
     )  # fmt: skip
+
+
+def _month(day: date) -> tuple[int, int]:
+    return day.year, day.month
+
+
+def _metrics(
+    session: Session, services: Services, plans: Sequence[MaintenancePlan]
+) -> dict[tuple[str | None, str], tuple[str, str]]:
+    """What people call the values that plans look at, with the unit, by device and metric."""
+    devices = services.devices.of_ids(session, sorted({plan.device_id for plan in plans if plan.device_id}))
+    return {(d.id, m["name"]): (m["label"], m.get("unit", "")) for d in devices for m in d.metrics}
 
 
 @router.get("/plans/new")
@@ -100,6 +114,7 @@ def plan_page(
     asset = services.assets.get(session, plan.asset_id) if plan.asset_id is not None else None
     return render(
         request, "plan.html", user=user, about=plan, page="plans", plan=plan, occurrences=found, coming=coming,
+        metrics=_metrics(session, services, [plan]), names=services.devices.names(session, [plan.device_id]),
         asset=asset, rule=next((r for r in services.alarms.rules(session) if r.id == plan.alarm_rule_id), None),
         checklist=next((c.name for c in services.checklists.templates.all(session, retired=True)
                         if c.id == plan.checklist_id), ""),

@@ -56,6 +56,8 @@ def period(days: int, first: str, last: str, at: datetime) -> Period:
         raise InvalidError("first, last: write days like 2026-03-10") from None
     start = datetime.combine(from_day, time(), UTC)
     end = datetime.combine(to_day, time(), UTC) + timedelta(days=1)
+    if end <= start:
+        raise InvalidError("the last day must not be before the first")
     return Period(start, end, days, from_day.isoformat(), to_day.isoformat())
 
 
@@ -86,7 +88,11 @@ def reliability_page(
     sort: str = "availability",
 ) -> Response:
     """The figures, the worst first."""
-    when = period(days, first, last, at)
+    problem = ""
+    try:
+        when = period(days, first, last, at)
+    except InvalidError as error:
+        problem, when = str(error), period(days, "", "", at)
     sort = sort if sort in {found.key for found in DEFINITIONS} else "availability"
     rows, everything = services.reliability.report(
         session, by, when.start, when.end, at, sites_of(user, site), equipment_class
@@ -95,6 +101,8 @@ def reliability_page(
     return render(
         request,
         "reliability.html",
+        status_code=422 if problem else 200,
+        problem=problem,
         user=user,
         page="reliability",
         rows=worst_first(rows, sort),

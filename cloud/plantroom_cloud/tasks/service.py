@@ -23,7 +23,7 @@ MOST_TASKS = 100
 TIME_STEPS = ("timer-start", "timer-stop", "time", "time-correct")
 
 #: What a phone offers for one's own task, in this order.
-_OWN = ("accept", "start", "resume", "complete", "hold", "decline")
+_OWN = ("start", "accept", "resume", "complete", "hold", "decline")
 _POSSIBLE = {
     WorkOrderState.OPEN: ("start", "complete"),
     WorkOrderState.ASSIGNED: ("accept", "start", "complete", "decline"),

@@ -68,8 +68,12 @@ def log_in(
 
 
 @router.get("/first/{token}")
-def first_page(request: Request, token: str) -> Response:
-    """Make the first administrator."""
+def first_page(request: Request, token: str, session: ReadSession, services: ServicesDep, at: At) -> Response:
+    """Make the first administrator; whose link is spent is told so, and may log in."""
+    try:
+        services.users.check_first_login(session, token, at)
+    except UnauthenticatedError as error:
+        return render(request, "login.html", status_code=error.status, error=str(error), first="", next="")
     return render(request, "login.html", error="", first=token)
 
 

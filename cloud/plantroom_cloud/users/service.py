@@ -155,11 +155,16 @@ class UserService:
         session.add(FirstLogin(token_hash=digest(token), created_at=at, expires_at=at + FIRST_LOGIN_LENGTH))
         return token
 
-    def use_first_login(self, session: Session, token: str, name: str, password: str, at: datetime) -> User:
-        """Make the first administrator; the link is spent. Raises UnauthenticatedError."""
+    def check_first_login(self, session: Session, token: str, at: datetime) -> FirstLogin:
+        """The link, while it can be used. Raises UnauthenticatedError."""
         row = session.get(FirstLogin, digest(token))
         if row is None or row.used_at is not None or row.expires_at <= at or self.any(session):
             raise UnauthenticatedError("this link is spent; ask an administrator, or run plantroom-cloud user add")
+        return row
+
+    def use_first_login(self, session: Session, token: str, name: str, password: str, at: datetime) -> User:
+        """Make the first administrator; the link is spent. Raises UnauthenticatedError."""
+        row = self.check_first_login(session, token, at)
         row.used_at = at
         session.add(row)
         return self.add(session, name, password, Role.ADMIN, at)

@@ -70,7 +70,8 @@ def bag_page(
     life = services.waste.life(session, code)
     manifest = services.waste.manifests.get(session, life.bag.manifest_id) if life.bag.manifest_id else None
     return _page(request, session, services, user, "waste_bag.html", page="waste", life=life, bag=life.bag,
-                 manifest=manifest, qr=svg(label_text(code), code), error=error)  # fmt: skip
+                 manifest=manifest, qr=svg(label_text(code), code), error=error,
+                 scales=services.devices.names(session, [found.device_id for found in life.weighings]))  # fmt: skip
 
 
 @router.post("/waste/bags/{code}/{action}")

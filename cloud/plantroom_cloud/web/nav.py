@@ -20,7 +20,7 @@ class NavEntry:
 
 @dataclass(frozen=True)
 class NavGroup:
-    """A heading with its entries; a single entry without heading when `text` is empty."""
+    """A heading with its entries; a single entry stands without heading, and `text` is empty."""
 
     text: str
     entries: Sequence[NavEntry]
@@ -32,4 +32,4 @@ def navigation(entries: Iterable[NavEntry], user: User) -> list[NavGroup]:
     for entry in sorted(entries, key=lambda entry: entry.order):
         if RANK[user.role] >= RANK[entry.role]:
             groups.setdefault(entry.group or entry.path, []).append(entry)
-    return [NavGroup(found[0].group, found) for found in groups.values()]
+    return [NavGroup(found[0].group if len(found) > 1 else "", found) for found in groups.values()]

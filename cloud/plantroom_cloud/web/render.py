@@ -1,5 +1,6 @@
 """Templates to pages."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -13,8 +14,10 @@ from starlette.responses import Response
 
 from plantroom_cloud import language
 from plantroom_cloud.alarms.form import comparison
+from plantroom_cloud.alarms.source import source_name
 from plantroom_cloud.columns import utc_from_ms
 from plantroom_cloud.language import Reader, decimal, gettext, span
+from plantroom_cloud.plans.often import often
 from plantroom_cloud.users.models import User
 from plantroom_cloud.web.marking import Marking
 from plantroom_cloud.web.nav import navigation
@@ -152,7 +155,17 @@ def worded(value: Any) -> Any:
 def sentence(value: str) -> str:
     """What begins small, as a sentence of its own."""
     told = language.worded(value)
-    return told[:1].upper() + told[1:] + ("." if language.reader().language == language.ENGLISH else "。")
+    end = (
+        "" if told.endswith((".", "。", "!", "?")) else "." if language.reader().language == language.ENGLISH else "。"
+    )
+    named = set(told.split(" ")[0].rstrip(".")) & {".", "_"}  # a field of a body or a query, as programs call it
+    return (told if named else told[:1].upper() + told[1:]) + end
+
+
+def kind(value: str) -> str:
+    """A kind of equipment, as people write it: "air handler" for "air-handler"."""
+    told = language.worded(value)
+    return told if told != value else {"ups": "UPS"}.get(value, value.replace("-", " "))
 
 
 def _moment(value: datetime | None) -> str:
@@ -165,9 +178,14 @@ _templates.env.install_gettext_callables(gettext, language.ngettext, newstyle=Tr
 _templates.env.globals["languages"] = language.LANGUAGES
 _templates.env.filters["worded"] = worded
 _templates.env.filters["sentence"] = sentence
+_templates.env.filters["kind"] = kind
+_templates.env.filters["often"] = often
+_templates.env.filters["called"] = lambda name, called: called(name)
+_templates.env.filters["source_name"] = source_name
 _templates.env.filters["listed"] = language.listed
 _templates.env.filters["moment"] = _moment
 _templates.env.filters["day"] = language.day
+_templates.env.filters["month"] = language.month
 _templates.env.filters["weekday"] = language.weekday
 _templates.env.filters["territory"] = language.territory
 _templates.env.filters["territories"] = lambda codes: sorted(
@@ -193,6 +211,7 @@ def render(request: Request, name: str, *, status_code: int = 200, **context: An
     """One page, in the language of who asked; its times are those of the site that it is `about`, of anything that has
     a `site_id`, else of the sites of the person where these share a zone."""
     user = context.setdefault("user", getattr(request.state, "user", None))
+    context["called"] = _called(request)
     context["nav"] = navigation(request.app.state.nav, user) if user is not None else []
     token = context["csrf_token"] = getattr(request.state, "csrf_token", "")
     context["csrf"] = lambda: Markup('<input type="hidden" name="csrf_token" value="{}">').format(token)
@@ -201,6 +220,22 @@ def render(request: Request, name: str, *, status_code: int = 200, **context: An
     context["reader"], context["script_texts"] = who, language.script_texts(who.language)
     with language.written_for(who):
         return _templates.TemplateResponse(request, name, context, status_code=status_code)
+
+
+def _called(request: Request) -> Callable[[str | None], str]:
+    """What people call somebody, by login name; read when a page first asks. Programs keep their name."""
+    known: dict[str, str] = {}
+
+    def called(name: str | None) -> str:
+        if name and not known:
+            services = request.app.state.services
+            with services.database.read() as session:
+                known.update(
+                    (person.name, person.display_name or person.name) for person in services.users.list(session)
+                )
+        return known.get(name or "", name or "")
+
+    return called
 
 
 def reader_of(request: Request, user: User | None, site_id: str | None) -> tuple[Reader, bool]:

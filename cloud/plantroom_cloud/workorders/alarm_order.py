@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from plantroom_cloud.alarms.models import Alarm
+from plantroom_cloud.alarms.source import source_name
 from plantroom_cloud.devices.models import Device
 from plantroom_cloud.workorders.models import WorkOrder
 from plantroom_shared.said import said
@@ -12,7 +13,7 @@ from plantroom_shared.said import said
 def order_for(alarm: Alarm, device: Device | None, proving_s: float, at: datetime) -> WorkOrder:
     """`device`: of the alarm, where it has one; `proving_s`: how long the value must be normal before finished work is
     verified, seconds."""
-    where = device.label if device else alarm.gateway_id or alarm.source
+    where = device.label if device else alarm.gateway_id or source_name(alarm.source)
     return WorkOrder(
         title=f"{alarm.name}: {where}",
         priority=str(alarm.severity.value),
@@ -39,15 +40,20 @@ def _describe(alarm: Alarm, device: Device | None) -> str:
         return alarm.name
     metrics = {each["name"]: each["label"] for each in device.metrics} if device else {}
     metric = metrics.get(alarm.metric, alarm.metric)
-    value = f"{_legible(alarm.value)} {alarm.unit}".rstrip()
+    if isinstance(alarm.value, bool | str):
+        return said("%(metric)s: %(value)s", metric=metric, value=_legible(alarm.value))
+    value = f"{_legible(alarm.value, alarm.limit)} {alarm.unit}".rstrip()
     if alarm.limit is None:
         return said("%(metric)s was at %(value)s", metric=metric, value=value)
     limit = f"{alarm.limit:g} {alarm.unit}".rstrip()
     return said("%(metric)s was at %(value)s, limit %(limit)s", metric=metric, value=value, limit=limit)
 
 
-def _legible(value: Any) -> str:
-    """As a person writes it: a register of 32 bits holds seven digits, and its double prints seventeen."""
+def _legible(value: Any, limit: float | None = None) -> str:
+    """As a person writes it, and pages do: to four digits; to six where it would else look like the limit."""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:.6g}" if isinstance(value, float) and abs(value) < 1e6 else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    short = f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"
+    return short if limit is None or float(short) != limit else f"{value:.6g}"

@@ -175,6 +175,18 @@ def of_alarm(session: Session, alarm_id: int) -> WorkOrder | None:
     return session.exec(select(WorkOrder).where(WorkOrder.alarm_id == alarm_id)).first()
 
 
+def of_alarms(session: Session, alarm_ids: Sequence[int]) -> dict[int, WorkOrder]:
+    """Those that these alarms opened, by alarm."""
+    query = select(WorkOrder).where(col(WorkOrder.alarm_id).in_(alarm_ids))
+    return {order.alarm_id: order for order in session.exec(query) if order.alarm_id is not None}
+
+
+def unfinished_of(session: Session, sources: Collection[str]) -> dict[tuple[int | None, str], WorkOrder]:
+    """The newest unfinished one on each rule and source of these sources."""
+    query = select(WorkOrder).where(col(WorkOrder.source).in_(sources), col(WorkOrder.state).not_in(FINISHED))
+    return {(order.rule_id, order.source): order for order in session.exec(query.order_by(col(WorkOrder.id)))}
+
+
 def done(session: Session) -> Sequence[WorkOrder]:
     """Those that wait to be verified."""
     return session.exec(select(WorkOrder).where(WorkOrder.state == WorkOrderState.DONE)).all()

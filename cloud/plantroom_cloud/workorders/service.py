@@ -349,6 +349,13 @@ class WorkOrderService:
         assert alarm.id is not None
         return repository.of_alarm(session, alarm.id) or repository.newest_on(session, alarm.rule_id, alarm.source)
 
+    def for_alarms(self, session: Session, alarms: Sequence[Alarm]) -> dict[int, WorkOrder]:
+        """By alarm: the one it opened, else the one that is open on the same trouble."""
+        opened = repository.of_alarms(session, [alarm.id for alarm in alarms if alarm.id is not None])
+        same = repository.unfinished_of(session, {alarm.source for alarm in alarms})
+        found = ((alarm.id, opened.get(alarm.id or 0) or same.get((alarm.rule_id, alarm.source))) for alarm in alarms)
+        return {alarm_id: order for alarm_id, order in found if alarm_id is not None and order is not None}
+
     def claim(self, session: Session, order_id: int, actor: str, at: datetime) -> WorkOrder:
         """Take it from the pool."""
         return self._assign(session, order_id, Step.CLAIM, actor, actor, at)

@@ -65,7 +65,7 @@ def _csrf(client: TestClient) -> str:
         ("/plans/new", PLAN | {"held_h": "nan"}, 422, "less than or equal to 2592000"),
         ("/patrols/routes/new", ROUTE | {"from_min": "nan"}, 200, "less than or equal to 10080"),
         ("/patrols/routes/new", ROUTE | {"to_min": "1e400"}, 200, "less than or equal to 10080"),
-        ("/stations", STATION | {"site": "gone"}, 404, "there is no site"),
+        ("/stations", STATION | {"site": "gone"}, 404, "There is no site"),
         ("/stations", STATION | {"window_s": "nan"}, 422, "is not possible"),
         ("/checklists/new", CHECKLIST | {"description": "x" * 2001}, 422, "at most 2000 characters"),
         ("/notifications/preferences", {"timezone": "Europe"}, 422, "is not known"),
@@ -151,7 +151,7 @@ def test_a_refusal_leads_back_to_the_form_and_a_large_request_is_told_on_a_page(
     assert f'href="{order}"' in wrong.text
     large = client.post(f"{order}/files", data=fields, files={"files": ("a.txt", b"a" * 10_300_000)}, headers=before)
     assert large.status_code == 413
-    assert "at most 10.2 MB are taken" in large.text
+    assert "At most 10.2 MB are taken" in large.text
     assert f'href="{order}"' in large.text
     program = client.post(f"/api/v1{order}/files", content=b"a" * 10_300_000)
     assert program.headers["content-type"] == "application/problem+json"

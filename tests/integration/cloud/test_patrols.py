@@ -221,7 +221,7 @@ def test_a_missed_point_raises_one_alarm_a_round_and_a_task_and_late_proof_corre
     cloud.tick(due(60))
     [missed] = cloud.rounds()
     assert (missed.state, len(cloud.alarm_list())) == (RoundState.MISSED, 1)
-    assert "missed: boiler-room, store" in cloud.order("patrol")[0].resolution
+    assert "missed: Boiler-Room, Store" in cloud.order("patrol")[0].resolution
     # the gateway was offline: its scans come hours later, and are judged by their own time
     cloud.walk(("boiler-room", 6), ("store", 9), arrived=due(400))
     [corrected] = cloud.rounds()
@@ -270,7 +270,7 @@ def test_deviations_and_an_excuse(cloud: Cloud) -> None:
     [done] = cloud.rounds()
     assert done.state is RoundState.DEVIATIONS
     assert cloud.order("patrol")[0].resolution == (
-        "complete with deviations: 2 of 3 points visited; skipped: store; out-of-order: boiler-room"
+        "complete with deviations: 2 of 3 points visited; skipped: Store; out-of-order: Boiler-Room"
     )
     cloud.tick(due(61))
     assert cloud.alarm_list() == []
@@ -335,7 +335,7 @@ def test_too_fast_and_two_places_count_but_are_marked(cloud: Cloud) -> None:
         ([], False), (["too-fast"], True), (["two-places"], True),
     ]  # fmt: skip
     assert cloud.rounds()[0].state is RoundState.DEVIATIONS
-    assert "implausible: boiler-room, store" in cloud.order("patrol")[0].resolution
+    assert "implausible: Boiler-Room, Store" in cloud.order("patrol")[0].resolution
 
 
 def test_the_same_event_again_changes_nothing(cloud: Cloud) -> None:

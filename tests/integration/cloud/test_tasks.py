@@ -181,7 +181,7 @@ def test_my_tasks_and_the_pool_in_the_order_to_do_them(house: _House) -> None:
         found = {order.id: order for order in house.orders.search(session)}
         assert possible(found[other], "anna") == ["claim"]
         assert possible(found[offered], "anna") == ["take-over"]
-        assert possible(found[mine], "anna") == ["accept", "start", "complete", "decline"]
+        assert possible(found[mine], "anna") == ["start", "accept", "complete", "decline"]
         assert possible(found[mine], "tom") == []
         assert found[mine].state is WorkOrderState.ASSIGNED
 

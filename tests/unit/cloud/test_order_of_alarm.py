@@ -53,17 +53,25 @@ def alarm(metric: str, value: Any, limit: float | None = None, unit: str = "") -
     [
         (
             alarm("bearing_temperature", 95.80343627929688, 80.0, "°C"),
-            "Bearing temperature was at 95.8034 °C, limit 80 °C",
+            "Bearing temperature was at 95.8 °C, limit 80 °C",
         ),
-        (alarm("bearing_temperature", 12345678.5, 80.0), "Bearing temperature was at 12345678.5, limit 80"),
-        (alarm("run_state", "fault"), "Run state was at fault"),
-        (alarm("unknown", True), "unknown was at yes"),
+        (alarm("bearing_temperature", 12345678.5, 80.0), "Bearing temperature was at 12345678, limit 80"),
+        (alarm("bearing_temperature", 80.004, 80.0), "Bearing temperature was at 80.004, limit 80"),
+        (alarm("run_state", "fault"), "Run state: fault"),
+        (alarm("unknown", True), "unknown: yes"),
     ],
 )
 def test_it_names_the_machine_and_the_metric_as_people_do(of: Alarm, says: str) -> None:
     order = order_for(of, PUMP, 60, NOW)
     assert order.title == "Bearing hot: Chilled-water pump 1"
     assert str(order.description) == says
+
+
+@pytest.mark.parametrize(("source", "says"), [("bag:0PH442Y3", "0PH442Y3"), ("round:3", "round 3"), ("gw", "gw")])
+def test_without_a_device_it_names_what_the_alarm_stands_on(source: str, says: str) -> None:
+    of = alarm("unknown", 1)
+    of.device_id, of.gateway_id, of.source = None, None, source
+    assert order_for(of, None, 60, NOW).title == f"Bearing hot: {says}"
 
 
 def test_without_a_device_it_names_the_gateway() -> None:

@@ -50,7 +50,7 @@ class TimeChart {
     let text = this.failed || "";
     if (points.length) {
       const least = Math.min(...points.map((p) => p.min)), most = Math.max(...points.map((p) => p.max));
-      text += tr("Lowest %(least)s, highest %(most)s %(unit)s.", {least: short(least), most: short(most), unit: this.unit}) + " ";
+      text += tr("Lowest %(least)s, highest %(most)s %(unit)s.", {least: short(least), most: short(most), unit: this.unit}).replace(" .", ".") + " ";
       text += this.series.every ? tr("One point is %(window)s: its mean, with least and greatest as a band.", {window: this.window()}) : tr("Every value.");
     } else if (!text) text = tr("Nothing was recorded in this range.");
     this.note.textContent = text;

@@ -115,7 +115,7 @@ function showTask(task) {
   at("task-page").href = `/work-orders/${task.id}`;
   const facts = [[tr("Cause"), task.cause], [tr("Consequence"), task.consequence], [tr("What to do"), task.response], [tr("More about it"), task.description]].filter(([, text]) => text);
   at("task-facts").replaceChildren(...facts.flatMap(([name, text]) => [make("dt", "", name), make("dd", "pre-line", text)]));
-  chart(task.evidence);
+  chart(task.evidence, task.zone);
   at("task-steps").replaceChildren(...task.possible.map((step, number) => {
     const button = make("button", `btn btn-thumb mb-2 ${number ? "" : "btn-primary"}`, STEPS[step].text);
     button.type = "button";
@@ -132,15 +132,16 @@ function showTask(task) {
   showChecklist(task);
 }
 
-function chart(evidence) { // the readings that raised it
+function chart(evidence, zone) { // the readings that raised it
   const points = (evidence ?? []).filter(([, value]) => typeof value === "number");
-  at("task-chart").hidden = points.length < 2;
+  at("task-readings").hidden = points.length < 2;
   if (points.length < 2) return;
   const times = points.map(([time]) => time), values = points.map(([, value]) => value);
   const [first, last, low, high] = [Math.min(...times), Math.max(...times), Math.min(...values), Math.max(...values)];
   const line = document.createElementNS("http://www.w3.org/2000/svg", "polyline");
   line.setAttribute("points", points.map(([time, value]) => `${4 + 292 * (time - first) / (last - first || 1)},${56 - 52 * (value - low) / (high - low || 1)}`).join(" "));
   at("task-chart").setAttribute("aria-label", tr("Readings from %(low)s to %(high)s", {low: number(low), high: number(high)}));
+  at("task-span").textContent = tr("%(low)s to %(high)s, from %(begin)s to %(end)s", {low: number(low), high: number(high), begin: clock(first, zone), end: clock(last, zone)});
   at("task-chart").replaceChildren(line);
 }
 

@@ -15,6 +15,7 @@ function stamp(root) {
   for (const element of root.querySelectorAll("time[datetime]")) {
     const moment = new Date(element.dateTime);
     if (Number.isNaN(moment.getTime())) continue;
+    const timeZone = element.closest("[data-zone]")?.dataset.zone || undefined; // a part may tell the time of another place
     const today = moment.toLocaleDateString(locale, {timeZone}) === new Date().toLocaleDateString(locale, {timeZone});
     element.title = moment.toLocaleString(locale, {timeZone, dateStyle: "medium", timeStyle: "long"});
     if ("due" in element.dataset) element.textContent = due(moment);
