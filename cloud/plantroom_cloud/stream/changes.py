@@ -67,15 +67,15 @@ class Changes:
                 self._newest = max(self._newest, change[0])
                 self._tell(change)
 
-    async def follow(self, last: int | None) -> AsyncIterator[str]:
-        """Server-sent events: changes after `last` (from now on without it), and "telemetry" once a second. Raises
-        TooManyRequestsError."""
+    async def follow(self, last: int | None, *, named: bool = True) -> AsyncIterator[str]:
+        """Server-sent events: changes after `last` (from now on without it), and "telemetry" once a second. `named`:
+        with which one it is that changed. Raises TooManyRequestsError."""
         if len(self._followers) >= MOST_FOLLOWERS:
             raise TooManyRequestsError(f"{MOST_FOLLOWERS} pages and programs follow already; try again later", 30)
-        events = self._events(last)
+        events = self._events(last, named)
         return _begun(await anext(events), events)  # one that has begun gives its place back, however it ends
 
-    async def _events(self, last: int | None) -> AsyncGenerator[str, None]:
+    async def _events(self, last: int | None, named: bool) -> AsyncGenerator[str, None]:
         queue: asyncio.Queue[Change | None] = asyncio.Queue(MOST_WAITING)
         clock = asyncio.get_running_loop().time
         try:
@@ -86,7 +86,7 @@ class Changes:
             told, second, spoken = {number for number, _, _ in missed}, clock() + 1.0, clock()
             yield "retry: 2000\n\n"
             for known in missed:
-                yield _event(known)
+                yield _event(known, named)
             while True:
                 try:
                     async with asyncio.timeout(max(0.0, second - clock())):
@@ -103,7 +103,7 @@ class Changes:
                     return
                 if change[0] not in told:
                     spoken = clock()
-                    yield _event(change)
+                    yield _event(change, named)
         finally:
             self._followers.discard(queue)
             metrics.STREAMS.set(len(self._followers))
@@ -152,6 +152,7 @@ async def _begun(first: str, events: AsyncGenerator[str, None]) -> AsyncIterator
             yield event
 
 
-def _event(change: Change) -> str:
+def _event(change: Change, named: bool) -> str:
     number, kind, ref = change
-    return f"id: {number}\nevent: {kind}\ndata: {json.dumps({'kind': kind, 'ref': ref, 'id': number})}\n\n"
+    data = {"kind": kind, "ref": ref if named else "", "id": number}
+    return f"id: {number}\nevent: {kind}\ndata: {json.dumps(data)}\n\n"

@@ -115,6 +115,14 @@ async def test_more_followers_than_allowed_are_asked_to_come_back(
     await changes.follow(None)
 
 
+async def test_who_sees_some_sites_is_told_what_kind_of_thing_changed_alone(
+    database: Database, changes: Changes
+) -> None:
+    write(database, "12")
+    assert '"ref": "12"' in await next_alarm(await changes.follow(0))
+    assert '"ref": ""' in await next_alarm(await changes.follow(0, named=False))
+
+
 async def test_a_follower_that_never_begins_to_read_keeps_no_place(changes: Changes) -> None:
     await changes.follow(None)  # its browser is gone before the first line
     async with asyncio.timeout(60):
