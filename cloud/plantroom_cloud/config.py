@@ -87,6 +87,8 @@ class Notifications(_Strict):
     smtp_host: str = ""
     smtp_port: int = Field(default=587, ge=1, le=65535)
     smtp_tls: bool = True  #: false: only where the server offers it
+    smtp_tls_at_once: bool | None = None  #: TLS from the first byte, no STARTTLS; none: where the port is 465
+    smtp_ca_file: Path | None = None  #: who signed the mail server's certificate; none: those that the system trusts
     smtp_username: str = ""
     smtp_password: str = ""
     smtp_password_file: Path | None = None

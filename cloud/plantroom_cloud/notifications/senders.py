@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.message import EmailMessage
+from email.utils import formatdate
 from pathlib import Path
 
 import apprise
@@ -23,6 +24,8 @@ from plantroom_cloud.notifications.models import ChannelKind
 from plantroom_shared.said import said
 
 TIMEOUT_S = 10.0
+#: By RFC 8314 there is TLS from the first byte on it.
+SMTPS_PORT = 465
 #: Services that would reach into the machine or the network that we run in; a webhook is for managers to set up.
 LOCAL_SCHEMES = frozenset(
     {"json", "jsons", "xml", "xmls", "form", "forms", "file", "syslog", "rsyslog", "mqtt", "mqtts", "growl", "dbus"}
@@ -86,17 +89,14 @@ def _is_url(address: str) -> bool:
 
 
 def send_email(config: Notifications, target: Target, message: Message) -> None:
-    """SMTP, with STARTTLS where the server offers it or it is demanded."""
+    """SMTP: TLS from the first byte (port 465), or STARTTLS where the server offers it or it is demanded."""
     mail = EmailMessage()
     mail["From"], mail["To"], mail["Subject"] = config.mail_from, target.address, message.subject.replace("\n", " ")
-    mail["Message-ID"] = f"<{message.id}@plantroom>"
+    mail["Message-ID"], mail["Date"] = f"<{message.id}@plantroom>", formatdate(usegmt=True)
     mail.set_content(message.body)
     mail["Content-Language"] = message.language
     try:
-        with smtplib.SMTP(config.smtp_host, config.smtp_port, timeout=TIMEOUT_S) as server:
-            server.ehlo()
-            if config.smtp_tls or server.has_extn("starttls"):
-                server.starttls(context=ssl.create_default_context())
+        with _connected(config) as server:
             if config.smtp_username:
                 server.login(config.smtp_username, config.read_smtp_password())
             server.send_message(mail)
@@ -104,10 +104,26 @@ def send_email(config: Notifications, target: Target, message: Message) -> None:
         raise SendError(
             said("the mail server refuses %(address)s: %(error)s", address=target.address, error=error), final=True
         ) from error
-    except (smtplib.SMTPException, OSError) as error:
+    except (smtplib.SMTPException, OSError, ValueError) as error:  # ValueError: a password beyond ASCII
         raise SendError(
             said("mail server %(smtp_host)s: %(error)s", smtp_host=config.smtp_host, error=error)
         ) from error
+
+
+def _connected(config: Notifications) -> smtplib.SMTP:
+    host, port, at_once = config.smtp_host, config.smtp_port, config.smtp_tls_at_once
+    context = ssl.create_default_context(cafile=config.smtp_ca_file)
+    if port == SMTPS_PORT if at_once is None else at_once:
+        return smtplib.SMTP_SSL(host, port, timeout=TIMEOUT_S, context=context)
+    server = smtplib.SMTP(host, port, timeout=TIMEOUT_S)
+    try:
+        server.ehlo()
+        if config.smtp_tls or server.has_extn("starttls"):
+            server.starttls(context=context)
+    except (smtplib.SMTPException, OSError):
+        server.close()
+        raise
+    return server
 
 
 def send_webhook(target: Target, message: Message) -> None:

@@ -123,10 +123,9 @@ class Sending:
 
 
 def _line(session: Session, notice: Notice) -> Line:
-    site = session.get(Site, notice.site_id)
-    assert site is not None
+    site = session.get(Site, notice.site_id) if notice.site_id is not None else None
     subject, body = notice.said_subject(), notice.said_body()
-    place = Place(site.name, site.timezone)
+    place = Place(site.name, site.timezone) if site is not None else Place("", "")
     return Line(notice.key, str(notice.kind.value), notice.severity, subject, body, notice.link, notice.at, place)
 
 

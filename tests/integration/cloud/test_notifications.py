@@ -3,20 +3,24 @@
 import base64
 import json
 import os
+import ssl
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email import policy
 from email.message import EmailMessage
 from email.message import Message as Mail
 from email.parser import BytesParser
+from email.utils import parsedate_to_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import http_ece
 import pytest
+import trustme
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult, LoginPassword
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from sqlmodel import Session, select
@@ -28,6 +32,7 @@ from plantroom_cloud.database import Database
 from plantroom_cloud.errors import InvalidError
 from plantroom_cloud.language import CHINESE
 from plantroom_cloud.notifications.dispatcher import Dispatcher
+from plantroom_cloud.notifications.message import Line, compose
 from plantroom_cloud.notifications.models import (
     ChannelKind,
     Delivery,
@@ -37,15 +42,17 @@ from plantroom_cloud.notifications.models import (
     Preference,
     Rota,
 )
-from plantroom_cloud.notifications.senders import public_key, senders, sign, vapid_key
+from plantroom_cloud.notifications.senders import SendError, Target, public_key, senders, sign, vapid_key
 from plantroom_cloud.notifications.service import NotificationService
 from plantroom_cloud.sites.models import Site
 from plantroom_cloud.users.models import Role, Team, User
 from plantroom_cloud.users.service import UserService
 from plantroom_shared.said import said
 from tests.servers.ports import free_port
+from tests.servers.push import opened, vouched
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
+_MESSAGE = compose("x", [Line("k", "alarm", "high", "s", "b", "/", NOW)], "https://plant.example", "en")
 
 
 class _Clock:
@@ -343,10 +350,13 @@ async def test_a_push_is_encrypted_for_its_browser_alone(house: _House, receiver
     house.tick()
     assert await house.dispatcher.send_due() == 1
     [(headers, body)] = receiver.posts
-    plain = http_ece.decrypt(body, private_key=browser, auth_secret=auth, version="aes128gcm")
-    assert json.loads(plain)["title"] == "[high] Pump hot a"
-    ours = _text(public_key(vapid_key(tmp_path / "vapid.pem")))
-    assert f"k={ours}" in headers["authorization"]
+    assert json.loads(opened(body, browser, auth))["title"] == "[high] Pump hot a"
+    key = public_key(vapid_key(tmp_path / "vapid.pem"))
+    claims = vouched(headers["authorization"], key)
+    origin = receiver.url.removesuffix("/hook")
+    assert (claims["aud"], claims["sub"]) == (origin, "mailto:ops@plant.example")
+    assert 0 < claims["exp"] - time.time() <= 86_400
+    assert (headers["content-encoding"], headers["ttl"], headers["urgency"]) == ("aes128gcm", "86400", "normal")
     assert (tmp_path / "vapid.pem").stat().st_mode & 0o077 == 0
     receiver.answer = 410  # the browser took its permission back
     house.announce("b", severity="critical", team=None)
@@ -379,6 +389,88 @@ async def test_a_mail_goes_through_a_mail_server(database: Database) -> None:
     [mail] = mails
     assert (mail["To"], mail["Subject"]) == ("mia@plant.example", "[high] Pump hot a")
     assert "https://plant.example/alarms/1" in str(mail.get_payload())
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
+@pytest.mark.parametrize("at_once", [True, False], ids=["tls-at-once", "starttls"])
+async def test_a_mail_server_is_known_by_its_certificate_and_wants_a_password(
+    tmp_path: Path, database: Database, at_once: bool
+) -> None:
+    mails: list[Mail] = []
+
+    class Inbox:
+        async def handle_DATA(self, _server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+            assert session.ssl is not None or at_once
+            mails.append(BytesParser().parsebytes(envelope.content))
+            return "250 OK"
+
+    def may(_server: Any, _session: Any, _envelope: Any, _mechanism: str, said_: Any) -> AuthResult:
+        right = isinstance(said_, LoginPassword) and (said_.login, said_.password) == (b"plant", b"secret")
+        return AuthResult(success=right)
+
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    how: dict[str, Any] = {"ssl_context": context} if at_once else {"tls_context": context, "require_starttls": True}
+    controller = Controller(
+        Inbox(),
+        hostname="localhost",
+        port=free_port(),
+        authenticator=may,
+        auth_required=True,
+        auth_require_tls=not at_once,  # it knows of STARTTLS alone
+        **how,
+    )
+    controller.start()
+    try:
+        config = Notifications(
+            smtp_host="localhost",
+            smtp_port=controller.port,
+            smtp_tls_at_once=at_once,
+            smtp_ca_file=tmp_path / "ca.pem",
+            smtp_username="plant",
+            smtp_password="secret",
+            mail_from="plant@plant.example",
+        )
+        house = _House(database, config)
+        house.channel("mia", ChannelKind.EMAIL, "mia@plant.example")
+        house.announce("a", team=None)
+        house.tick()
+        assert await house.dispatcher.send_due() == 1
+        for wrong in ({"smtp_ca_file": None}, {"smtp_password": "guessed"}, {"smtp_password": "geheimnisträger"}):
+            sender = senders(config.model_copy(update=wrong))[ChannelKind.EMAIL]
+            with pytest.raises(SendError, match="mail server localhost"):
+                sender(Target("mia@plant.example", {}, ""), _MESSAGE)
+    finally:
+        controller.stop()
+    [mail] = mails
+    assert abs(parsedate_to_datetime(str(mail["Date"])) - datetime.now(UTC)) < timedelta(hours=1)
+
+
+async def test_a_notice_of_no_site_goes_out_too(house: _House, receiver: _Receiver) -> None:
+    house.channel("mia", ChannelKind.WEBHOOK, receiver.url)
+    with house.database.write() as session:
+        house.service.announce(
+            session, "part/1/low", NoticeKind.STOCK, "medium", None, "Low", NOW, link="/parts/1", audience="managers"
+        )
+    house.tick()
+    assert await house.dispatcher.send_due() == 1
+    [(_, body)] = receiver.posts
+    assert json.loads(body)["link"] == "https://plant.example/parts/1"
+
+
+async def test_a_service_that_apprise_knows_gets_it(house: _House, receiver: _Receiver) -> None:
+    house.channel("mia", ChannelKind.APPRISE, receiver.url.replace("http://", "mmost://").replace("/hook", "/token"))
+    receiver.answer = 500
+    house.announce("a", team=None)
+    house.tick()
+    assert await house.dispatcher.send_due() == 0
+    receiver.answer = 200
+    house.clock.at += timedelta(seconds=10)
+    assert await house.dispatcher.send_due() == 1
+    assert "Pump hot a" in receiver.posts[-1][1].decode()
+    assert house.states() == [DeliveryState.SENT]
 
 
 async def test_each_is_told_in_the_own_language_and_by_the_time_of_the_site(database: Database) -> None:
@@ -490,10 +582,6 @@ def test_a_wrong_address_is_refused(house: _House, kind: ChannelKind, address: s
 )
 def test_the_services_that_people_use_are_known(house: _House, url: str) -> None:
     house.channel("mia", ChannelKind.APPRISE, url)
-
-
-def _text(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 def _alarms(session: Session, *ids: int) -> None:
