@@ -117,7 +117,8 @@ class Costs(_Strict):
 class WorkOrders(_Strict):
     """How work ends."""
 
-    #: an alarm that comes back so soon after its order was closed opens that order again instead of another; 0: never
+    #: an alarm that comes back so soon after its order was closed opens that order again instead of another; 0: never;
+    #: of rules that say no time of their own
     recurrence_min: int = Field(default=60, ge=0, le=30 * 24 * 60)
 
 

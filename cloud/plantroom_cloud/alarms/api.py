@@ -54,6 +54,7 @@ class AlarmOut(BaseModel):
     device_id: str | None
     gateway_id: str | None
     site_id: str
+    called: str
     name: str
     severity: Severity
     state: AlarmState

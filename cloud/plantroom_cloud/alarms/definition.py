@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, Field
 
-from plantroom_cloud.alarms.models import Impact, RuleKind, Severity
+from plantroom_cloud.alarms.models import Impact, RuleKind, Severity, Within
 from plantroom_shared.said import said
 
 #: Kinds that a person makes; the others every installation has.
@@ -22,6 +22,8 @@ OWN_KINDS = (
     RuleKind.COMBINATION,
     RuleKind.REPEATED,
 )
+#: Beyond a month it is another trouble.
+MOST_RECURRENCE_S = 30 * 86_400
 #: Kinds that compare a number with a limit.
 _NUMBERS = (RuleKind.LIMIT, RuleKind.RATE, RuleKind.DEVIATION)
 #: Kinds that look back over a time.
@@ -80,6 +82,8 @@ class RuleDefinition(BaseModel):
     on_delay_s: float = Field(default=0, ge=0, le=86_400)
     off_delay_s: float = Field(default=0, ge=0, le=86_400)
     proving_s: float = Field(default=600, ge=0, le=864_000)
+    #: back so soon after its order was closed it opens that order again; 0: never; None: the installation's time
+    recurrence_s: float | None = Field(default=None, ge=0, le=MOST_RECURRENCE_S)
     cause: str = Field(default="", max_length=2000)
     consequence: str = Field(default="", max_length=2000)
     response: str = Field(default="", max_length=2000)
@@ -89,6 +93,8 @@ class RuleDefinition(BaseModel):
     latching: bool = False
     realarm_s: float = Field(default=0, ge=0, le=604_800)
     first_out: str = Field(default="", max_length=63)
+    suppressed_by: int | None = None  #: while an alarm of that rule is told, those of this one are suppressed by design
+    suppressed_within: Within = Within.DEVICE
     work_order: bool = True
     enabled: bool = True
 

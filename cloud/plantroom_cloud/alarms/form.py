@@ -6,6 +6,7 @@ from typing import Any
 
 from plantroom_cloud.alarms.levels import LETTERS, joined
 from plantroom_cloud.alarms.models import AlarmRule
+from plantroom_cloud.alarms.rationalisation import lacking
 from plantroom_cloud.web.forms import Submitted
 from plantroom_shared.said import Own, said
 
@@ -17,7 +18,7 @@ DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 def rule_values(form: Submitted) -> dict[str, Any]:
     """The form's fields as a definition has them, and `target` for the form itself."""
     kind, _, target = form.text("target").partition(":")
-    names = ("name", "kind", "metric", "operator", "limit", "team_id", "impact")
+    names = ("name", "kind", "metric", "operator", "limit", "team_id", "impact", "recurrence_s", "suppressed_by")
     texts = ("cause", "consequence", "response", "first_out")
     numbers = ("respond_within_s", "deadband", "on_delay_s", "off_delay_s", "proving_s", "realarm_s")
     return {
@@ -34,6 +35,7 @@ def rule_values(form: Submitted) -> dict[str, Any]:
         **{name: form.optional(name) for name in names},
         **{name: form.text(name) or 0 for name in numbers},
         "name": form.text("name"),
+        "suppressed_within": form.text("suppressed_within") or "device",
         "more": _more(form),
     }
 
@@ -52,8 +54,8 @@ def values_of(rule: AlarmRule) -> dict[str, Any]:
 def level_values(form: Submitted) -> dict[str, Any]:
     """The form of a metric's levels as their definition has them; a level without a limit is none."""
     shared = rule_values(form)
-    names = ("name", "metric", "deadband", "proving_s", "team_id", "latching", "realarm_s", "first_out", "target")
-    places = ("device_id", "label", "profile", "site_id")
+    names = ("name", "metric", "deadband", "proving_s", "recurrence_s", "team_id", "latching", "realarm_s", "first_out")
+    places = ("device_id", "label", "profile", "site_id", "target", "suppressed_by", "suppressed_within")
     numbers = ("on_delay_s", "off_delay_s", "respond_within_s")
     levels = {}
     for level, letters in LETTERS.items():
@@ -77,6 +79,20 @@ def level_values(form: Submitted) -> dict[str, Any]:
 def values_of_levels(rules: Sequence[AlarmRule]) -> dict[str, Any]:
     """A set of levels as its form shows it."""
     return joined(rules).model_dump(mode="json") | {"target": values_of(rules[0])["target"]}
+
+
+def suppressors(rules: Sequence[AlarmRule], own: Sequence[int | None]) -> list[tuple[str, str]]:
+    """Rules whose alarms may silence those of another, as a choice."""
+    return [
+        (str(rule.id), " · ".join(name for name in (rule.name, _where(rule)) if name))
+        for rule in rules
+        if rule.id not in own and not lacking(rule)
+    ]
+
+
+def _where(rule: AlarmRule) -> str:
+    profile = rule.profile if rule.profile != "system" else None
+    return rule.device_id or rule.label or profile or rule.site_id or ""
 
 
 def comparison(part: Mapping[str, Any]) -> str:

@@ -96,7 +96,8 @@ class Judging:
             names = [(Scope.DEVICE, place.device_id), *((Scope.LABEL, label) for label in sorted(place.labels))]
             names += [(Scope.PROFILE, place.profile), (Scope.SITE, place.site_id)]
             mine = sorted(
-                choose([rule for name in names for rule in on.get(name, ())], place).judged, key=outermost_first
+                choose([rule for name in names for rule in on.get(name, ())], place).judged,
+                key=lambda rule: (rule.suppressed_by is not None, outermost_first(rule)),
             )
             if mine:
                 self._rules[place.device_id] = [

@@ -9,8 +9,14 @@ from itertools import pairwise
 
 from pydantic import BaseModel, Field
 
-from plantroom_cloud.alarms.definition import More, PartDefinition, RuleDefinition, ScheduleDefinition
-from plantroom_cloud.alarms.models import AlarmRule, Impact, Level, RuleKind, Severity
+from plantroom_cloud.alarms.definition import (
+    MOST_RECURRENCE_S,
+    More,
+    PartDefinition,
+    RuleDefinition,
+    ScheduleDefinition,
+)
+from plantroom_cloud.alarms.models import AlarmRule, Impact, Level, RuleKind, Severity, Within
 from plantroom_cloud.alarms.replay import Spell
 from plantroom_shared.said import said
 
@@ -50,10 +56,13 @@ class LevelsDefinition(BaseModel):
     guard: PartDefinition | None = None  #: the levels are watched only while this holds
     schedule: ScheduleDefinition | None = None
     proving_s: float = Field(default=600, ge=0, le=864_000)
+    recurrence_s: float | None = Field(default=None, ge=0, le=MOST_RECURRENCE_S)
     team_id: str | None = None
     latching: bool = False
     realarm_s: float = Field(default=0, ge=0, le=604_800)
     first_out: str = Field(default="", max_length=63)
+    suppressed_by: int | None = None  #: while an alarm of that rule is told, theirs are suppressed by design
+    suppressed_within: Within = Within.DEVICE
     levels: dict[Level, LevelDefinition] = Field(min_length=1)
 
     def rule(self, level: Level) -> RuleDefinition:

@@ -68,6 +68,14 @@ class Level(StrEnum):
     LOW_LOW = "low-low"
 
 
+class Within(StrEnum):
+    """How far an alarm of one rule silences those of another."""
+
+    DEVICE = "device"  #: on the same source
+    GATEWAY = "gateway"  #: on all that the same gateway reports
+    SITE = "site"
+
+
 class AlarmRule(SQLModel, table=True):
     """When an alarm is raised, and what a person needs to know then.
 
@@ -97,6 +105,8 @@ class AlarmRule(SQLModel, table=True):
     on_delay_s: float = 0.0
     off_delay_s: float = 0.0
     proving_s: float = 600.0  #: how long normal before a finished work order is verified
+    #: back so soon after its order was closed it opens that one again; 0: never; null: the installation's time
+    recurrence_s: float | None = None
     cause: str = ""
     consequence: str = ""
     response: str = ""
@@ -106,6 +116,9 @@ class AlarmRule(SQLModel, table=True):
     latching: bool = False  #: once normal and acknowledged, it still wants a reset
     realarm_s: float = 0.0  #: acknowledged and still active after so long: told again; 0: never
     first_out: str = ""  #: group: on one gateway the first of it silences the others
+    #: while an alarm of that rule is told, those of this one are suppressed by design
+    suppressed_by: int | None = Field(default=None, foreign_key="alarm_rule.id", index=True)
+    suppressed_within: Within = Field(default=Within.DEVICE, sa_type=word(Within))
     work_order: bool = True
     enabled: bool = True
     level: Level | None = Field(default=None, sa_type=word(Level))
@@ -145,6 +158,7 @@ class Alarm(SQLModel, table=True):
     gateway_id: str | None = Field(default=None, foreign_key="gateway.id", index=True)
     site_id: str = Field(foreign_key="site.id", index=True)
     device_id: str | None = Field(default=None, foreign_key="device.id", index=True)
+    called: str = ""  #: what people call a source that a domain names: "7F3K · Ward 3"; names alone, in any language
     name: str  #: of the rule, when it was raised
     severity: Severity = Field(sa_type=word(Severity))
     state: AlarmState = Field(sa_type=word(AlarmState))

@@ -18,6 +18,7 @@ from plantroom_cloud.alarms.form import (
     comparison,
     level_values,
     rule_values,
+    suppressors,
     values_of,
     values_of_levels,
 )
@@ -572,6 +573,7 @@ def _offered(session: Session, services: Services, user: User) -> dict[str, Any]
         "sites": sites,
         "teams": services.users.teams(session),
         "days": list(enumerate(DAYS)),
+        "recurrence": services.work_orders.recurrence.total_seconds(),
         "zone": common({site.timezone for site in sites}).key,
         "respond": RESPOND,
     }
@@ -602,6 +604,7 @@ def _rule_form(
         metrics=metrics_of(session, services, user, values.get("target", "")),
         parts="\n".join(comparison(part) for part in values.get("more", {}).get("parts", [])),
         guard=comparison(values["more"]["guard"]) if values.get("more", {}).get("guard") else "",
+        suppressors=suppressors(services.alarms.rules(session, user.sites), [rule.id] if rule is not None else []),
         judged=judged,
         replaced=replaced,
         lacks=[NEEDED[name] for name in lacking(rule)] if rule is not None else [],
@@ -691,6 +694,7 @@ def _levels_form(
         letters={level.value: short for level, short in LETTERS.items()},
         metrics=metrics_of(session, services, user, values.get("target", "")),
         guard=comparison(values["guard"]) if values.get("guard") else "",
+        suppressors=suppressors(services.alarms.rules(session, user.sites), [rule.id for rule in rules or []]),
         lacks={rule.level.value: [NEEDED[name] for name in lacking(rule)] for rule in rules or [] if rule.level},
         judged=judged,
         replaced=replaced,

@@ -94,7 +94,7 @@ class Raising:
         record_change(session, "alarm", str(alarm.id), at)
         suppression = (
             repository.suppression_of(session, alarm.rule_id, alarm.source)
-            or self.by_outer_level(session, alarm, at)
+            or self.by_design(session, alarm, at)
             or self._first_out(session, alarm, rule, at)
         )
         if suppression is not None:
@@ -130,32 +130,46 @@ class Raising:
         """Bring it to the people: a work order by its rule, a notification to its team; `what` happened, told once."""
         rule = session.get(AlarmRule, alarm.rule_id)
         if rule is not None and rule.work_order:
-            self._work_orders.open_for_alarm(session, alarm, rule.proving_s, at)
+            self._work_orders.open_for_alarm(session, alarm, rule.proving_s, at, recurrence_s=rule.recurrence_s)
         self._announce(session, alarm, what, at)
         if rule is not None and rule.level in INNER:
             for milder, its_rule in repository.told_of_level(session, alarm.source, INNER[rule.level]):
                 if same_set(rule, its_rule):
-                    self._silence(session, milder, alarm, at)
+                    self._silence(session, milder, alarm, _worse(alarm), at)
+        for other in repository.told_that_it_suppresses(session, alarm):
+            self._silence(session, other, alarm, _by_rule(alarm), at)
 
-    def is_inner(self, session: Session, alarm: Alarm) -> bool:
-        """Whether an outer level may stand for it: what is released together is told from the outside."""
+    def may_be_stood_for(self, session: Session, alarm: Alarm) -> bool:
+        """By an outer level or another rule: what is released together is told from the outside."""
         rule = session.get(AlarmRule, alarm.rule_id)
-        return rule is not None and rule.level in OUTER
+        return rule is not None and (rule.level in OUTER or rule.suppressed_by is not None)
 
-    def by_outer_level(self, session: Session, alarm: Alarm, at: datetime) -> Suppression | None:
-        """Suppressed, when the outer level of its set is told already: that one says the same, and worse."""
+    def by_design(self, session: Session, alarm: Alarm, at: datetime) -> Suppression | None:
+        """Suppressed, when the outer level of its set is told already, which says the same, and worse; or when an alarm
+        of the rule is that silences this one."""
         rule = session.get(AlarmRule, alarm.rule_id)
-        if rule is None or rule.level not in OUTER:
+        if rule is None:
+            return None
+        return self._by_outer_level(session, alarm, rule, at) or self._by_rule(session, alarm, rule, at)
+
+    def _by_rule(self, session: Session, alarm: Alarm, rule: AlarmRule, at: datetime) -> Suppression | None:
+        if rule.suppressed_by is None:
+            return None
+        first = repository.told_by(session, alarm, rule.suppressed_by, rule.suppressed_within)
+        return self._by_design(session, alarm, first, _by_rule(first), at) if first is not None else None
+
+    def _by_outer_level(self, session: Session, alarm: Alarm, rule: AlarmRule, at: datetime) -> Suppression | None:
+        if rule.level not in OUTER:
             return None
         outer = repository.told_of_level(session, alarm.source, OUTER[rule.level])
         first = next((found for found, its_rule in outer if same_set(rule, its_rule)), None)
         return self._by_design(session, alarm, first, _worse(first), at) if first is not None else None
 
-    def _silence(self, session: Session, milder: Alarm, outer: Alarm, at: datetime) -> None:
+    def _silence(self, session: Session, milder: Alarm, outer: Alarm, reason: str, at: datetime) -> None:
         """Somebody may move it at the same moment."""
         held = repository.held(session, milder.id) if milder.id is not None else None
         if held is not None and held.active and held.state in (AlarmState.UNACKNOWLEDGED, AlarmState.ACKNOWLEDGED):
-            suppression = self._by_design(session, held, outer, _worse(outer), at)
+            suppression = self._by_design(session, held, outer, reason, at)
             self.move(session, held, AlarmEvent.SUPPRESS, "system", suppression.reason, at)
 
     def realarm(self, session: Session, alarm: Alarm, at: datetime) -> None:
@@ -209,7 +223,7 @@ class Raising:
                 said(
                     "%(alarm)s: %(source)s",
                     alarm=alarm.name,
-                    source=device.label if device else source_name(alarm.source),
+                    source=device.label if device else alarm.called or source_name(alarm.source),
                 ),
                 at,
                 body=lines((alarm.detail, alarm.cause, alarm.response)),
@@ -253,3 +267,7 @@ class Raising:
 
 def _worse(outer: Alarm) -> str:
     return said("alarm %(outer_id)s, %(outer)s, tells of it and of worse", outer_id=outer.id, outer=outer.name)
+
+
+def _by_rule(first: Alarm) -> str:
+    return said("alarm %(first_id)s, %(first)s, suppresses it by its rule", first_id=first.id, first=first.name)

@@ -4,8 +4,9 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, false
 from sqlalchemy import select as sql_select
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, and_, case, col, delete, func, or_, select, type_coerce
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -22,6 +23,7 @@ from plantroom_cloud.alarms.models import (
     RuleState,
     Severity,
     Suppression,
+    Within,
 )
 from plantroom_cloud.alarms.precedence import Place
 from plantroom_cloud.assets.models import Asset, AssetDevice, AssetKind
@@ -53,7 +55,7 @@ def search(
     if team_id is not None:
         query = query.where(Alarm.team_id == team_id)
     if text:
-        fields = (Alarm.name, Alarm.source, Alarm.detail)
+        fields = (Alarm.name, Alarm.source, Alarm.called, Alarm.detail)
         labelled = select(Device.id).where(col(Device.label).icontains(text, autoescape=True))
         said = (col(field).icontains(text, autoescape=True) for field in fields)
         query = query.where(or_(*said, col(Alarm.device_id).in_(labelled)))
@@ -230,6 +232,59 @@ def told_of_level(session: Session, source: str, level: Level) -> list[tuple[Ala
         )
     )
     return list(session.exec(query))
+
+
+def told_by(session: Session, alarm: Alarm, rule_id: int, within: Within) -> Alarm | None:
+    """The first active alarm that people were told of by a rule, or by what stands in for it under its name, on the
+    source of `alarm`, its gateway or its site."""
+    by = aliased(AlarmRule)
+    query = (
+        select(Alarm)
+        .join(AlarmRule, col(AlarmRule.id) == Alarm.rule_id)
+        .join(by, or_(col(by.id) == col(AlarmRule.id), col(by.name) == col(AlarmRule.name)))
+        .where(
+            col(by.id) == rule_id,
+            col(Alarm.active).is_(True),
+            col(Alarm.rule_id) != alarm.rule_id,
+            col(Alarm.state).in_((AlarmState.UNACKNOWLEDGED, AlarmState.ACKNOWLEDGED)),
+            _near(alarm)[within],
+        )
+    )
+    return session.exec(query.order_by(col(Alarm.raised_at), col(Alarm.id))).first()
+
+
+def told_that_it_suppresses(session: Session, alarm: Alarm) -> list[Alarm]:
+    """The active alarms that people were told of and that are not to be told while `alarm` is."""
+    mine, by = aliased(AlarmRule), aliased(AlarmRule)
+    near = or_(*(and_(col(AlarmRule.suppressed_within) == within, where) for within, where in _near(alarm).items()))
+    query = (
+        select(Alarm)
+        .join(AlarmRule, col(AlarmRule.id) == Alarm.rule_id)
+        .join(by, col(by.id) == AlarmRule.suppressed_by)
+        .join(mine, or_(col(mine.id) == col(by.id), col(mine.name) == col(by.name)))
+        .where(
+            col(mine.id) == alarm.rule_id,
+            col(Alarm.active).is_(True),
+            col(Alarm.rule_id) != alarm.rule_id,
+            col(Alarm.state).in_((AlarmState.UNACKNOWLEDGED, AlarmState.ACKNOWLEDGED)),
+            near,
+        )
+    )
+    return list(session.exec(query.order_by(col(Alarm.id))))
+
+
+def _near(alarm: Alarm) -> dict[Within, ColumnElement[bool]]:
+    of_gateway = col(Alarm.gateway_id) == alarm.gateway_id if alarm.gateway_id is not None else false()
+    return {
+        Within.DEVICE: col(Alarm.source) == alarm.source,
+        Within.GATEWAY: of_gateway,
+        Within.SITE: col(Alarm.site_id) == alarm.site_id,
+    }
+
+
+def suppressed_by(session: Session, rule_id: int) -> list[AlarmRule]:
+    """The rules whose alarms are not told while one of this rule is."""
+    return list(session.exec(select(AlarmRule).where(AlarmRule.suppressed_by == rule_id)))
 
 
 def active_of_rule(session: Session, rule_id: int) -> list[Alarm]:
@@ -573,7 +628,7 @@ def activations(
     query = sql_select(
         col(Alarm.team_id),
         col(Alarm.name),
-        col(Alarm.source),
+        case((col(Alarm.called) != "", col(Alarm.called)), else_=col(Alarm.source)),
         col(Alarm.severity),
         type_coerce(told, UtcDateTime),
         col(Alarm.returned_at),

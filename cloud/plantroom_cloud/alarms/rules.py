@@ -1,5 +1,6 @@
 """Alarm rules: those that every installation has, those that profiles suggest, those that people make and change."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -13,19 +14,22 @@ from plantroom_cloud.alarms.definition import (
     mistakes,
 )
 from plantroom_cloud.alarms.models import AlarmRule, Level, RuleKind, Severity
-from plantroom_cloud.alarms.rationalisation import Matrix, usual
+from plantroom_cloud.alarms.rationalisation import Matrix, lacking, usual
 from plantroom_cloud.alarms.reported import ReportedRule
 from plantroom_cloud.errors import ConflictError, InvalidFieldsError
 from plantroom_shared.messages import Birth, SuggestedRule
-from plantroom_shared.said import said
+from plantroom_shared.said import Own, said
 
 #: Fields that say what is watched: an alarm of another condition cannot go on.
 CONDITION = frozenset({"kind", "device_id", "label", "profile", "site_id", "metric", "operator", "states", "more"})
 #: What the levels of one metric have in common.
 SHARED = (
     *("name", "kind", "device_id", "label", "profile", "site_id", "metric", "operator", "deadband", "more"),
-    *("proving_s", "team_id", "latching", "realarm_s", "first_out"),
+    *("proving_s", "recurrence_s", "team_id", "latching", "realarm_s", "first_out"),
+    *("suppressed_by", "suppressed_within"),
 )
+#: Of ids that a database can hold.
+MOST_ID = 2**31 - 1
 #: How long nothing may come from a gateway before it counts as lost.
 GATEWAY_LOST_S = 30.0
 
@@ -204,7 +208,7 @@ def change(
             )
     if definition.severity is rule.severity:  # as it was read: what it becomes, the matrix says
         definition = definition.model_copy(update={"severity": None})
-    check(session, definition, matrix)
+    check(session, definition, matrix, own=[rule.id or 0])
     changes = {}
     for name, value in (definition.model_dump() | {"severity": _severity(definition, matrix, rule.severity)}).items():
         before = getattr(rule, name)
@@ -241,6 +245,9 @@ def mark_deleted(session: Session, rule: AlarmRule, at: datetime) -> None:
     rule.deleted_at = rule.updated_at = at
     rule.enabled = False
     session.add(rule)
+    for other in repository.suppressed_by(session, rule.id or 0):
+        other.suppressed_by, other.updated_at = None, at
+        session.add(other)
 
 
 def metrics(session: Session, definition: RuleDefinition) -> dict[str, dict[str, Any]] | None:
@@ -267,8 +274,8 @@ def _severity(definition: RuleDefinition, matrix: Matrix, otherwise: Severity = 
     return matrix.grade_of(definition) or definition.severity or otherwise
 
 
-def check(session: Session, definition: RuleDefinition, matrix: Matrix) -> None:
-    """Raises InvalidFieldsError."""
+def check(session: Session, definition: RuleDefinition, matrix: Matrix, own: Collection[int] = ()) -> None:
+    """`own`: the rules that it is the definition of. Raises InvalidFieldsError."""
     found = mistakes(definition, metrics(session, definition))
     graded = matrix.grade_of(definition)
     if graded is not None and definition.severity not in (None, graded):
@@ -282,5 +289,26 @@ def check(session: Session, definition: RuleDefinition, matrix: Matrix) -> None:
         )
     if definition.team_id and not repository.team_exists(session, definition.team_id):
         found["team_id"] = said("there is no team %(team_id)r", team_id=definition.team_id)
+    if wrong := _suppressor_mistake(session, definition.suppressed_by, own):
+        found["suppressed_by"] = wrong
     if found:
         raise InvalidFieldsError(found)
+
+
+def _suppressor_mistake(session: Session, suppressed_by: int | None, own: Collection[int]) -> str:
+    """Empty: none. In a circle each rule would wait for the other one to be told."""
+    if suppressed_by is None:
+        return ""
+    suppressor = session.get(AlarmRule, suppressed_by) if suppressed_by <= MOST_ID else None
+    if suppressor is None or suppressor.deleted_at is not None:
+        return said("there is no alarm rule %(rule_id)s", rule_id=suppressed_by)
+    if lacking(suppressor):
+        return said("%(rule)s makes events, not alarms: it suppresses nothing", rule=Own(suppressor.name))
+    seen: set[int] = set()
+    following: AlarmRule | None = suppressor
+    while following is not None and following.id is not None and following.id not in seen:
+        if following.id in own:
+            return said("%(rule)s is suppressed by this rule itself", rule=Own(suppressor.name))
+        seen.add(following.id)
+        following = session.get(AlarmRule, following.suppressed_by) if following.suppressed_by is not None else None
+    return ""

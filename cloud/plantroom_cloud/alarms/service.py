@@ -1,6 +1,6 @@
 """Alarms: raised by rules over telemetry, acknowledged by people; each opens one work order by its rule."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from secrets import token_hex
 from typing import Any
@@ -87,13 +87,14 @@ class AlarmService:
         site_id: str,
         gateway_id: str | None = None,
         device_id: str | None = None,
+        called: str = "",
         detail: str = "",
         value: Any = None,
         limit: float | None = None,
         unit: str = "",
     ) -> Alarm | None:
-        """A domain found a declared condition to hold (or not) on `source` since `moment`; the alarm that is active
-        then. Saying so again changes nothing. A disabled rule raises nothing."""
+        """A domain found a declared condition to hold (or not) on `source`, which people know as `called`, since
+        `moment`; the alarm that is active then. Saying so again changes nothing. A disabled rule raises nothing."""
         rule = rules.ensure_reported(session, self._reported[key], self.matrix, at)
         assert rule.id is not None
         if not active:
@@ -107,6 +108,7 @@ class AlarmService:
             gateway_id=gateway_id,
             site_id=site_id,
             device_id=device_id,
+            called=called,
             name=rule.name,
             severity=rule.severity,
             state=next_state(AlarmState.NORMAL, AlarmEvent.RAISE),
@@ -435,12 +437,13 @@ class AlarmService:
             )
         return changes
 
-    def check_levels(self, session: Session, definition: LevelsDefinition) -> None:
-        """Raises InvalidFieldsError with every mistake; what is of one level alone by "levels.high.limit"."""
+    def check_levels(self, session: Session, definition: LevelsDefinition, own: Collection[int] = ()) -> None:
+        """Raises InvalidFieldsError with every mistake; what is of one level alone by "levels.high.limit". `own`: the
+        rules of the set."""
         found = levels.mistakes(definition)
         for level in definition.in_order():
             try:
-                rules.check(session, definition.rule(level), self.matrix)
+                rules.check(session, definition.rule(level), self.matrix, own)
             except InvalidFieldsError as error:
                 for name, text in error.fields.items():
                     found[f"levels.{level}.{name}" if name in levels.LevelDefinition.model_fields else name] = text
@@ -481,7 +484,7 @@ class AlarmService:
         """Levels are added, changed and taken away as it says; what changed, [before, after] by field. Raises
         NotFoundError, InvalidFieldsError."""
         [known] = self.level_sets(session, levels_id).values()
-        self.check_levels(session, definition)
+        self.check_levels(session, definition, [rule.id or 0 for rule in known])
         changes: dict[str, list[Any]] = {}
         for rule in known:
             assert rule.level is not None

@@ -136,12 +136,12 @@ class Suppressing:
             for alarm in repository.open_alarms_of(session, suppression.source, suppression.rule_id)
             if alarm.state is suppression.kind
         ]
-        for alarm in sorted(released, key=lambda alarm: self._raising.is_inner(session, alarm)):
+        for alarm in sorted(released, key=lambda alarm: self._raising.may_be_stood_for(session, alarm)):
             left = repository.suppression_of(session, alarm.rule_id, alarm.source)
             event = AlarmEvent.RELEASE_ACTIVE if alarm.active else AlarmEvent.RELEASE_NORMAL
             self._raising.move(session, alarm, event, actor, note, at)
             if left is None and alarm.active:
-                left = self._raising.by_outer_level(session, alarm, at)
+                left = self._raising.by_design(session, alarm, at)
             if left is not None and alarm.active and left.kind in SET_ASIDE:
                 self._raising.move(session, alarm, INTO[left.kind], left.by, _told(left), at)
             elif alarm.active:

@@ -1,5 +1,7 @@
 """What a person may see and change of alarms and their rules: sites bound it."""
 
+from typing import Protocol
+
 from sqlmodel import Session
 
 from plantroom_cloud.alarms.models import Alarm, AlarmRule
@@ -51,7 +53,13 @@ def held_levels(session: Session, services: Services, user: User, levels_id: str
     return rules
 
 
-def wrong_reach(session: Session, services: Services, user: User, definition: Scoped) -> dict[str, str]:
+class Reaching(Scoped, Protocol):
+    """A definition: where it applies, and what silences it."""
+
+    suppressed_by: int | None
+
+
+def wrong_reach(session: Session, services: Services, user: User, definition: Reaching) -> dict[str, str]:
     """Why the person cannot have a rule there, by field: what holds everywhere is made by who sees every site."""
     if not user.sites:
         return {}
@@ -59,12 +67,21 @@ def wrong_reach(session: Session, services: Services, user: User, definition: Sc
     if site_id is None:
         return {"target": said("you see %(sites)s: choose one of them, or a device there", sites=list(user.sites))}
     if may_see(user, site_id):
-        return {}
+        return _wrong_suppressor(session, services, user, definition.suppressed_by)
     name = definition.device_id or site_id
     return {"target": said("there is no device, label, profile or site %(name)r", name=name)}
 
 
-def check_reach(session: Session, services: Services, user: User, definition: Scoped) -> None:
+def _wrong_suppressor(session: Session, services: Services, user: User, rule_id: int | None) -> dict[str, str]:
+    try:
+        if rule_id is not None:
+            visible_rule(session, services, user, rule_id)
+    except NotFoundError as error:
+        return {"suppressed_by": str(error)}
+    return {}
+
+
+def check_reach(session: Session, services: Services, user: User, definition: Reaching) -> None:
     """Raises InvalidFieldsError."""
     if wrong := wrong_reach(session, services, user, definition):
         raise InvalidFieldsError(wrong)

@@ -276,6 +276,7 @@ class RoundBook:
             at,
             site_id=found.site_id,
             device_id=devices.pop() if len(devices) == 1 else None,
+            called=found.name,
             detail=said(
                 "%(found)s (round %(found_id)s): not visited: %(names)s",
                 found=found.name,

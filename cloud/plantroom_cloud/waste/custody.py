@@ -331,6 +331,7 @@ class Custody:
             found.since,
             at,
             site_id=bag.site_id,
+            called=self._called(session, bag),
             detail=said("Bag %(code)s: %(detail)s", code=bag.code, detail=found.detail),
             value=found.value,
             limit=found.limit,
@@ -338,6 +339,11 @@ class Custody:
         )
         others = [key for key in bag.alarms if key != found.key]
         bag.alarms = [*others, found.key] if active else others
+
+    def _called(self, session: Session, bag: WasteBag) -> str:
+        """Where it comes from tells a person more than its code alone."""
+        department = session.get(Department, bag.department_id)
+        return f"{bag.code} · {department.name}" if department is not None else bag.code
 
     def _lies_behind(self, session: Session, rules: WasteRules, bag: WasteBag, stage: Stage, moment: datetime) -> bool:
         """A later stage is recorded at an earlier time; a weighing that only came late fills in what was missing."""

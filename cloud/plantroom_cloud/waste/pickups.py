@@ -81,6 +81,7 @@ class Pickups:
                 due if due is not None and overdue else at,
                 at,
                 site_id=department.site_id,
+                called=department.name,
                 detail=detail,
                 value=ward.within_h if ward is not None else None,
                 limit=ward.within_h if ward is not None else None,

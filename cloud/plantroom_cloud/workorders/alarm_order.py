@@ -13,7 +13,7 @@ from plantroom_shared.said import said
 def order_for(alarm: Alarm, device: Device | None, proving_s: float, at: datetime) -> WorkOrder:
     """`device`: of the alarm, where it has one; `proving_s`: how long the value must be normal before finished work is
     verified, seconds."""
-    where = device.label if device else alarm.gateway_id or source_name(alarm.source)
+    where = device.label if device else alarm.called or alarm.gateway_id or source_name(alarm.source)
     return WorkOrder(
         title=f"{alarm.name}: {where}",
         priority=str(alarm.severity.value),

@@ -47,7 +47,7 @@ class WorkOrderService:
 
     def __init__(self, notifications: NotificationService | None = None, recurrence: timedelta = timedelta(0)) -> None:
         self._notifications = notifications
-        self._recurrence = recurrence
+        self.recurrence = recurrence  #: of rules that say none
         self._listeners: list[Listener] = []
         self._guards: list[Guard] = []
         self._followers: list[Follower] = []
@@ -64,10 +64,14 @@ class WorkOrderService:
         """A domain that reads the trail, in the same transaction; at build time."""
         self._followers.append(follower)
 
-    def open_for_alarm(self, session: Session, alarm: Alarm, proving_s: float, at: datetime) -> WorkOrder | None:
+    def open_for_alarm(
+        self, session: Session, alarm: Alarm, proving_s: float, at: datetime, *, recurrence_s: float | None = None
+    ) -> WorkOrder | None:
         """One work order per alarm, by unique index; an unfinished one on the same trouble takes the alarm in, and so
-        does one that was closed within the recurrence window: its repair did not last."""
-        recurring = self._unfinished_on(session, alarm) or self._closed_on(session, alarm)
+        does one that was closed within the recurrence window, its rule's or the installation's: its repair did not
+        last."""
+        window = self.recurrence if recurrence_s is None else timedelta(seconds=recurrence_s)
+        recurring = self._unfinished_on(session, alarm) or self._closed_on(session, alarm, window)
         if recurring is not None:
             note = said("alarm %(alarm_id)s was raised again", alarm_id=alarm.id)
             if recurring.state in (WorkOrderState.DONE, WorkOrderState.CLOSED):
@@ -529,11 +533,11 @@ class WorkOrderService:
         order = self._take(session, found.id)
         return None if order.state in FINISHED else order
 
-    def _closed_on(self, session: Session, alarm: Alarm) -> WorkOrder | None:
+    def _closed_on(self, session: Session, alarm: Alarm, window: timedelta) -> WorkOrder | None:
         """Held; closed within the recurrence window before the alarm."""
-        if not self._recurrence:
+        if not window:
             return None
-        since = alarm.raised_at - self._recurrence
+        since = alarm.raised_at - window
         found = repository.closed_on(session, alarm.rule_id, alarm.source, since)
         if found is None or found.id is None:
             return None

@@ -62,6 +62,17 @@ def test_a_set_of_levels_lives_by_one_call_each(tmp_path: Path) -> None:
     body["levels"]["high"]["limit"] = 29
     changed = client.put(where, json=body).json()
     assert {level: rule["limit"] for level, rule in changed["rules"].items()} == {"high-high": 35, "high": 29}
+    cause = {"name": "Supply fan stands", "kind": "limit", "device_id": "gw.ahu", "metric": "t", "operator": "<"} | why
+    cause = client.post("/api/v1/alarm-rules", json=cause | {"limit": 0, "recurrence_s": 7200}).json()
+    assert (cause["recurrence_s"], cause["suppressed_by"], cause["suppressed_within"]) == (7200, None, "device")
+    shared = {"recurrence_s": 0, "suppressed_by": cause["id"], "suppressed_within": "site"}
+    changed = client.put(where, json=body | shared).json()
+    assert [{name: rule[name] for name in shared} for rule in changed["rules"].values()] == [shared, shared]
+    circle = client.put(
+        f"/api/v1/alarm-rules/{cause['id']}", json=cause | {"suppressed_by": changed["rules"]["high-high"]["id"]}
+    )
+    assert (circle.status_code, "suppressed_by" in circle.text) == (422, True)
+    assert client.put(f"/api/v1/alarm-rules/{cause['id']}", json=cause | {"recurrence_s": -1}).status_code == 422
     single = client.put(
         f"/api/v1/alarm-rules/{changed['rules']['high']['id']}", json=changed["rules"]["high"] | {"limit": 5}
     )

@@ -1,10 +1,12 @@
 """A process that ends and begins anew in the middle of any delay, shelf, re-alarm, escalation, quiet hour, repetition
 or back-off forgets nothing and does nothing twice: what is on record is the same as without."""
 
+import itertools
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from sqlmodel import Session, col, select
@@ -33,6 +35,7 @@ from plantroom_cloud.workorders.service import WorkOrderService
 from plantroom_shared.batch import Batch, DeviceRows
 from plantroom_shared.encoding import encode
 from plantroom_shared.messages import Birth, BirthDevice, Metric
+from tests.servers.postgres import Postgres
 
 NOW = datetime(2026, 3, 1, 21, 57, tzinfo=UTC)
 MS = round(NOW.timestamp() * 1000)
@@ -110,9 +113,9 @@ class _Process:
 class _Story:
     """Six minutes of a pump; what people and the mail server do is said by step."""
 
-    def __init__(self, folder: Path, restarts: Collection[int]) -> None:
+    def __init__(self, folder: Path, database: str, restarts: Collection[int]) -> None:
         folder.mkdir()
-        self.database = Database(f"sqlite:///{folder / 'x.db'}")
+        self.database = Database(database)
         metadata.create_all(self.database.engine)
         self.store = SqliteTelemetryStore(folder / "t.db", Retention(None, {}))
         self.store.open()
@@ -228,12 +231,39 @@ ACTS: dict[int, Callable[[_Story, Session], None]] = {
 }
 
 
+Kind = Literal["sqlite", "postgresql"]
+
+
+class _Databases:
+    """New ones of both kinds, and what is on record of a story without restarts."""
+
+    def __init__(self, folder: Path, postgres: Postgres) -> None:
+        self._folder = folder
+        self._postgres = postgres
+        self._numbers = itertools.count()
+        self._without: dict[Kind, dict[str, list[object]]] = {}
+
+    def new(self, kind: Kind) -> str:
+        """The URL of an empty one."""
+        number = next(self._numbers)
+        if kind == "postgresql":
+            return self._postgres.create_database(f"restarts_{number}")
+        return f"sqlite:///{self._folder / str(number)}.db"
+
+    def without(self, kind: Kind) -> dict[str, list[object]]:
+        if kind not in self._without:
+            self._without[kind] = _Story(self._folder / f"without-{kind}", self.new(kind), ()).record()
+        return self._without[kind]
+
+
 @pytest.fixture(scope="module")
-def without(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[object]]:
-    return _Story(tmp_path_factory.mktemp("story") / "without", ()).record()
+def databases(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> _Databases:
+    return _Databases(tmp_path_factory.mktemp("story"), postgres)
 
 
-def test_the_story_has_every_clock(without: dict[str, list[object]]) -> None:
+@pytest.mark.timeout(400)
+def test_the_story_has_every_clock(databases: _Databases) -> None:
+    without = databases.without("sqlite")
     alarms, steps = without["Alarm"], without["AlarmTransition"]
     assert {alarm["name"] for alarm in alarms} == {str(rule["name"]) for rule in RULES} - {"event"}  # type: ignore[index]
     told = {str(step["note"]) for step in steps}  # type: ignore[index]
@@ -246,10 +276,18 @@ def test_the_story_has_every_clock(without: dict[str, list[object]]) -> None:
     assert any(order["verified_by"] == "telemetry" for order in without["WorkOrder"])  # type: ignore[index]
 
 
-@pytest.mark.parametrize("phase", [*range(3), None], ids=lambda phase: "each" if phase is None else f"phase-{phase}")
-def test_a_restart_changes_nothing(without: dict[str, list[object]], tmp_path: Path, phase: int | None) -> None:
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize(
+    ("kind", "restarts"),
+    [
+        *(pytest.param("sqlite", range(phase, STEPS, 3), id=f"sqlite-phase-{phase}") for phase in range(3)),
+        pytest.param("sqlite", range(STEPS), id="sqlite-each"),
+        pytest.param("postgresql", range(1, STEPS, 3), id="postgresql-phase-1"),
+        pytest.param("postgresql", range(STEPS), id="postgresql-each"),
+    ],
+)
+def test_a_restart_changes_nothing(databases: _Databases, tmp_path: Path, kind: Kind, restarts: range) -> None:
     """Each step is one before which the process ends: all of them, or each third, with what was gathered in between."""
-    restarts = range(STEPS) if phase is None else range(phase, STEPS, 3)
-    found = _Story(tmp_path / "with", restarts).record()
-    for name, rows in without.items():
+    found = _Story(tmp_path / "with", databases.new(kind), restarts).record()
+    for name, rows in databases.without(kind).items():
         assert found[name] == rows, name

@@ -161,3 +161,48 @@ def test_the_alarms_of_a_revoked_gateway_return(cloud: Cloud) -> None:
     with cloud.database.write() as session:
         cloud.alarms.tick_direct(session, later(11), lambda _gateway: True)
     assert [(a.name, a.active) for a in alarms(cloud)] == [("Hot", False)]
+
+
+def test_what_silences_a_rule_is_an_alarm_and_no_circle(cloud: Cloud) -> None:
+    hot = suggested(cloud)
+
+    def make(name: str, **said: object) -> AlarmRule:
+        whole = {"name": name, "kind": "limit", "device_id": "gw-a.pump", "metric": "t", "operator": ">"}
+        definition = RuleDefinition.model_validate(whole | {"limit": 90} | RATIONALISED | said)
+        with cloud.database.write() as session:
+            return cloud.alarms.create_rule(session, definition, "anna", NOW)
+
+    def refused(rule: AlarmRule, suppressed_by: int | None) -> str:
+        with pytest.raises(InvalidFieldsError) as error:
+            change(cloud, rule, suppressed_by=suppressed_by)
+        assert list(error.value.fields) == ["suppressed_by"]
+        return error.value.fields["suppressed_by"]
+
+    cause, event = make("Cause"), make("Event", cause="")
+    follows = make("Follows", suppressed_by=cause.id, suppressed_within="site")
+    assert "makes events" in refused(hot, event.id)
+    assert "no alarm rule" in refused(hot, 4711)
+    assert "no alarm rule" in refused(hot, 2**40)
+    assert "by this rule itself" in refused(cause, cause.id)
+    assert "by this rule itself" in refused(cause, follows.id)
+    assert change(cloud, hot, suppressed_by=follows.id) == {"suppressed_by": [None, follows.id]}
+    assert "by this rule itself" in refused(cause, hot.id)
+    with cloud.database.write() as session:
+        cloud.alarms.delete_rule(session, follows.id or 0, "anna", later(30))
+    assert suggested(cloud).suppressed_by is None
+
+
+def test_the_cause_is_judged_first_of_what_a_batch_brings(cloud: Cloud) -> None:
+    """So that what follows from it is told to nobody, whichever rule is older."""
+    whole = {"name": "Very hot", "kind": "limit", "device_id": "gw-a.pump", "metric": "t", "operator": ">"}
+    with cloud.database.write() as session:
+        definition = RuleDefinition.model_validate(whole | {"limit": 95} | RATIONALISED)
+        very = cloud.alarms.create_rule(session, definition, "anna", NOW)
+    change(cloud, suggested(cloud), suppressed_by=very.id, on_delay_s=0)
+    cloud.send("data", batch(1, (22, 99.0), until=22), at=later(22))
+    assert {alarm.name: alarm.state for alarm in alarms(cloud)} == {
+        very.name: AlarmState.UNACKNOWLEDGED,
+        suggested(cloud).name: AlarmState.SUPPRESSED,
+    }
+    with cloud.database.read() as session:
+        assert [order.rule_id for order in session.exec(select(WorkOrder))] == [very.id]

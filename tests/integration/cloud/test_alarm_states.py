@@ -17,6 +17,7 @@ from plantroom_cloud.alarms.models import (
     Level,
     Severity,
     Suppression,
+    Within,
 )
 from plantroom_cloud.alarms.reported import ReportedRule
 from plantroom_cloud.alarms.service import AlarmService
@@ -79,6 +80,10 @@ class _Plant:
             for name, value in fields.items():
                 setattr(rule, name, value)
             session.add(rule)
+
+    def rule_id(self, key: str) -> int:
+        with self.database.read() as session:
+            return session.exec(select(AlarmRule).where(AlarmRule.key == key)).one().id or 0
 
     def tick(self, **later: float) -> None:
         self.at += timedelta(**later)
@@ -231,6 +236,80 @@ def test_the_first_of_a_group_silences_the_others_until_it_is_over(plant: _Plant
     assert plant.order_count() == 2
 
 
+@pytest.mark.parametrize("first", ["trip", "hot"])
+def test_an_alarm_is_suppressed_while_the_one_that_it_follows_from_is_told(plant: _Plant, first: str) -> None:
+    """Be it that the cause comes first, or what follows from it."""
+    plant.rule("hot", suppressed_by=plant.rule_id("trip"))
+    plant.set(first, True)
+    plant.set("trip", True)
+    plant.set("hot", True)
+    assert (plant.state("trip"), plant.state()) == (AlarmState.UNACKNOWLEDGED, AlarmState.SUPPRESSED)
+    assert plant.order_count() == (1 if first == "trip" else 2)
+    with plant.database.read() as session:
+        [why] = plant.alarms.suppressions(session, plant.newest(session))
+        assert why.first_alarm_id == plant.newest(session, "trip").id
+        assert why.reason == f"alarm {why.first_alarm_id}, Motor tripped, suppresses it by its rule"
+    with pytest.raises(ConflictError):
+        plant.do("acknowledge", "ann", "")
+    plant.do("acknowledge", "ann", "", key="trip")
+    plant.tick(minutes=1)
+    assert plant.state() is AlarmState.SUPPRESSED
+    plant.set("trip", False)
+    plant.tick(minutes=1)
+    assert plant.state() is AlarmState.UNACKNOWLEDGED
+    assert plant.order_count() == 2
+    plant.set("trip", True)
+    plant.set("hot", False)
+    plant.set("trip", False)
+    plant.tick(minutes=1)
+    assert plant.state() is AlarmState.NORMAL, "it went by unnoticed with what it followed from"
+
+
+def test_a_cause_that_is_set_aside_silences_nothing_until_it_is_told(plant: _Plant) -> None:
+    plant.rule("hot", suppressed_by=plant.rule_id("trip"))
+    plant.set("trip", True)
+    plant.do("shelve", "known", 30, "ann", key="trip")
+    plant.set("hot", True)
+    assert plant.state() is AlarmState.UNACKNOWLEDGED
+    plant.tick(minutes=31)
+    assert (plant.state("trip"), plant.state()) == (AlarmState.UNACKNOWLEDGED, AlarmState.SUPPRESSED)
+
+
+@pytest.mark.parametrize(
+    ("within", "source", "gateway", "site", "silenced"),
+    [
+        (Within.DEVICE, PUMP, "gw", "main", True),
+        (Within.DEVICE, "gw.fan", "gw", "main", False),
+        (Within.GATEWAY, "gw.fan", "gw", "main", True),
+        (Within.GATEWAY, "other.fan", "other", "main", False),
+        (Within.GATEWAY, "ward-3", None, "main", False),
+        (Within.SITE, "ward-3", None, "main", True),
+        (Within.SITE, "far", None, "far", False),
+    ],
+)
+def test_it_reaches_as_far_as_its_rule_says(
+    plant: _Plant, within: Within, source: str, gateway: str | None, site: str, silenced: bool
+) -> None:
+    plant.rule("hot", suppressed_by=plant.rule_id("trip"), suppressed_within=within)
+    with plant.database.write() as session:
+        session.add(Site(id="far", name="Far"))
+        session.add(Gateway(id="other", site_id="main", enrolled_at=NOW, state="online", state_since=NOW))
+        session.flush()
+        plant.alarms.report(session, "trip", source, True, NOW, NOW, site_id=site, gateway_id=gateway)
+    plant.set("hot", True)
+    assert plant.state() is (AlarmState.SUPPRESSED if silenced else AlarmState.UNACKNOWLEDGED)
+    plant.set("hot", False)
+    plant.tick(minutes=1)
+    with plant.database.write() as session:
+        plant.alarms.report(session, "trip", source, False, NOW, NOW, site_id=site, gateway_id=gateway)
+    plant.tick(minutes=1)
+    plant.set("hot", True)
+    assert plant.state() is AlarmState.UNACKNOWLEDGED
+    with plant.database.write() as session:
+        plant.alarms.report(session, "trip", source, True, NOW, NOW, site_id=site, gateway_id=gateway)
+    assert plant.state() is (AlarmState.SUPPRESSED if silenced else AlarmState.UNACKNOWLEDGED)
+
+
 def test_equipment_is_out_of_service_while_it_is_worked_on(plant: _Plant) -> None:
     plant.set("hot", True)
     with plant.database.write() as session:
@@ -318,6 +397,7 @@ _STEPS = st.sampled_from(
     grouped=st.booleans(),
     realarm=st.sampled_from([0, 600]),
     levels=st.booleans(),
+    silenced=st.booleans(),
 )
 def test_whatever_happens_the_records_add_up(
     tmp_path_factory: pytest.TempPathFactory,
@@ -326,12 +406,15 @@ def test_whatever_happens_the_records_add_up(
     grouped: bool,
     realarm: float,
     levels: bool,
+    silenced: bool,
 ) -> None:
     database = Database(f"sqlite:///{tmp_path_factory.mktemp('db') / 'x.db'}")
     metadata.create_all(database.engine)
     plant = _Plant(database)
     plant.rule("hot", latching=latching, first_out="m" if grouped else "", realarm_s=realarm)
     plant.rule("trip", first_out="m" if grouped else "")
+    if silenced:
+        plant.rule("hot", suppressed_by=plant.rule_id("trip"))
     if levels:
         plant.rule("hot", name="Motor H", level=Level.HIGH)
         plant.rule("trip", name="Motor HH", level=Level.HIGH_HIGH)
@@ -360,7 +443,7 @@ def test_whatever_happens_the_records_add_up(
         alarms = session.exec(select(Alarm)).all()
         assert len({(a.rule_id, a.source) for a in alarms if a.active}) == sum(a.active for a in alarms)
         told = {a.name for a in alarms if a.active and a.state in (AlarmState.UNACKNOWLEDGED, AlarmState.ACKNOWLEDGED)}
-        assert not levels or len(told) <= 1, "the outer level is told, and the inner one is not"
+        assert not (levels or silenced) or len(told) <= 1, "the outer or silencing one is told, and the other is not"
         for alarm in alarms:
             story = session.exec(
                 select(AlarmTransition).where(AlarmTransition.alarm_id == alarm.id).order_by(AlarmTransition.id)  # type: ignore[arg-type]
@@ -417,3 +500,30 @@ def test_trouble_that_is_back_soon_after_its_order_was_closed_opens_it_again(pla
     plant.at += timedelta(minutes=61)
     plant.set("hot", True)  # another trouble
     assert [row.state for row in orders()] == [WorkOrderState.CLOSED, WorkOrderState.OPEN]
+
+
+@pytest.mark.parametrize(
+    ("recurrence_s", "minutes", "opened_again"),
+    [(None, 59, True), (None, 61, False), (600, 9, True), (600, 11, False), (7200, 119, True), (0, 1, False)],
+)
+def test_each_rule_has_its_recurrence_window(
+    plant: _Plant, recurrence_s: float | None, minutes: float, opened_again: bool
+) -> None:
+    """One that says none has the installation's, an hour."""
+    plant.orders = WorkOrderService(recurrence=timedelta(hours=1))
+    plant.alarms = AlarmService(plant.orders)
+    for rule in (HOT, TRIP):
+        plant.alarms.declare(rule)
+    plant.rule("hot", recurrence_s=recurrence_s)
+    plant.set("hot", True)
+    with plant.database.write() as session:
+        [order] = session.exec(select(WorkOrder))
+        plant.orders.complete(session, order.id or 0, "greased", "tom", plant.at)
+    plant.set("hot", False)
+    with plant.database.write() as session:
+        plant.orders.verify(session, order.id or 0, "heard it run", "mia", plant.at)
+    plant.at += timedelta(minutes=minutes)
+    plant.set("hot", True)
+    with plant.database.read() as session:
+        orders = session.exec(select(WorkOrder).order_by(WorkOrder.id)).all()  # type: ignore[arg-type]
+    assert [row.reopened for row in orders] == ([1] if opened_again else [0, 0])

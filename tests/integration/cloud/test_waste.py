@@ -29,6 +29,7 @@ from plantroom_cloud.waste.label import label_text, read_scan
 from plantroom_cloud.waste.service import Life, WasteService
 from plantroom_cloud.weighings.models import LabelScan, Order, ScanState, Weighing, WeighingState
 from plantroom_cloud.weighings.service import WeighingService
+from plantroom_cloud.workorders.models import WorkOrder
 from plantroom_cloud.workorders.service import WorkOrderService
 from plantroom_shared.batch import Batch, DeviceRows, Event
 from plantroom_shared.messages import Birth, BirthDevice, Metric
@@ -229,6 +230,10 @@ def test_a_different_weight_raises_one_alarm_until_somebody_explains_it(house: H
     house.collect(code, 5.0)
     house.store(code, 4.5)
     assert house.active() == {("Weight of a bag differs", f"bag:{code}")}
+    with house.database.read() as session:
+        [order] = session.exec(select(WorkOrder)).all()
+        [alarm] = session.exec(select(Alarm)).all()
+    assert (order.title, alarm.called) == (f"Weight of a bag differs: {code} · Ward 3", f"{code} · Ward 3")
     with house.database.write() as session:
         with pytest.raises(InvalidError, match="say why"):
             house.waste.custody.explain(session, code, " ", "nora", NOON)
