@@ -4,6 +4,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import chain
 from math import isfinite
 from pathlib import Path
 
@@ -57,7 +58,7 @@ class SqliteTelemetryStore:
                 return
             try:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._db = self._connect(32_000)
+                self._db = self._connect(8_000)
                 self._db.executescript(_SCHEMA)
                 self._load_series(self._db)
             except sqlite3.OperationalError as error:
@@ -71,15 +72,18 @@ class SqliteTelemetryStore:
 
     def write(self, blocks: Sequence[tuple[str, DeviceRows]]) -> list[Refused]:
         with self._writing() as db:
-            values: list[int | float | str] = []
+            by_series: dict[int, list[int | float | str]] = {}
             for device, rows in blocks:
                 times = rows.times
                 for metric, column in rows.values.items():
                     series = self._series.get((device, metric)) or self._new_series(db, device, metric)
+                    values = by_series.setdefault(series, [])
                     for time, value in zip(times, column, strict=True):
                         kept = value if type(value) is float and -1e308 < value < 1e308 else _kept(value)
                         if kept is not None:
                             values += (series, time, kept)
+            # a series has pages of its own: in this order each is visited once
+            values = [*chain.from_iterable(by_series[series] for series in sorted(by_series))]
             step = 3 * AT_ONCE
             whole = len(values) // step * step
             db.executemany(
