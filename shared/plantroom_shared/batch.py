@@ -2,6 +2,7 @@
 
 import re
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Literal
 
 import msgspec
@@ -72,7 +73,11 @@ class Batch(msgspec.Struct, omit_defaults=True, kw_only=True):
 
     def value_count(self) -> int:
         """How many values other than null the batch carries."""
-        return sum(len(column) - column.count(None) for rows in self.telemetry for column in rows.values.values())
+        count = 0
+        for rows in self.telemetry:
+            values = [*chain.from_iterable(rows.values.values())]
+            count += len(values) - values.count(None)
+        return count
 
 
 @lru_cache(maxsize=20_000)  # the same names in each batch
