@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from sqlmodel import Session
 
-from plantroom_cloud.errors import ForbiddenError, UnauthenticatedError
+from plantroom_cloud.errors import ForbiddenError, NotFoundError, UnauthenticatedError
 from plantroom_cloud.services import Services
 from plantroom_cloud.users.models import RANK, LoginSession, Role, User
 from plantroom_shared.said import said
@@ -97,6 +97,16 @@ Technician = Annotated[User, Depends(at_least(Role.TECHNICIAN))]
 Dispatcher = Annotated[User, Depends(at_least(Role.DISPATCHER))]
 Manager = Annotated[User, Depends(at_least(Role.MANAGER))]
 Admin = Annotated[User, Depends(at_least(Role.ADMIN))]
+
+
+def sites_asked(user: User, site: str | None) -> list[str]:
+    """The sites of a list that is asked for: all that the person may see (none named: every one), or this one alone.
+    Raises NotFoundError for one that the person may not know of."""
+    if site is None:
+        return user.sites
+    if not may_see(user, site):
+        raise NotFoundError(said("there is no site %(site)r", site=site))
+    return [site]
 
 
 def may_see(user: User, site_id: str) -> bool:

@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from plantroom_cloud.alarms.definition import RuleDefinition
 from plantroom_cloud.alarms.levels import LevelsDefinition, joined
-from plantroom_cloud.alarms.models import SET_ASIDE, AlarmRule, AlarmState, Level, Severity
+from plantroom_cloud.alarms.models import SET_ASIDE, AlarmRule, AlarmState, Level, RuleKind, Severity
 from plantroom_cloud.alarms.period import bounded, common
 from plantroom_cloud.alarms.rationalisation import Matrix, lacking
 from plantroom_cloud.alarms.replay import Spell
@@ -36,7 +36,7 @@ from plantroom_cloud.dependencies import (
     may_see,
 )
 from plantroom_cloud.errors import NotFoundError
-from plantroom_cloud.listing import Page
+from plantroom_cloud.listing import Page, PartDep
 from plantroom_cloud.moment import Moment
 from plantroom_cloud.services import Services
 from plantroom_shared.said import said
@@ -375,9 +375,26 @@ def reset(
 
 
 @router.get("/alarm-rules", tags=["alarm rules"])
-def list_rules(user: Viewer, session: ReadSession, services: ServicesDep) -> Page[RuleOut]:
-    """All rules that the person may know of, those of one profile together."""
-    return Page(items=[_out(rule) for rule in services.alarms.rules(session, user.sites)])
+def list_rules(
+    user: Viewer,
+    session: ReadSession,
+    services: ServicesDep,
+    part: PartDep,
+    device: Annotated[str | None, Query(description="those that name it, not those of its profile or site")] = None,
+    profile: str | None = None,
+    site: str | None = None,
+    kind: RuleKind | None = None,
+    enabled: bool | None = None,
+) -> Page[RuleOut]:
+    """Rules that the person may know of, those of one profile together."""
+    wanted = {"device_id": device, "profile": profile, "site_id": site, "kind": kind, "enabled": enabled}
+    found = [
+        rule
+        for rule in services.alarms.rules(session, user.sites)
+        if all(value is None or getattr(rule, name) == value for name, value in wanted.items())
+    ]
+    items, more = part.of(found, lambda rule: rule.id)
+    return Page(items=[_out(rule) for rule in items], next=more)
 
 
 @router.post("/alarm-rules", status_code=201, tags=["alarm rules"])

@@ -1,7 +1,7 @@
 """/api/v1/devices and /api/v1/profiles."""
 
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi import APIRouter, Query
@@ -10,13 +10,22 @@ from pydantic import BaseModel, Field
 from sqlmodel import Session
 
 from plantroom_cloud.columns import ms_from_utc, utc_from_ms
-from plantroom_cloud.dependencies import At, Manager, ReadSession, ServicesDep, Viewer, WriteSession, may_see
+from plantroom_cloud.dependencies import (
+    At,
+    Manager,
+    ReadSession,
+    ServicesDep,
+    Viewer,
+    WriteSession,
+    may_see,
+    sites_asked,
+)
 from plantroom_cloud.devices.models import Device, DeviceLatest
 from plantroom_cloud.devices.service import health
 from plantroom_cloud.errors import InvalidError, NotFoundError
 from plantroom_cloud.gateways.api import CommandIn, CommandOut, send_command
 from plantroom_cloud.gateways.models import Gateway
-from plantroom_cloud.listing import Page
+from plantroom_cloud.listing import Page, PartDep
 from plantroom_cloud.moment import Moment
 from plantroom_cloud.services import Services
 from plantroom_cloud.telemetry.rollup import Point
@@ -94,13 +103,32 @@ class SeriesOut(BaseModel):
 
 @router.get("/devices")
 def list_devices(
-    user: Viewer, session: ReadSession, services: ServicesDep, at: At, kind: str | None = None
+    user: Viewer,
+    session: ReadSession,
+    services: ServicesDep,
+    at: At,
+    part: PartDep,
+    site: str | None = None,
+    gateway: str | None = None,
+    kind: str | None = None,
+    profile: str | None = None,
+    label: Annotated[str | None, Query(description="one of those that people gave it")] = None,
+    health: Literal["ok", "silent", "stale", "gateway-offline", "unknown"] | None = None,
+    q: Annotated[str, Query(description="text in its id, label or location")] = "",
 ) -> Page[DeviceOut]:
-    """All devices in use."""
-    found = [d for d in services.devices.list(session, user.sites) if kind is None or d.kind == kind]
+    """Devices in use, by id."""
+    wanted = {"gateway_id": gateway, "kind": kind, "profile": profile}
     latest = services.devices.latest(session)
     gateways = {gateway.id: gateway for gateway in services.gateways.list(session)}
-    return Page(items=[_out(device, latest.get(device.id), gateways.get(device.gateway_id), at) for device in found])
+    found = [
+        _out(device, latest.get(device.id), gateways.get(device.gateway_id), at)
+        for device in services.devices.list(session, sites_asked(user, site))
+        if all(value is None or getattr(device, name) == value for name, value in wanted.items())
+        and (label is None or label in device.labels)
+        and q.lower() in f"{device.id} {device.label} {device.location}".lower()
+    ]
+    items, more = part.of([device for device in found if health in (None, device.health)], lambda device: device.id)
+    return Page(items=list(items), next=more)
 
 
 @router.get("/devices/{device_id}")
@@ -195,15 +223,25 @@ def command(
 
 
 @router.get("/profiles")
-def profiles(user: Viewer, session: ReadSession, services: ServicesDep) -> Page[dict[str, Any]]:
+def profiles(
+    user: Viewer,
+    session: ReadSession,
+    services: ServicesDep,
+    part: PartDep,
+    site: str | None = None,
+    kind: str | None = None,
+) -> Page[dict[str, Any]]:
     """The profiles of the devices in use, with their metrics."""
     found: dict[str, dict[str, Any]] = {}
-    for device in services.devices.list(session, user.sites):
+    for device in services.devices.list(session, sites_asked(user, site)):
+        if kind is not None and device.kind != kind:
+            continue
         entry = found.setdefault(
             device.profile, {"profile": device.profile, "kind": device.kind, "devices": 0, "metrics": device.metrics}
         )
         entry["devices"] += 1
-    return Page(items=[found[name] for name in sorted(found)])
+    items, more = part.of([found[name] for name in sorted(found)], lambda profile: profile["profile"])
+    return Page(items=list(items), next=more)
 
 
 def visible(session: Session, services: Services, user: User, device_id: str) -> tuple[Device, Gateway]:

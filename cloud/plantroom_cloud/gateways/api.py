@@ -1,18 +1,27 @@
 """/api/v1/gateways."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
-from plantroom_cloud.dependencies import At, Manager, ReadSession, ServicesDep, Viewer, WriteSession, may_see
+from plantroom_cloud.dependencies import (
+    At,
+    Manager,
+    ReadSession,
+    ServicesDep,
+    Viewer,
+    WriteSession,
+    may_see,
+    sites_asked,
+)
 from plantroom_cloud.devices.models import Device, device_key
 from plantroom_cloud.errors import InvalidError, NotFoundError
 from plantroom_cloud.gateways import ledger
 from plantroom_cloud.gateways.models import Gateway
-from plantroom_cloud.listing import Page
+from plantroom_cloud.listing import Page, PartDep
 from plantroom_cloud.moment import Moment
 from plantroom_cloud.services import Services
 from plantroom_cloud.users.models import User
@@ -121,9 +130,23 @@ class GatewayCommandIn(CommandIn):
 
 
 @router.get("")
-def list_gateways(user: Viewer, session: ReadSession, services: ServicesDep) -> Page[GatewayOut]:
-    """All that the person may see."""
-    return Page(items=[GatewayOut.model_validate(g) for g in services.gateways.list(session, user.sites)])
+def list_gateways(
+    user: Viewer,
+    session: ReadSession,
+    services: ServicesDep,
+    part: PartDep,
+    site: str | None = None,
+    state: Literal["online", "offline", "never-seen"] | None = None,
+    revoked: bool | None = None,
+) -> Page[GatewayOut]:
+    """Those that the person may see, by id."""
+    found = [
+        gateway
+        for gateway in services.gateways.list(session, sites_asked(user, site))
+        if state in (None, gateway.state) and revoked in (None, gateway.revoked_at is not None)
+    ]
+    items, more = part.of(found, lambda gateway: gateway.id)
+    return Page(items=[GatewayOut.model_validate(gateway) for gateway in items], next=more)
 
 
 @router.get("/{gateway_id}")
@@ -153,11 +176,13 @@ def get_ledger(
 
 
 @router.get("/{gateway_id}/config")
-def list_configs(gateway_id: str, user: Viewer, session: ReadSession, services: ServicesDep) -> Page[ConfigOut]:
-    """Configurations sent, newest first."""
+def list_configs(
+    gateway_id: str, user: Viewer, session: ReadSession, services: ServicesDep, part: PartDep
+) -> Page[ConfigOut]:
+    """Configurations sent, newest first; the last 50."""
     visible(session, services, user, gateway_id)
-    rows = services.gateways.configs(session, gateway_id)
-    return Page(items=[ConfigOut.model_validate(row) for row in rows])
+    items, more = part.of(services.gateways.configs(session, gateway_id), lambda row: row.version)
+    return Page(items=[ConfigOut.model_validate(row) for row in items], next=more)
 
 
 @router.put("/{gateway_id}/config", status_code=202)
@@ -172,11 +197,21 @@ def put_config(
 
 
 @router.get("/{gateway_id}/commands")
-def list_commands(gateway_id: str, user: Viewer, session: ReadSession, services: ServicesDep) -> Page[CommandOut]:
+def list_commands(
+    gateway_id: str,
+    user: Viewer,
+    session: ReadSession,
+    services: ServicesDep,
+    device: Annotated[str | None, Query(description="its name on this gateway")] = None,
+    state: Literal["queued", "sent", "done", "refused", "failed", "unconfirmed", "expired"] | None = None,
+    cursor: Annotated[str | None, Query(max_length=100)] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> Page[CommandOut]:
     """Commands sent, newest first."""
     visible(session, services, user, gateway_id)
-    rows = services.gateways.commands(session, gateway_id)
-    return Page(items=[CommandOut.model_validate(row) for row in rows])
+    rows = services.gateways.commands(session, gateway_id, limit + 1, device=device, state=state, after=cursor)
+    more = rows[limit - 1].id if len(rows) > limit else None
+    return Page(items=[CommandOut.model_validate(row) for row in rows[:limit]], next=more)
 
 
 @router.post("/{gateway_id}/commands", status_code=202)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, tuple_
+from sqlalchemy import Table, and_, or_, tuple_
 from sqlalchemy import delete as sa_delete
 from sqlalchemy import select as sa_select
 from sqlmodel import Session, col, select
@@ -31,12 +31,24 @@ def gateways(session: Session, sites: Sequence[str]) -> list[Gateway]:
     return list(session.exec(query))
 
 
-def commands(session: Session, gateway_id: str, limit: int, device: str | None = None) -> list[GatewayCommand]:
-    """Newest first; of all its devices when none is named."""
+def commands(
+    session: Session,
+    gateway_id: str,
+    limit: int,
+    device: str | None = None,
+    state: str | None = None,
+    after: GatewayCommand | None = None,
+) -> list[GatewayCommand]:
+    """Newest first; of all its devices when none is named; those after one of them."""
+    issued, number = col(GatewayCommand.issued_at), col(GatewayCommand.id)
     query = select(GatewayCommand).where(GatewayCommand.gateway_id == gateway_id)
     if device is not None:
         query = query.where(GatewayCommand.device == device)
-    return list(session.exec(query.order_by(col(GatewayCommand.issued_at).desc()).limit(limit)))
+    if state is not None:
+        query = query.where(GatewayCommand.state == state)
+    if after is not None:
+        query = query.where(or_(issued < after.issued_at, and_(issued == after.issued_at, number < after.id)))
+    return list(session.exec(query.order_by(issued.desc(), number.desc()).limit(limit)))
 
 
 def queued_commands(session: Session) -> list[GatewayCommand]:

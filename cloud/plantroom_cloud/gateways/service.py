@@ -204,9 +204,22 @@ class GatewayService:
         """The newest version and what the gateway said to it."""
         return session.get(GatewayAuthority, (gateway_id, name))
 
-    def commands(self, session: Session, gateway_id: str, limit: int = 100) -> Sequence[GatewayCommand]:
-        """What was asked of its devices, newest first."""
-        return repository.commands(session, gateway_id, limit)
+    def commands(
+        self,
+        session: Session,
+        gateway_id: str,
+        limit: int = 100,
+        *,
+        device: str | None = None,
+        state: str | None = None,
+        after: str | None = None,
+    ) -> Sequence[GatewayCommand]:
+        """What was asked of its devices, or of one, newest first; after the command with the id `after`. Raises
+        InvalidError when there is none."""
+        last = session.get(GatewayCommand, after) if after is not None else None
+        if after is not None and (last is None or last.gateway_id != gateway_id):
+            raise InvalidError("cursor: what it names is not in the list any more; begin again without it")
+        return repository.commands(session, gateway_id, limit, device, state, last)
 
     def commands_of(self, session: Session, gateway_id: str, device: str, limit: int) -> Sequence[GatewayCommand]:
         """What was asked of one device, newest first."""

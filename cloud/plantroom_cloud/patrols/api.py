@@ -17,10 +17,11 @@ from plantroom_cloud.dependencies import (
     Technician,
     Viewer,
     WriteSession,
+    sites_asked,
 )
 from plantroom_cloud.errors import InvalidError
 from plantroom_cloud.labels import SHEETS, sheet_pdf
-from plantroom_cloud.listing import Page
+from plantroom_cloud.listing import Page, PartDep
 from plantroom_cloud.moment import Moment
 from plantroom_cloud.patrols.answer import (
     EntryOut,
@@ -55,10 +56,19 @@ router = APIRouter(prefix="/api/v1/patrols", tags=["patrols"])
 
 
 @router.get("/points")
-def list_points(user: Viewer, session: ReadSession, services: ServicesDep, retired: bool = False) -> Page[PointOut]:
+def list_points(
+    user: Viewer,
+    session: ReadSession,
+    services: ServicesDep,
+    part: PartDep,
+    retired: bool = False,
+    site: str | None = None,
+) -> Page[PointOut]:
     """By site and id."""
-    found = services.patrols.points.all(session, user.sites, retired)
-    return Page(items=[PointOut.model_validate(point) for point in found])
+    items, more = part.of(
+        services.patrols.points.all(session, sites_asked(user, site), retired), lambda point: point.id
+    )
+    return Page(items=[PointOut.model_validate(point) for point in items], next=more)
 
 
 @router.post("/points", status_code=201)
@@ -150,9 +160,18 @@ def labels_pdf(
 
 
 @router.get("/routes")
-def list_routes(user: Viewer, session: ReadSession, services: ServicesDep) -> Page[RouteOut]:
+def list_routes(
+    user: Viewer,
+    session: ReadSession,
+    services: ServicesDep,
+    part: PartDep,
+    site: str | None = None,
+    enabled: bool | None = None,
+) -> Page[RouteOut]:
     """By name."""
-    return Page(items=[RouteOut.model_validate(route) for route in services.patrols.routes.all(session, user.sites)])
+    found = services.patrols.routes.all(session, sites_asked(user, site))
+    items, more = part.of([route for route in found if enabled in (None, route.enabled)], lambda route: route.id)
+    return Page(items=[RouteOut.model_validate(route) for route in items], next=more)
 
 
 @router.post("/routes", status_code=201)

@@ -7,9 +7,18 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict
 from sqlmodel import Session
 
-from plantroom_cloud.dependencies import At, Manager, ReadSession, ServicesDep, Viewer, WriteSession, may_see
+from plantroom_cloud.dependencies import (
+    At,
+    Manager,
+    ReadSession,
+    ServicesDep,
+    Viewer,
+    WriteSession,
+    may_see,
+    sites_asked,
+)
 from plantroom_cloud.errors import InvalidFieldsError, NotFoundError
-from plantroom_cloud.listing import Page
+from plantroom_cloud.listing import Page, PartDep
 from plantroom_cloud.moment import Moment
 from plantroom_cloud.plans.form import PlanIn
 from plantroom_cloud.plans.models import MaintenancePlan, Outcome
@@ -102,9 +111,25 @@ class Preview(BaseModel):
 
 
 @router.get("")
-def list_plans(user: Viewer, session: ReadSession, services: ServicesDep) -> Page[PlanOut]:
+def list_plans(
+    user: Viewer,
+    session: ReadSession,
+    services: ServicesDep,
+    part: PartDep,
+    site: str | None = None,
+    asset: int | None = None,
+    device: str | None = None,
+    enabled: bool | None = None,
+) -> Page[PlanOut]:
     """By title."""
-    return Page(items=[PlanOut.model_validate(plan) for plan in services.plans.all(session, user.sites)])
+    wanted = {"asset_id": asset, "device_id": device, "enabled": enabled}
+    found = [
+        plan
+        for plan in services.plans.all(session, sites_asked(user, site))
+        if all(value is None or getattr(plan, name) == value for name, value in wanted.items())
+    ]
+    items, more = part.of(found, lambda plan: plan.id)
+    return Page(items=[PlanOut.model_validate(plan) for plan in items], next=more)
 
 
 @router.post("", status_code=201)

@@ -51,11 +51,12 @@ def list_messages(
     q: str = "",
     dismissed: bool = False,
     cursor: Annotated[int | None, Query(ge=1)] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Page[QuarantinedOut]:
     """Newest first; `q` is looked for in reason and topic."""
-    found = waiting(session, cursor, 101, sites=user.sites, gateway_id=gateway, text=q, dismissed=dismissed)
-    more = str(found[99].id) if len(found) > 100 else None
-    return Page(items=[QuarantinedOut.model_validate(message) for message in found[:100]], next=more)
+    found = waiting(session, cursor, limit + 1, sites=user.sites, gateway_id=gateway, text=q, dismissed=dismissed)
+    more = str(found[limit - 1].id) if len(found) > limit else None
+    return Page(items=[QuarantinedOut.model_validate(message) for message in found[:limit]], next=more)
 
 
 @router.get("/{message_id}")

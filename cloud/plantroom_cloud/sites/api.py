@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 
 from plantroom_cloud.dependencies import ReadSession, ServicesDep, Viewer
-from plantroom_cloud.listing import Page
+from plantroom_cloud.listing import Page, PartDep
 
 router = APIRouter(prefix="/api/v1/sites", tags=["sites"])
 
@@ -20,6 +20,7 @@ class SiteOut(BaseModel):
 
 
 @router.get("")
-def list_sites(user: Viewer, session: ReadSession, services: ServicesDep) -> Page[SiteOut]:
+def list_sites(user: Viewer, session: ReadSession, services: ServicesDep, part: PartDep) -> Page[SiteOut]:
     """All that the person may see."""
-    return Page(items=[SiteOut.model_validate(site) for site in services.sites.list(session, user.sites)])
+    items, more = part.of(services.sites.list(session, user.sites), lambda site: site.id)
+    return Page(items=[SiteOut.model_validate(site) for site in items], next=more)

@@ -17,6 +17,7 @@ from plantroom_cloud.dependencies import (
     Viewer,
     WriteSession,
     may_see,
+    sites_asked,
 )
 from plantroom_cloud.devices.api import visible as visible_device
 from plantroom_cloud.errors import InvalidError, NotFoundError
@@ -140,6 +141,12 @@ def list_orders(
     state: WorkOrderState | None = None,
     assignee: str | None = None,
     device: str | None = None,
+    site: str | None = None,
+    kind: str | None = None,
+    priority: Literal["critical", "high", "medium", "low"] | None = None,
+    team: str | None = None,
+    alarm: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
+    asset: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
     sla_state: Literal["running", "warned", "paused", "breached", "met"] | None = None,
     cursor: Annotated[int | None, Query(ge=1)] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
@@ -147,10 +154,11 @@ def list_orders(
     """Newest first."""
     found = services.work_orders.search(
         session,
-        sites=user.sites,
+        sites=sites_asked(user, site),
         state=state,
         assignee=assignee,
         device_id=device,
+        alike={"kind": kind, "priority": priority, "team_id": team, "alarm_id": alarm, "asset_id": asset},
         level=sla_state or "",
         before_id=cursor,
         limit=limit + 1,

@@ -1,6 +1,6 @@
 """Queries over work orders and their trail."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -94,10 +94,11 @@ def search(
     assignee: str | None,
     device_id: str | None,
     level: str,
+    alike: Mapping[str, str | int],
     before_id: int | None,
     limit: int,
 ) -> list[WorkOrder]:
-    """Newest first."""
+    """Newest first; `alike`: columns and what they hold."""
     query = select(WorkOrder).order_by(col(WorkOrder.id).desc()).limit(limit)
     if sites:
         query = query.where(col(WorkOrder.site_id).in_(sites))
@@ -111,6 +112,8 @@ def search(
         query = query.where(WorkOrder.device_id == device_id)
     if level:
         query = query.where(WorkOrder.sla_state == level)
+    for name, value in alike.items():
+        query = query.where(col(getattr(WorkOrder, name)) == value)
     if before_id is not None:
         query = query.where(col(WorkOrder.id) < before_id)
     return list(session.exec(query))

@@ -1,6 +1,6 @@
 """Work orders: opened by alarms or people, finished by technicians, closed by the telemetry."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -314,10 +314,11 @@ class WorkOrderService:
         assignee: str | None = None,
         device_id: str | None = None,
         level: str = "",
+        alike: Mapping[str, str | int | None] | None = None,
         before_id: int | None = None,
         limit: int = 100,
     ) -> list[WorkOrder]:
-        """Newest first."""
+        """Newest first; `alike`: columns that are just so, where one is said."""
         return repository.search(
             session,
             sites=sites,
@@ -326,6 +327,7 @@ class WorkOrderService:
             assignee=assignee,
             device_id=device_id,
             level=level,
+            alike={name: value for name, value in (alike or {}).items() if value is not None},
             before_id=before_id,
             limit=limit,
         )
