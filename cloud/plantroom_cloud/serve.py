@@ -12,12 +12,13 @@ from enum import StrEnum
 from typing import Any
 
 import uvicorn
-from prometheus_client import make_asgi_app
+from prometheus_client import REGISTRY
+from prometheus_client.exposition import choose_encoder
 from sqlalchemy.exc import IntegrityError
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Mount, Route
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from plantroom_cloud.columns import ms_from_utc
 from plantroom_cloud.config import CloudConfig
@@ -77,7 +78,7 @@ class Server:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         await asyncio.to_thread(self._ensure_rules)
-        servers = [_uvicorn(self._health_app(), config.metrics.host, config.metrics.port)]
+        servers = [_uvicorn(self.health_app(), config.metrics.host, config.metrics.port)]
         if Part.WEB in self._parts:
             from plantroom_cloud.app import create_app  # the other parts need no web framework
 
@@ -157,13 +158,15 @@ class Server:
             else:
                 return
 
-    def _health_app(self) -> Starlette:
+    def health_app(self) -> Starlette:
+        """What is open without credentials, on a port of its own."""
+
         async def health(_request: Request) -> JSONResponse:
             """200 while the process works; `broker` says whether messages can come in."""
             parts = sorted(part.value for part in self._parts)
             return JSONResponse({"status": "ok", "broker": self._ingest.connected, "parts": parts})
 
-        return Starlette(routes=[Route("/health", health), Mount("/metrics", make_asgi_app())])
+        return Starlette(routes=[Route("/health", health), Route("/metrics", _figures)])
 
 
 def _suit_the_process() -> None:
@@ -182,6 +185,12 @@ class _Uvicorn(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+async def _figures(request: Request) -> Response:
+    """For Prometheus, in the form that it asks for."""
+    encode, kind = choose_encoder(request.headers.get("accept", ""))
+    return Response(encode(REGISTRY), headers={"Content-Type": kind})
 
 
 def check_ports(config: CloudConfig, parts: Collection[Part]) -> None:

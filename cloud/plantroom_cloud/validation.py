@@ -7,11 +7,13 @@ from typing import Any
 from plantroom_shared.said import by_place, said
 
 _NUMBER = "write a number, like 80 or 2.5"
+_WHOLE = "write a whole number, like 80"
 _SOMETHING = "say something here"
 _NAMED = "names with their values are wanted here"
 _WORDS = {
     "float_parsing": _NUMBER,
-    "int_parsing": _NUMBER,
+    "int_parsing": _WHOLE,
+    "int_from_float": _WHOLE,
     "float_type": _NUMBER,
     "string_too_short": _SOMETHING,
     "missing": _SOMETHING,

@@ -17,8 +17,10 @@ from plantroom_cloud.app import create_app
 from plantroom_cloud.columns import ms_from_utc
 from plantroom_cloud.config import CloudConfig, Telemetry
 from plantroom_cloud.devices.api import SeriesOut
+from plantroom_cloud.ingest.partition import Partition
 from plantroom_cloud.listing import Page
 from plantroom_cloud.models import metadata
+from plantroom_cloud.serve import Part, Server
 from plantroom_cloud.services import Services, build
 from plantroom_cloud.sites.models import Site
 from plantroom_cloud.users import login
@@ -258,3 +260,18 @@ def test_refusals_say_what_the_standard_asks_for(app: FastAPI, token: str) -> No
         wrong = client.delete("/api/v1/devices", headers={"Authorization": f"Bearer {token}"})
         assert (wrong.status_code, wrong.headers["allow"]) == (405, "GET")
         assert wrong.json()["detail"] == "This address takes GET."
+
+
+def test_health_and_figures_are_answered_where_they_are_asked_for(services: Services) -> None:
+    server = Server(services, set(Part), Partition.parse("1/1"))
+    with TestClient(server.health_app(), follow_redirects=False) as client:
+        assert client.get("/health").json()["status"] == "ok"
+        figures = client.get("/metrics")
+        assert (figures.status_code, figures.headers["content-type"].split(";")[0]) == (200, "text/plain")
+        assert "plantroom_broker_connected" in figures.text
+
+
+def test_a_whole_number_is_asked_for_where_one_is_needed(app: FastAPI, token: str) -> None:
+    with TestClient(app, headers={"Authorization": f"Bearer {token}"}) as client:
+        answer = client.get("/api/v1/alarms/first")
+        assert answer.json()["detail"] == "path.alarm_id: write a whole number, like 80"
