@@ -11,7 +11,8 @@ import psycopg
 from tests.servers.ports import free_port
 from tests.servers.process import Server
 
-_AS_POSTGRES = ["setpriv", "--reuid", "postgres", "--regid", "postgres", "--init-groups"]
+#: A change of user forgets that the process dies with its parent: it is told again after that.
+_AS_POSTGRES = ["setpriv", "--reuid", "postgres", "--regid", "postgres", "--init-groups", "--pdeathsig", "KILL"]
 
 
 def _bin() -> Path:
