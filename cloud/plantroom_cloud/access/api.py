@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import chain, islice
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -323,5 +324,7 @@ def export_events(
         with services.database.read() as session:
             yield from services.access.entries.export(session, wanted)
 
+    told = lines()
+    begun = list(islice(told, 2))  # a question that the database refuses is refused before anything is answered
     headers = {"Content-Disposition": 'attachment; filename="access-log.csv"'}
-    return StreamingResponse(lines(), media_type="text/csv; charset=utf-8", headers=headers)
+    return StreamingResponse(chain(begun, told), media_type="text/csv; charset=utf-8", headers=headers)
