@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlmodel import Session
 
 from plantroom_cloud.alarms import repository
-from plantroom_cloud.alarms.models import SET_ASIDE, Alarm, AlarmState, Severity, Suppression
+from plantroom_cloud.alarms.models import SET_ASIDE, Alarm, AlarmRule, AlarmState, Severity, Suppression
 from plantroom_cloud.alarms.raising import Raising
 from plantroom_cloud.alarms.transitions import INTO, TRANSITIONS, AlarmEvent, next_state
 from plantroom_cloud.errors import ConflictError, InvalidError
@@ -138,7 +138,7 @@ class Suppressing:
         ]
         for alarm in sorted(released, key=lambda alarm: self._raising.may_be_stood_for(session, alarm)):
             left = repository.suppression_of(session, alarm.rule_id, alarm.source)
-            event = AlarmEvent.RELEASE_ACTIVE if alarm.active else AlarmEvent.RELEASE_NORMAL
+            event = AlarmEvent.RELEASE_ACTIVE if alarm.active else self._released(session, alarm)
             self._raising.move(session, alarm, event, actor, note, at)
             if left is None and alarm.active:
                 left = self._raising.by_design(session, alarm, at)
@@ -146,6 +146,12 @@ class Suppressing:
                 self._raising.move(session, alarm, INTO[left.kind], left.by, _told(left), at)
             elif alarm.active:
                 self._raising.annunciate(session, alarm, at, f"released/{suppression.id}")
+
+    def _released(self, session: Session, alarm: Alarm) -> AlarmEvent:
+        """Normal again while it was set aside; who repaired the equipment has seen what latched."""
+        rule = session.get(AlarmRule, alarm.rule_id)
+        latches = rule is not None and rule.latching and alarm.state is not AlarmState.OUT_OF_SERVICE
+        return AlarmEvent.RELEASE_LATCHED if latches else AlarmEvent.RELEASE_NORMAL
 
 
 def _told(suppression: Suppression) -> str:

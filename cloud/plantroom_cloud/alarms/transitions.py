@@ -21,6 +21,7 @@ class AlarmEvent(StrEnum):
     REMOVE = "remove-from-service"
     RELEASE_ACTIVE = "release-active"  #: not set aside any more, and the condition holds
     RELEASE_NORMAL = "release-normal"  #: not set aside any more, and all is normal
+    RELEASE_LATCHED = "release-latched"  #: the same, by a rule that latches: nobody has reset it
 
 
 _S, _E = AlarmState, AlarmEvent
@@ -56,6 +57,8 @@ TRANSITIONS: dict[tuple[AlarmState, AlarmEvent], AlarmState] = {
     # set aside no more: the process decides
     (_S.SHELVED, _E.RELEASE_ACTIVE): _S.UNACKNOWLEDGED,
     (_S.SHELVED, _E.RELEASE_NORMAL): _S.NORMAL,
+    (_S.SHELVED, _E.RELEASE_LATCHED): _S.LATCHED,
+    (_S.SUPPRESSED, _E.RELEASE_LATCHED): _S.LATCHED,
     (_S.SUPPRESSED, _E.RELEASE_ACTIVE): _S.UNACKNOWLEDGED,
     (_S.SUPPRESSED, _E.RELEASE_NORMAL): _S.NORMAL,
     (_S.OUT_OF_SERVICE, _E.RELEASE_ACTIVE): _S.UNACKNOWLEDGED,

@@ -213,6 +213,22 @@ def test_a_latched_alarm_waits_for_a_reset(plant: _Plant) -> None:
     assert plant.state() is AlarmState.LATCHED
 
 
+@pytest.mark.parametrize("aside", ["shelf", "once", "cause"])
+def test_a_latch_outlasts_what_sets_the_alarm_aside(plant: _Plant, aside: str) -> None:
+    plant.rule("hot", latching=True, suppressed_by=plant.rule_id("trip"))
+    plant.set("hot", True)
+    if aside == "cause":
+        plant.set("trip", True)
+    else:
+        plant.do("shelve", "known", None if aside == "once" else 30, "ann", once=aside == "once")
+    plant.set("hot", False)
+    plant.set("trip", False)
+    plant.tick(minutes=31)
+    assert plant.state() is AlarmState.LATCHED
+    plant.do("reset", "ann", "looked at it")
+    assert plant.state() is AlarmState.NORMAL
+
+
 def test_an_acknowledged_alarm_that_stays_is_told_again(plant: _Plant) -> None:
     plant.rule("hot", realarm_s=1800)
     plant.set("hot", True)
