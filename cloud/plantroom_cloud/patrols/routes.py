@@ -218,9 +218,10 @@ class RouteBook:
             session,
             said("Patrol: %(route)s", route=route.name),
             said(
-                "%(count)s point%(s)s, due %(due)s (%(timezone)s), to be over by %(over)s.",
+                "%(count)s points, due %(due)s (%(timezone)s), to be over by %(over)s."
+                if len(stops) != 1
+                else "1 point, due %(due)s (%(timezone)s), to be over by %(over)s.",
                 count=len(stops),
-                s="s" if len(stops) != 1 else "",
                 due=f"{due.astimezone(zone):%Y-%m-%d %H:%M}",
                 timezone=route.timezone,
                 over=f"{made.closes_at.astimezone(zone):%H:%M}",
