@@ -141,11 +141,19 @@ def build(config: CloudConfig, clock: Clock) -> Services:
     patrols = PatrolService(alarms, work_orders, gateways, devices, users, photos, absences)
     weighings = WeighingService(read_scan)
     departments, calendars = DepartmentService(sites, users), CalendarService(sites)
-    plans = PlanService(work_orders, devices, sites, calendars, alarms, checklists.attach)
+    dispatch = DispatchService(work_orders, users, calendars, notifications, absences, alarms)
+    plans = PlanService(
+        work_orders,
+        devices,
+        sites,
+        calendars,
+        alarms,
+        checklists.attach,
+        dispatch.away,
+    )
     work_orders.listen(plans.follow_work_order)
     sla = SlaService(work_orders, calendars, sites, Escalation(users, notifications, absences))
     work_orders.follow(sla.follow)
-    dispatch = DispatchService(work_orders, users, calendars, notifications, absences, alarms)
     calendars.ask(sla.calendar_uses)
     calendars.ask(dispatch.calendar_uses)
     waste = WasteService(sites, users, alarms, weighings, departments, devices)

@@ -2,10 +2,11 @@
 
 import csv
 import io
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
 
 from fastapi.responses import Response
+
+from plantroom_cloud.workbook import XLSX, cell, xlsx
 
 
 class CsvResponse(Response):
@@ -20,13 +21,10 @@ def csv_response(name: str, head: Iterable[str], rows: Iterable[Iterable[object]
     writer = csv.writer(target)
     writer.writerow(head)
     for row in rows:
-        writer.writerow([_cell(value) for value in row])
+        writer.writerow([cell(value) for value in row])
     return CsvResponse(target.getvalue(), headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
-def _cell(value: object) -> object:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@"):
-        return "'" + value
-    return "" if value is None else value
+def xlsx_response(name: str, sheets: Mapping[str, Iterable[Sequence[object]]]) -> Response:
+    """A workbook as a file."""
+    return Response(xlsx(sheets), media_type=XLSX, headers={"Content-Disposition": f'attachment; filename="{name}"'})

@@ -16,6 +16,8 @@ from plantroom_shared.said import said
 
 LONGEST = timedelta(days=731)
 LONGEST_NOTE = 300
+#: Read at once.
+MOST = 10_000
 
 
 class AbsenceService:
@@ -45,6 +47,10 @@ class AbsenceService:
     ) -> Sequence[Absence]:
         """Those that touch [start, end), as they were entered."""
         return repository.between(session, start, end, user, after_id, limit)
+
+    def since(self, session: Session, at: datetime) -> Sequence[Absence]:
+        """Those that are not over by then, of anybody."""
+        return repository.between(session, at, None, None, 0, MOST)
 
     def enter(self, session: Session, absence: Absence, actor: User, at: datetime) -> Absence:
         """One's own, or by a manager anybody's; entered again as it is, it stays one. Raises InvalidFieldsError,

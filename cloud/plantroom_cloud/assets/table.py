@@ -1,4 +1,4 @@
-"""Assets as a table: what stands in a CSV or XLSX file, checked row by row; pure. Only this module knows openpyxl."""
+"""Assets as a table: what stands in a CSV or XLSX file, checked row by row; pure."""
 
 import csv
 import io
@@ -9,6 +9,7 @@ from datetime import date, datetime
 
 from plantroom_cloud.assets.models import MOST_CHARACTERS, Asset, AssetKind
 from plantroom_cloud.errors import InvalidError
+from plantroom_cloud.workbook import xlsx
 from plantroom_shared.said import Own, said
 
 COLUMNS = (
@@ -172,16 +173,7 @@ def write_csv(rows: Iterable[Sequence[str]]) -> bytes:
 
 def write_xlsx(rows: Iterable[Sequence[str]]) -> bytes:
     """With the heading."""
-    from openpyxl import Workbook  # only where a spreadsheet is written or read: the ingest needs its memory
-
-    book = Workbook(write_only=True)
-    sheet = book.create_sheet("assets")
-    sheet.append(COLUMNS)
-    for row in rows:
-        sheet.append([_safe(cell) for cell in row])
-    out = io.BytesIO()
-    book.save(out)
-    return out.getvalue()
+    return xlsx({"assets": [COLUMNS, *rows]})
 
 
 def _safe(cell: str) -> str:
@@ -216,7 +208,7 @@ def _csv(content: bytes) -> list[list[str]]:
 
 
 def _xlsx(content: bytes) -> list[list[str]]:
-    from openpyxl import load_workbook
+    from openpyxl import load_workbook  # only where a spreadsheet is read: the ingest needs its memory
     from openpyxl.utils.exceptions import InvalidFileException
 
     try:

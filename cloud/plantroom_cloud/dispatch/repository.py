@@ -39,6 +39,18 @@ def needed(session: Session, order: WorkOrder) -> set[str]:
     return {skill for row in session.exec(select(SkillNeed).where(asked)) for skill in row.skills}
 
 
+def needed_by_plans(session: Session) -> dict[int, set[str]]:
+    """By plan: its own skills, and those of the class of the asset that it is on; without those that need none."""
+    known = {(row.of, row.ref): set(row.skills) for row in needs(session)}
+    found: dict[int, set[str]] = {}
+    if known:
+        query = select(MaintenancePlan.id, Asset.equipment_class)
+        for plan_id, equipment in session.exec(query.outerjoin(Asset, col(Asset.id) == MaintenancePlan.asset_id)):
+            own = known.get((NeedOf.PLAN, str(plan_id)), set())
+            found[plan_id or 0] = own | known.get((NeedOf.CLASS, equipment or ""), set())
+    return found
+
+
 def _asset(session: Session, order: WorkOrder) -> Asset | None:
     if order.asset_id is not None:
         return session.get(Asset, order.asset_id)

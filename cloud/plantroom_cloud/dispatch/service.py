@@ -1,10 +1,11 @@
 """Dispatch: who should do an order and why, and giving it out by itself where a team wants that."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, tzinfo
 
 from sqlmodel import Session
 
+from plantroom_cloud.absences.models import Absence
 from plantroom_cloud.absences.service import AbsenceService
 from plantroom_cloud.alarms.service import AlarmService
 from plantroom_cloud.calendars.business import BusinessCalendar
@@ -12,9 +13,11 @@ from plantroom_cloud.calendars.service import CalendarService
 from plantroom_cloud.dispatch import repository
 from plantroom_cloud.dispatch.candidates import Candidate, Need, Person, candidates
 from plantroom_cloud.dispatch.models import NeedOf, SkillNeed, TeamDispatch
+from plantroom_cloud.dispatch.roster import Roster
 from plantroom_cloud.dispatch.skills import named
 from plantroom_cloud.errors import InvalidFieldsError, NotFoundError
 from plantroom_cloud.notifications.service import NotificationService
+from plantroom_cloud.plans.models import MaintenancePlan
 from plantroom_cloud.users.models import RANK, Role, User
 from plantroom_cloud.users.service import UserService
 from plantroom_cloud.workorders.models import WorkOrder
@@ -76,6 +79,18 @@ class DispatchService:
             for user in able
         ]
         return candidates(persons, Need(order.team_id, frozenset(self.needed(session, order))))
+
+    def away(self, session: Session, since: datetime) -> Callable[[MaintenancePlan, datetime], Sequence[str]]:
+        """Who could do what a plan opens, when all of them are away, at any moment from `since` on; else nobody. What
+        that takes is read when it is asked first, once for all plans."""
+        known: list[Callable[[MaintenancePlan], Roster]] = []
+
+        def ask(plan: MaintenancePlan, moment: datetime) -> Sequence[str]:
+            if not known:
+                known.append(self._rosters(session, since))
+            return known[0](plan).away(moment)
+
+        return ask
 
     def workers(self, session: Session) -> Sequence[User]:
         """Those who may be given work."""
@@ -186,6 +201,32 @@ class DispatchService:
             for user in self._users.list(session)
             if user.shift == calendar_id
         ]
+
+    def _rosters(self, session: Session, since: datetime) -> Callable[[MaintenancePlan], Roster]:
+        absences: dict[str, list[Absence]] = {}
+        for each in self._absences.since(session, since):
+            absences.setdefault(each.user, []).append(each)
+        if not absences:
+            return lambda _plan: Roster()
+        workers = self.workers(session)
+        active = frozenset(user.name for user in self._users.list(session) if user.active)
+        needed = repository.needed_by_plans(session)
+        zones: dict[str, tzinfo] = {}
+
+        def roster(plan: MaintenancePlan) -> Roster:
+            if plan.site_id not in zones:
+                zones[plan.site_id] = self._calendars.of_site(session, plan.site_id).zone
+            skills = needed.get(plan.id or 0, set())
+            names = [
+                user.name
+                for user in workers
+                if (not user.sites or plan.site_id in user.sites)
+                and plan.team_id in (None, user.team_id)
+                and skills <= set(user.skills)
+            ]
+            return Roster(names, absences, active, zones[plan.site_id])
+
+        return roster
 
     def _on_call(self, session: Session, team_id: str | None, at: datetime) -> Sequence[str]:
         return () if team_id is None else self._notifications.on_call.now(session, team_id, at)

@@ -19,6 +19,7 @@ class Forecast:
 
     plan: MaintenancePlan
     due_at: datetime
+    away: Sequence[str] = ()  #: who could do it, when all of them are away on that day
 
 
 @dataclass

@@ -89,13 +89,14 @@ class WeekOut(BaseModel):
 
 
 class ForecastOut(BaseModel):
-    """Work to come."""
+    """Work to come; `away`: who could do it, when all of them are away on that day."""
 
     plan_id: int
     title: str
     due_at: datetime
     estimated_h: float
     team_id: str | None
+    away: list[str]
 
 
 class Switch(BaseModel):
@@ -166,6 +167,7 @@ def forecast(
                 due_at=item.due_at,
                 estimated_h=item.plan.estimated_h,
                 team_id=item.plan.team_id,
+                away=list(item.away),
             )
             for item in found
         ]

@@ -5,7 +5,7 @@ from itertools import islice
 
 from plantroom_cloud.calendars.business import BusinessCalendar
 from plantroom_cloud.errors import CloudError
-from plantroom_cloud.plans.due import Recurrence
+from plantroom_cloud.plans.due import Away, Recurrence, nobody
 from plantroom_cloud.plans.models import MaintenancePlan, Trigger
 from plantroom_cloud.recurrence import check_start
 from plantroom_shared.said import said
@@ -18,9 +18,9 @@ PRIORITIES = ("critical", "high", "medium", "low")
 MOST_AHEAD = 31
 
 
-def recurrence(plan: MaintenancePlan, zone: str, calendar: BusinessCalendar) -> Recurrence:
+def recurrence(plan: MaintenancePlan, zone: str, calendar: BusinessCalendar, away: Away = nobody) -> Recurrence:
     """Its rule, in the time zone of its site."""
-    return Recurrence(plan.rule, plan.starts, zone, calendar, plan.avoid_holidays, plan.floating)
+    return Recurrence(plan.rule, plan.starts, zone, calendar, plan.avoid_holidays, plan.floating, away)
 
 
 def mistakes(plan: MaintenancePlan, zone: str, calendar: BusinessCalendar) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """When a plan is due by the calendar; pure."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -25,6 +25,15 @@ class Due:
     at: datetime
 
 
+#: Who could do the work, when all of them are away then and for the rest of that day; else nobody.
+Away = Callable[[datetime], Sequence[str]]
+
+
+def nobody(_moment: datetime) -> Sequence[str]:
+    """Nobody is ever away."""
+    return ()
+
+
 @dataclass(frozen=True)
 class Recurrence:
     """A rule of RFC 5545 in the time zone of a site."""
@@ -35,6 +44,7 @@ class Recurrence:
     calendar: BusinessCalendar
     avoid_holidays: bool = False
     floating: bool = False
+    away: Away = nobody  #: a day on which all who could do it are away is one without work, too
 
     def check(self) -> None:
         """Raises InvalidError with what would be right."""
@@ -91,8 +101,9 @@ class Recurrence:
         local = moment.astimezone(ZoneInfo(self.zone))
         for count in range(MOST_DAYS):
             moved = local.replace(tzinfo=None) + timedelta(days=count)
-            if self.calendar.is_working_day(moved.date()):
-                return moved.replace(tzinfo=local.tzinfo).astimezone(UTC)
+            found = moved.replace(tzinfo=local.tzinfo).astimezone(UTC)
+            if self.calendar.is_working_day(moved.date()) and not self.away(found):
+                return found
         return moment  # nobody ever works there: then any day is as good
 
 

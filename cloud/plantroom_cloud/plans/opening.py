@@ -1,6 +1,6 @@
 """What is due is opened: each due time once, whoever looks, however often."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,7 +17,7 @@ from plantroom_cloud.plans.counter import Count
 from plantroom_cloud.plans.due import Due, Recurrence, moment_of
 from plantroom_cloud.plans.models import MaintenancePlan, Outcome, PlanOccurrence, Trigger
 from plantroom_cloud.workorders.service import WorkOrderService
-from plantroom_shared.said import said
+from plantroom_shared.said import Own, said
 
 #: Due times that nobody could follow are kept as skipped, at most so many at once.
 MOST_SKIPPED = 400
@@ -76,14 +76,14 @@ class Opening:
                 return
             first = next_floating(rule, plan, last)
             if first is not None and first.at <= until:
-                self._open(session, plan, first, at)
+                self._open(session, plan, first, at, away=rule.away(max(first.at, at)))
             return
         found = [due for due in rule.between(behind(plan, last), until) if due.at <= until]
         past = [due for due in found if due.at <= at]
         for due in past[-MOST_SKIPPED:-1]:
             self._record(session, plan, due, at, Outcome.SKIPPED)
         for due in found[max(len(past) - 1, 0) :]:
-            self._open(session, plan, due, at)
+            self._open(session, plan, due, at, away=rule.away(max(due.at, at)))
 
     def _by_counter(self, session: Session, plan: MaintenancePlan, at: datetime) -> None:
         if plan.every is None:
@@ -156,7 +156,13 @@ class Opening:
         return _Reading(float(value), read_at, max(read_at, gateway.complete_until or read_at))
 
     def _open(
-        self, session: Session, plan: MaintenancePlan, due: Due, at: datetime, device_id: str | None = None
+        self,
+        session: Session,
+        plan: MaintenancePlan,
+        due: Due,
+        at: datetime,
+        device_id: str | None = None,
+        away: Sequence[str] = (),
     ) -> bool:
         """False when another process was first."""
         found = self._record(session, plan, due, at, Outcome.OPEN)
@@ -180,6 +186,9 @@ class Opening:
         found.order_id = order.id
         session.add(found)
         session.flush()
+        if away:
+            text = said("all who could do it are away when it is due: %(away)s", away=[Own(name) for name in away])
+            self._orders.tell_unstaffed(session, order.id, text, at)
         if plan.checklist_id is not None:
             try:
                 self._attach(session, order.id, plan.checklist_id, "system", at)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import date, datetime
 from itertools import groupby, islice
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
@@ -14,7 +15,9 @@ from plantroom_cloud.plans.api import Id, check_place, held_plan, visible_plan
 from plantroom_cloud.plans.form import PlanIn, plan_values
 from plantroom_cloud.plans.models import MaintenancePlan, Trigger
 from plantroom_cloud.plans.service import FARTHEST
+from plantroom_cloud.plans.table import DUE_COLUMNS, WEEK_COLUMNS, due_rows, week_rows
 from plantroom_cloud.services import Services
+from plantroom_cloud.spreadsheet import CsvResponse, csv_response, xlsx_response
 from plantroom_cloud.users.models import User
 from plantroom_cloud.web.forms import Form, read
 from plantroom_cloud.web.nav import NavEntry
@@ -48,8 +51,7 @@ def plans_page(request: Request, user: Viewer, session: ReadSession, services: S
 def calendar_page(request: Request, user: Viewer, session: ReadSession, services: ServicesDep, at: At) -> Response:
     """The coming year by week."""
     weeks = services.plans.weeks(session, at, WEEKS, user.sites)
-    names: dict[str | None, str] = {team.id: team.name for team in services.users.teams(session)}
-    names[None] = "No team"
+    names = _teams(session, services) | {None: "No team"}
     used = {team for week in weeks for team in week.teams}
     months = [(next(days), 1 + sum(1 for _ in days)) for _, days in groupby((w.monday for w in weeks), _month)]
     return render(
@@ -70,6 +72,26 @@ def _metrics(
     """What people call the values that plans look at, with the unit, by device and metric."""
     devices = services.devices.of_ids(session, sorted({plan.device_id for plan in plans if plan.device_id}))
     return {(d.id, m["name"]): (m["label"], m.get("unit", "")) for d in devices for m in d.metrics}
+
+
+@router.get("/plans/calendar.csv", response_class=CsvResponse)
+def weeks_table(user: Viewer, session: ReadSession, services: ServicesDep, at: At) -> Response:
+    """The coming year by week and team, for spreadsheets."""
+    rows = week_rows(services.plans.weeks(session, at, WEEKS, user.sites), _teams(session, services))
+    return csv_response("maintenance-by-week.csv", WEEK_COLUMNS, rows)
+
+
+@router.get("/plans/calendar.xlsx")
+def weeks_workbook(user: Viewer, session: ReadSession, services: ServicesDep, at: At) -> Response:
+    """The same, and what is due on a second sheet."""
+    weeks, teams = services.plans.weeks(session, at, WEEKS, user.sites), _teams(session, services)
+    zones = {site.id: ZoneInfo(site.timezone) for site in services.sites.list(session, user.sites)}
+    assets = {asset.id: asset.code for asset in services.assets.list(session, user.sites)}
+    sheets = {
+        "weeks": [WEEK_COLUMNS, *week_rows(weeks, teams)],
+        "due": [DUE_COLUMNS, *due_rows(weeks, teams, zones, assets)],
+    }
+    return xlsx_response("maintenance-by-week.xlsx", sheets)
 
 
 @router.get("/plans/new")
@@ -110,7 +132,7 @@ def plan_page(
     plan = visible_plan(session, services, user, plan_id)
     found = services.plans.occurrences_of(session, plan_id, 100)
     ahead = services.plans.coming(session, plan, at, at + FARTHEST) if plan.enabled else iter(())
-    coming = [item.due_at for item in islice(ahead, 10)]
+    coming = list(islice(ahead, 10))
     asset = services.assets.get(session, plan.asset_id) if plan.asset_id is not None else None
     return render(
         request, "plan.html", user=user, about=plan, page="plans", plan=plan, occurrences=found, coming=coming,
@@ -159,6 +181,10 @@ def switch(plan_id: Id, form: Form, user: Manager, session: WriteSession, servic
     services.plans.switch(session, plan, form.text("to") == "on", at)
     services.users.audit(session, user.name, "plan.switch", f"plan/{plan_id}", {"enabled": plan.enabled}, at)
     return RedirectResponse(f"/plans/{plan_id}", 303)
+
+
+def _teams(session: Session, services: Services) -> dict[str | None, str]:
+    return {team.id: team.name for team in services.users.teams(session)}
 
 
 def _form(

@@ -1,9 +1,10 @@
 """Plans: what is due is opened once, and what came of it is kept."""
 
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 from zoneinfo import ZoneInfo
 
@@ -37,6 +38,14 @@ _FINISHING = {Step.COMPLETE: Outcome.DONE, Step.CANCEL: Outcome.CANCELLED, Step.
 _WHEN = ("trigger", "site_id", "rule", "starts", "device_id", "metric", "alarm_rule_id")
 
 
+#: Who could do the work of a plan, when all of them are away at a moment and for the rest of its day; else nobody.
+Staff = Callable[[MaintenancePlan, datetime], Sequence[str]]
+
+
+def _all_there(_session: Session, _since: datetime) -> Staff:
+    return lambda _plan, _moment: ()
+
+
 @dataclass(frozen=True)
 class Occurrence:
     """A due time and what came of it: for the figures of compliance."""
@@ -54,7 +63,8 @@ class Occurrence:
 
 
 class PlanService:
-    """Works in the session it is given; `attach` puts a checklist onto an order."""
+    """Works in the session it is given; `attach` puts a checklist onto an order, `staff` knows who is away from a
+    moment on."""
 
     def __init__(
         self,
@@ -64,7 +74,9 @@ class PlanService:
         calendars: CalendarService,
         alarms: AlarmService,
         attach: Attach,
+        staff: Callable[[Session, datetime], Staff] = _all_there,
     ) -> None:
+        self._staff = staff
         self._devices = devices
         self._sites = sites
         self._calendars = calendars
@@ -143,7 +155,7 @@ class PlanService:
         session.add(plan)
         session.flush()
         if plan.enabled:
-            self._opening.look(session, plan, self._rule(session, plan), at)
+            self._opening.look(session, plan, self._rule(session, plan, self._staff(session, at)), at)
         return plan
 
     def switch(self, session: Session, plan: MaintenancePlan, enabled: bool, at: datetime) -> None:
@@ -184,12 +196,13 @@ class PlanService:
 
     def tick(self, session: Session, at: datetime) -> None:
         """Open what is due; each due time once, whoever looks. A plan that cannot be followed stops no other."""
+        away = self._staff(session, at)
         for plan_id in repository.enabled_ids(session):
             try:
                 with session.begin_nested():
                     plan = repository.held(session, plan_id)
                     if plan is not None and plan.enabled:
-                        self._opening.look(session, plan, self._rule(session, plan), at)
+                        self._opening.look(session, plan, self._rule(session, plan, away), at)
             except CloudError as error:
                 _log.warning("maintenance plan %s: %s", plan_id, error)
 
@@ -209,7 +222,7 @@ class PlanService:
     def upcoming(self, session: Session, plans: Sequence[MaintenancePlan], at: datetime) -> dict[int, datetime]:
         """When each is due next: what is open already, else what comes; without those of which nobody can tell."""
         found: dict[int, datetime] = {}
-        for plan_id, waiting, ahead in self._ahead(session, plans, at, at + FARTHEST):
+        for plan_id, waiting, ahead in self._ahead(session, plans, at, at + FARTHEST, self._staff(session, at)):
             due = waiting[0].due_at if waiting else next((item.due_at for item in ahead), None)
             if due is not None:
                 found[plan_id] = due
@@ -218,14 +231,18 @@ class PlanService:
     def coming(self, session: Session, plan: MaintenancePlan, at: datetime, until: datetime) -> Iterator[Forecast]:
         """What is due until then behind what is open already, in order."""
         assert plan.id is not None
-        return coming(plan, self._rule(session, plan), repository.last(session, plan.id), at, until)
+        rule = self._rule(session, plan, self._staff(session, at))
+        return _foreseen(plan, rule, repository.last(session, plan.id), at, until)
 
     def forecast(self, session: Session, at: datetime, until: datetime, sites: Sequence[str] = ()) -> list[Forecast]:
         """What is due until then, open orders among it; conditions cannot be foreseen."""
         plans = {plan.id: plan for plan in repository.plans(session, sites, enabled=True)}
         found: list[Forecast] = []
-        for plan_id, waiting, ahead in self._ahead(session, [*plans.values()], at, until):
-            found += [Forecast(plans[plan_id], max(open_one.due_at, at)) for open_one in waiting]
+        away = self._staff(session, at)
+        for plan_id, waiting, ahead in self._ahead(session, [*plans.values()], at, until, away):
+            plan = plans[plan_id]
+            days = [max(open_one.due_at, at) for open_one in waiting]
+            found += [Forecast(plan, day, away(plan, day)) for day in days]
             found += ahead
         return sorted((item for item in found if item.due_at <= until), key=lambda item: item.due_at)
 
@@ -238,13 +255,13 @@ class PlanService:
         """The next due times of a plan as it stands in a form; raises InvalidError."""
         if plan.trigger is not Trigger.CALENDAR:
             return []
-        rule = self._rule(session, plan)
+        rule = self._rule(session, plan, self._staff(session, at))
         rule.check()
         ahead = rule.forecast(rule.next(at - MOVED), at + FARTHEST)
         return list(islice((due.at for due in ahead if due.at > at), most))
 
     def _ahead(
-        self, session: Session, plans: Sequence[MaintenancePlan], at: datetime, until: datetime
+        self, session: Session, plans: Sequence[MaintenancePlan], at: datetime, until: datetime, away: Staff
     ) -> Iterator[tuple[int, Sequence[PlanOccurrence], Iterator[Forecast]]]:
         """Of each plan what waits and what comes behind it; a few queries for all of them."""
         ids = [plan.id for plan in plans if plan.id is not None]
@@ -252,11 +269,11 @@ class PlanService:
         hours = {site_id: self._hours(session, site_id) for site_id in {plan.site_id for plan in plans}}
         for plan in plans:
             assert plan.id is not None
-            rule = recurrence(plan, *hours[plan.site_id])
-            yield plan.id, waiting.get(plan.id, ()), coming(plan, rule, last.get(plan.id), at, until)
+            rule = recurrence(plan, *hours[plan.site_id], partial(away, plan))
+            yield plan.id, waiting.get(plan.id, ()), _foreseen(plan, rule, last.get(plan.id), at, until)
 
-    def _rule(self, session: Session, plan: MaintenancePlan) -> Recurrence:
-        return recurrence(plan, *self._hours(session, plan.site_id))
+    def _rule(self, session: Session, plan: MaintenancePlan, away: Staff) -> Recurrence:
+        return recurrence(plan, *self._hours(session, plan.site_id), partial(away, plan))
 
     def _hours(self, session: Session, site_id: str) -> tuple[str, BusinessCalendar]:
         """Time zone and calendar of a site."""
@@ -264,3 +281,10 @@ class PlanService:
 
     def _zone(self, session: Session, plan: MaintenancePlan) -> str:
         return self._sites.get(session, plan.site_id).timezone
+
+
+def _foreseen(
+    plan: MaintenancePlan, rule: Recurrence, last: PlanOccurrence | None, at: datetime, until: datetime
+) -> Iterator[Forecast]:
+    for found in coming(plan, rule, last, at, until):
+        yield replace(found, away=rule.away(found.due_at))

@@ -481,6 +481,12 @@ class WorkOrderService:
         self._entry(session, order, "note", order.state, order.state, actor, text, at)
         return order
 
+    def tell_unstaffed(self, session: Session, order_id: int, text: str, at: datetime) -> None:
+        """Nobody will be there to do it: it stands in the trail, and managers are told."""
+        order = self.note(session, order_id, text, "system", at)
+        subject = said("Nobody is there for: %(title)s", title=order.title)
+        self._announce(session, order, subject, "unstaffed", at, body=text, to="managers")
+
     def verify_due(self, session: Session, at: datetime, is_active: Callable[[Session, int, str], bool]) -> None:
         """Close what has been normal for its proving time since it was done; the later of done and return counts."""
         for order in repository.done(session):

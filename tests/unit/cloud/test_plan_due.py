@@ -19,8 +19,10 @@ CALENDAR = BusinessCalendar(BERLIN, WEEK, {date(2026, 5, 1): "Labour Day"})
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def rule(text: str, starts: str = "2026-01-31T08:00", **more: bool) -> Recurrence:
-    return Recurrence(text, starts, "Europe/Berlin", CALENDAR, **more)
+def rule(
+    text: str, starts: str = "2026-01-31T08:00", *, avoid_holidays: bool = False, floating: bool = False
+) -> Recurrence:
+    return Recurrence(text, starts, "Europe/Berlin", CALENDAR, avoid_holidays, floating)
 
 
 def local(found: list[datetime]) -> list[str]:
