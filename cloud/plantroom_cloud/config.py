@@ -80,6 +80,16 @@ class Metrics(_Strict):
     port: int = Field(default=9090, ge=0, le=65535)
 
 
+#: Of Chrome and Edge, Firefox, Windows, Safari.
+PUSH_SERVICES = (
+    "fcm.googleapis.com",
+    "jmt17.google.com",
+    "push.services.mozilla.com",
+    "notify.windows.com",
+    "push.apple.com",
+)
+
+
 class Notifications(_Strict):
     """How people are reached besides the page; without `smtp_host` no e-mail, without `contact` no Web Push."""
 
@@ -95,6 +105,7 @@ class Notifications(_Strict):
     mail_from: str = "plantroom@localhost"
     contact: str = ""  #: "mailto:operations@example.org": whom a push service may write to (RFC 8292)
     vapid_file: Path = Path("vapid.pem")  #: made at the first start
+    push_services: tuple[str, ...] = PUSH_SERVICES  #: hosts, with all below them; a browser's subscription names one
 
     def read_smtp_password(self) -> str:
         """From the file where there is one."""

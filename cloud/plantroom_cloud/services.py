@@ -121,7 +121,8 @@ def build(config: CloudConfig, clock: Clock) -> Services:
         return alarms.is_unanswered(session, alarm_id)
 
     absences = AbsenceService(users)
-    notifications = NotificationService(users, absences, config.notifications.base_url, is_unanswered)
+    told = config.notifications
+    notifications = NotificationService(users, absences, told.base_url, is_unanswered, told.push_services)
     gateways, devices = GatewayService(), DeviceService()
     work_orders = WorkOrderService(notifications, timedelta(minutes=config.work_orders.recurrence_min))
     alarms = AlarmService(work_orders, notifications, config.alarms)

@@ -6,7 +6,7 @@ import json
 import smtplib
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate
@@ -64,13 +64,18 @@ def senders(config: Notifications) -> Mapping[ChannelKind, Sender]:
     return found
 
 
-def check_address(kind: ChannelKind, address: str) -> None:
+def check_address(kind: ChannelKind, address: str, push_services: Collection[str]) -> None:
     """Raises InvalidError saying what would be right."""
     if kind is ChannelKind.EMAIL and ("@" not in address or any(c.isspace() for c in address)):
         told = said("%(address)r is no e-mail address; write it like name@example.org", address=address)
         raise InvalidFieldsError({"address": told})
     if kind in (ChannelKind.WEBHOOK, ChannelKind.WEB_PUSH) and not _is_url(address):
         raise InvalidFieldsError({"address": said("%(address)r is no URL; it begins with https://", address=address)})
+    if kind is ChannelKind.WEB_PUSH:  # anybody may name one, so it may not be a server of the house
+        host = httpx.URL(address).host
+        if not any(host == known or host.endswith(f".{known}") for known in push_services):
+            told = said("%(host)r is none of the push services that this installation knows", host=host)
+            raise InvalidFieldsError({"address": told})
     if kind is ChannelKind.APPRISE:
         scheme = address.partition("://")[0].lower()
         if scheme in LOCAL_SCHEMES or apprise.Apprise.instantiate(address) is None:

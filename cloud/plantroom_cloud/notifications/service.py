@@ -1,7 +1,7 @@
 """Notifications: told in the commit of what happened, brought to the people it concerns, escalated, sent once."""
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,6 +10,7 @@ from sqlmodel import Session
 
 from plantroom_cloud.absences.service import AbsenceService
 from plantroom_cloud.absences.standing import Away, present
+from plantroom_cloud.config import PUSH_SERVICES
 from plantroom_cloud.errors import InvalidError, NotFoundError
 from plantroom_cloud.notifications import choice, repository
 from plantroom_cloud.notifications.models import (
@@ -54,12 +55,14 @@ class NotificationService:
         absences: AbsenceService,
         base_url: str,
         is_unanswered: Callable[[Session, int], bool],
+        push_services: Collection[str] = PUSH_SERVICES,
     ) -> None:
         self._users = users
         self._absences = absences
         self.on_call = OnCall(users, absences)
         self.sending = Sending(base_url, is_unanswered)
         self._is_unanswered = is_unanswered
+        self._push_services = push_services
 
     def announce(
         self,
@@ -150,7 +153,7 @@ class NotificationService:
         """A new way; a webhook gets its secret here. Raises InvalidError."""
         assert user.id is not None
         address = address.strip()
-        check_address(kind, address)
+        check_address(kind, address, self._push_services)
         known = self.channels(session, user)
         for channel in known:
             if channel.kind is kind and channel.address == address:

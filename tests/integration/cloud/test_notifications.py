@@ -113,6 +113,7 @@ class _House:
             AbsenceService(users),
             "https://plant.example",
             lambda _session, alarm_id: alarm_id in self.unanswered,
+            config.push_services,
         )
         self.dispatcher = Dispatcher(self.service, senders(config), database, self.clock)
         with database.write() as session:
@@ -167,7 +168,12 @@ class _House:
 
 @pytest.fixture
 def house(database: Database, tmp_path: Path) -> _House:
-    return _House(database, Notifications(contact="mailto:ops@plant.example", vapid_file=tmp_path / "vapid.pem"))
+    return _House(
+        database,
+        Notifications(
+            contact="mailto:ops@plant.example", vapid_file=tmp_path / "vapid.pem", push_services=("127.0.0.1",)
+        ),
+    )
 
 
 async def test_a_webhook_gets_each_event_once_signed(house: _House, receiver: _Receiver) -> None:
@@ -560,6 +566,8 @@ async def test_each_is_told_in_the_own_language_and_by_the_time_of_the_site(data
         (ChannelKind.WEBHOOK, "plant.example/hook"),
         (ChannelKind.WEBHOOK, "https://plant.example:port/hook"),
         (ChannelKind.WEBHOOK, "https:///hook"),
+        (ChannelKind.WEB_PUSH, "https://router.plant.example/send"),
+        (ChannelKind.WEB_PUSH, "https://notfcm.googleapis.com/send"),
         (ChannelKind.APPRISE, "nonsense://x"),
         (ChannelKind.APPRISE, "json://127.0.0.1/internal"),
         (ChannelKind.APPRISE, "syslog://"),
