@@ -1,6 +1,7 @@
 """kill -9 of broker, control plane, PostgreSQL and InfluxDB under load, again and again: all arrives, once."""
 
 import random
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,11 +27,14 @@ class Plant:
 
     def __init__(self, folder: Path, kind: str) -> None:
         broker = Mosquitto(folder / "mosquitto")
+        self._postgres: Postgres | None = None
         self.servers: dict[str, Server] = {"broker": broker.server}
         url, telemetry = "", None
         broker.server.start()
         if kind == "servers":
-            postgres, influxdb = Postgres(folder / "postgres"), InfluxDb(folder / "influxdb")
+            # not in pytest's folder: another run that begins meanwhile closes that to all but root
+            postgres = self._postgres = Postgres(Path(tempfile.mkdtemp(prefix="plantroom-postgres-")))
+            influxdb = InfluxDb(folder / "influxdb")
             self.servers |= {"postgres": postgres.server, "influxdb": influxdb.server}
             postgres.server.start()
             influxdb.server.start()
@@ -69,6 +73,8 @@ class Plant:
             edge.close()
         for server in reversed(self.servers.values()):
             server.stop()
+        if self._postgres is not None:
+            self._postgres.remove()
 
     def _started(self, name: str) -> bool:
         try:
