@@ -52,7 +52,7 @@ class GatewayReport:
         if self.well < self.devices:
             found.append(
                 said(
-                    "%(devices)s of its %(devices2)s devices need attention",
+                    "%(devices)s of its %(devices2)s devices not healthy",
                     devices=self.devices - self.well,
                     devices2=self.devices,
                 )

@@ -42,4 +42,4 @@ def test_what_is_not_well_is_said(changed: dict[str, Any], worry: str) -> None:
 def test_silence_is_no_figure() -> None:
     found = report(gateway("offline"), {"outbox_batches": {"t": 0, "v": None, "q": "silent"}}, [True, False])
     assert found.waiting is None
-    assert found.worries == ["it is offline", "1 of its 2 devices need attention"]
+    assert found.worries == ["it is offline", "1 of its 2 devices not healthy"]
