@@ -136,6 +136,9 @@ def test_a_bags_life(hospital: Hospital, browser: Browser, width: int, departmen
     _log_in(page, url, "anna")
     page.goto(f"{url}/waste/bags/{code}")
     page.fill("#reason", "a second bag was tied to it")
+    with page.expect_response(lambda answer: answer.request.headers.get("hx-request") == "true"):
+        page.evaluate("document.getElementById('live').dispatchEvent(new Event('live'))")
+    expect(page.locator("#reason")).to_have_value("a second bag was tied to it")
     page.click("#explain")
     settle(page)
     expect(page.locator("#explain")).to_have_count(0)

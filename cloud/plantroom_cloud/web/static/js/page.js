@@ -66,14 +66,25 @@ document.addEventListener("click", async (event) => {
   try { await navigator.clipboard.writeText(text); button.textContent = tr("Copied"); } catch { button.textContent = tr("Select it and copy"); }
 });
 
-// A part with forms is fetched again only when its version is another one, and never away from under what is typed.
+// What is fetched again never takes away what was filled in; a part that has a version only follows a new one.
+const filled = (field) => {
+  if (field.matches("select")) {
+    const first = [...field.options].findIndex((option) => option.defaultSelected);
+    return field.selectedIndex !== (first < 0 && !field.multiple ? 0 : first);
+  }
+  if (field.matches("[type=checkbox], [type=radio]")) return field.checked !== field.defaultChecked;
+  return field.matches("input:not([type=hidden]), textarea") && field.value !== field.defaultValue;
+};
+
 document.addEventListener("htmx:beforeSwap", (event) => {
   const part = event.detail.target;
-  if (!part.matches?.("[data-typed]")) return;
-  const newest = new DOMParser().parseFromString(event.detail.serverResponse, "text/html").getElementById(part.id);
-  if (!newest || newest.dataset.version === part.dataset.version) { event.detail.shouldSwap = false; return; }
-  const typed = [...part.querySelectorAll("input[type=text], input:not([type]), textarea")].some((field) => field.value !== field.defaultValue);
-  if (!typed) return;
+  if (!part.matches?.("[data-follow]")) return;
+  if (part.matches("[data-version]")) {
+    const newest = new DOMParser().parseFromString(event.detail.serverResponse, "text/html").getElementById(part.id);
+    if (!newest || newest.dataset.version === part.dataset.version) { event.detail.shouldSwap = false; return; }
+  }
+  if (![...part.querySelectorAll("form[method=post]")].some((form) => [...form.elements].some(filled))) return;
   event.detail.shouldSwap = false;
-  part.querySelector("[data-changed]").hidden = false;
+  const told = part.querySelector("[data-changed]");
+  if (told) told.hidden = false;
 });
