@@ -14,6 +14,7 @@ from plantroom_cloud.alarms.definition import RuleDefinition
 from plantroom_cloud.alarms.levels import LevelsDefinition, joined
 from plantroom_cloud.alarms.models import SET_ASIDE, AlarmRule, AlarmState, Level, RuleKind, Severity
 from plantroom_cloud.alarms.period import bounded, common
+from plantroom_cloud.alarms.preview import SHORTEST_SEEN
 from plantroom_cloud.alarms.rationalisation import Matrix, lacking
 from plantroom_cloud.alarms.replay import Spell
 from plantroom_cloud.alarms.visible import (
@@ -414,7 +415,7 @@ def preview_rule(
     session: ReadSession,
     services: ServicesDep,
     at: At,
-    days: Annotated[float, Query(gt=0, le=92)] = 30,
+    days: Annotated[float, Query(ge=SHORTEST_SEEN, le=92)] = 30,
     rule_id: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
 ) -> PreviewOut:
     """When it would have raised in the stored history; nothing is saved. `rule_id`: the rule that it will change."""
@@ -554,7 +555,7 @@ def preview_levels(
     session: ReadSession,
     services: ServicesDep,
     at: At,
-    days: Annotated[float, Query(gt=0, le=92)] = 30,
+    days: Annotated[float, Query(ge=SHORTEST_SEEN, le=92)] = 30,
     levels_id: str | None = None,
 ) -> LevelsPreviewOut:
     """When each level would have raised in the stored history; nothing is saved. `levels_id`: those it will change."""

@@ -326,7 +326,6 @@ def preview(
     request: Request, form: Form, user: Manager, session: ReadSession, services: ServicesDep, at: At
 ) -> Response:
     """What the rule in the form would have done; nothing is saved."""
-    span = float(form.text("preview_days") or 30)
     definition, errors = read(RuleDefinition, rule_values(form) | {"name": form.text("name") or "new rule"})
     try:
         if definition is not None:
@@ -334,7 +333,8 @@ def preview(
             check_reach(session, services, user, definition)
             mine = form.text("rule_id")
             instead_of = [int(mine)] if mine.isdecimal() and len(mine) < 10 else []
-            found = services.previews.preview(session, definition, user.sites, span, at, instead_of=instead_of)
+            days = float(form.decimal("preview_days")) if form.text("preview_days") else 30
+            found = services.previews.preview(session, definition, user.sites, days, at, instead_of=instead_of)
             return render(
                 request, "rule_preview.html", user=user, found=found, definition=definition, at=at,
                 **_watched(session, services, [item.device_id for item in found.devices]),

@@ -148,7 +148,7 @@ class Previewing:
     ) -> Preview:
         """`instead_of`: rules that it takes the place of; `read`: what was read of the store already, and is kept
         there. Raises InvalidError for a time that cannot be looked at."""
-        if not 0 < days <= 92:
+        if not SHORTEST_SEEN <= days <= 92:
             raise InvalidError("days: 1 to 92")
         severity = definition.severity or Severity.LOW  # nothing here depends on it
         rule = compiled(AlarmRule(id=0, **definition.model_dump() | {"severity": severity}, updated_at=at))

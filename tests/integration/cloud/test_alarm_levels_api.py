@@ -43,6 +43,9 @@ def test_a_set_of_levels_lives_by_one_call_each(tmp_path: Path) -> None:
     seen = client.post("/api/v1/alarm-levels/preview", json=body, params={"days": 2}).json()
     assert (list(seen["levels"]), seen["per_day"], seen["budget"]) == (["high-high", "high", "low"], 0, "acceptable")
     assert [item["device_id"] for item in seen["levels"]["high"]] == ["gw.ahu"]
+    hour = client.post("/api/v1/alarm-levels/preview", json=body, params={"days": 1 / 24})
+    assert (hour.status_code, hour.json()["seen_days"]) == (200, 1 / 24)
+    assert client.post("/api/v1/alarm-levels/preview", json=body, params={"days": 1e-12}).status_code == 422
 
     made = client.post("/api/v1/alarm-levels", json=body)
     assert made.status_code == 201, made.text
