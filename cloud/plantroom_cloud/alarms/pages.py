@@ -328,12 +328,12 @@ def preview(
     """What the rule in the form would have done; nothing is saved."""
     definition, errors = read(RuleDefinition, rule_values(form) | {"name": form.text("name") or "new rule"})
     try:
+        days = float(form.decimal("preview_days")) if form.text("preview_days") else 30
         if definition is not None:
             services.alarms.check_rule(session, definition)
             check_reach(session, services, user, definition)
             mine = form.text("rule_id")
             instead_of = [int(mine)] if mine.isdecimal() and len(mine) < 10 else []
-            days = float(form.decimal("preview_days")) if form.text("preview_days") else 30
             found = services.previews.preview(session, definition, user.sites, days, at, instead_of=instead_of)
             return render(
                 request, "rule_preview.html", user=user, found=found, definition=definition, at=at,

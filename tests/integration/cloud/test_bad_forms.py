@@ -105,6 +105,12 @@ def test_times_and_weights_without_end_are_refused() -> None:
         Tolerance(kg=float("inf"))
 
 
+def test_a_rule_looks_back_for_days_that_are_a_number(client: TestClient) -> None:
+    answer = client.post("/rules/preview", data={"preview_days": "abc", "csrf_token": _csrf(client)})
+    assert answer.status_code == 200
+    assert "is no number" in answer.text
+
+
 def test_a_login_that_failed_keeps_the_name(client: TestClient) -> None:
     answer = client.post("/login", data={"name": "anna", "password": "wrong"})
     assert answer.status_code == 401
